@@ -1,0 +1,1 @@
+"""Codeyard: the server. Its table of contents is features.py."""

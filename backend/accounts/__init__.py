@@ -1,0 +1,1 @@
+"""Who may come in: people, organisations, keys, sign-ins, and what they did."""

@@ -1,0 +1,1 @@
+"""The cellar: what every feature stands on, and nothing about any of them."""

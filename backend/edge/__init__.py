@@ -1,0 +1,1 @@
+"""Where the world touches us: streams, health, metrics, the page."""

@@ -1,0 +1,1 @@
+"""What must add up: receipts of what was asked once."""

@@ -1,0 +1,1 @@
+"""Where work happens: workspaces, sessions, files, history, terminals."""
