@@ -1,0 +1,1 @@
+"""API keys: how programs call on behalf of an organisation."""

@@ -1,0 +1,68 @@
+"""API keys: making, listing, revoking."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.keys.models import ApiKey
+from backend.accounts.keys.schemas import ApiKeyCreate
+from backend.accounts.orgs.service import require
+from backend.core import crypto
+from backend.core.auth import SCOPES, Actor
+from backend.core.db import now
+from backend.core.errors import Forbidden, Invalid, NotFound
+from backend.core.live import notify
+
+
+class UnknownScope(Invalid):
+    """One of the scopes does not exist."""
+
+
+class InThePast(Invalid):
+    """`expires_at` must lie in the future."""
+
+
+class MoreThanYours(Forbidden):
+    """A key cannot be given scopes that its maker lacks."""
+
+
+async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: ApiKeyCreate) -> tuple[ApiKey, str]:
+    """The stored row and the key itself, which is shown once."""
+    require(actor, organization_id, "admin")
+    unknown = sorted(set(data.scopes) - set(SCOPES))
+    if unknown:
+        raise UnknownScope(f"There is no scope {', '.join(unknown)}.", known=sorted(SCOPES))
+    if not set(data.scopes) <= actor.grants[organization_id]:
+        raise MoreThanYours
+    if data.expires_at is not None and data.expires_at <= now():
+        raise InThePast
+    key = crypto.new_key()
+    row = ApiKey(
+        organization_id=organization_id,
+        name=data.name.strip(),
+        prefix=key[:12],
+        hash=crypto.digest(key),
+        scopes=sorted(set(data.scopes)),
+        created_by=actor.user_id,
+        expires_at=data.expires_at,
+    )
+    db.add(row)
+    await db.flush()
+    return row, key
+
+
+async def list_all(db: AsyncSession, actor: Actor, organization_id: UUID) -> Sequence[ApiKey]:
+    require(actor, organization_id, "admin")
+    query = select(ApiKey).where(ApiKey.organization_id == organization_id).order_by(ApiKey.created_at.desc())
+    return (await db.scalars(query)).all()
+
+
+async def revoke(db: AsyncSession, actor: Actor, organization_id: UUID, key_id: UUID) -> None:
+    """Ends the key at once; sockets that it opened close within two seconds."""
+    require(actor, organization_id, "admin")
+    ours = delete(ApiKey).where(ApiKey.id == key_id, ApiKey.organization_id == organization_id)
+    if await db.scalar(ours.returning(ApiKey.id)) is None:
+        raise NotFound("There is no such key.")
+    await notify(db, "access")

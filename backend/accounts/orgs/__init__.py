@@ -1,0 +1,1 @@
+"""Organisations: they own everything, and have members with roles."""

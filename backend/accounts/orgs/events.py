@@ -1,0 +1,27 @@
+"""What happens to an organisation."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from backend.core.auth import Role
+from backend.core.events import Event
+
+
+class MemberJoined(Event, frozen=True):
+    name: ClassVar[str] = "member.joined"
+    scope: ClassVar[str] = "organization:read"
+    user_id: UUID
+    role: Role
+
+
+class MemberChanged(Event, frozen=True):
+    name: ClassVar[str] = "member.changed"
+    scope: ClassVar[str] = "organization:read"
+    user_id: UUID
+    role: Role
+
+
+class MemberLeft(Event, frozen=True):
+    name: ClassVar[str] = "member.left"
+    scope: ClassVar[str] = "organization:read"
+    user_id: UUID

@@ -1,0 +1,98 @@
+"""/organizations: the caller's organisations, their members and invitations."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Router, delete, get, post, put
+from litestar.params import FromPath, JSONBody
+
+from backend.accounts.orgs import repository, schemas, service
+from backend.accounts.users import service as users
+from backend.core.auth import Me, person, scope
+from backend.core.db import Db
+from backend.core.errors import Unauthorized
+from backend.core.paging import Page
+
+
+@get(guards=[scope("organization:read")])
+async def list_organizations(db: Db, actor: Me) -> Page[schemas.Organization]:
+    return Page([show(organization, role) for organization, role in await repository.list_all(db, actor)])
+
+
+@post(guards=[person])
+async def create_organization(db: Db, actor: Me, data: JSONBody[schemas.OrganizationCreate]) -> schemas.Organization:
+    """Creates an organisation that the caller owns."""
+    user = await users.get(db, actor.id)
+    if user is None:
+        raise Unauthorized
+    return show(await service.create(db, user, data.name), "owner")
+
+
+@get("/{organization_id:uuid}/members", guards=[scope("organization:read")])
+async def list_members(db: Db, actor: Me, organization_id: FromPath[UUID]) -> Page[schemas.Member]:
+    service.require(actor, organization_id, "organization:read")
+    return Page([show_member(row) for row in await repository.members(db, organization_id)])
+
+
+@put("/{organization_id:uuid}/members/{user_id:uuid}", guards=[scope("admin")], status_code=204)
+async def set_member_role(
+    db: Db, actor: Me, organization_id: FromPath[UUID], user_id: FromPath[UUID], data: JSONBody[schemas.MemberUpdate]
+) -> None:
+    """Changes a member's role; their open sockets close within two seconds and connect again with the new rights."""
+    await service.set_role(db, actor, organization_id, user_id, data.role)
+
+
+@delete("/{organization_id:uuid}/members/{user_id:uuid}", guards=[scope("admin")])
+async def remove_member(db: Db, actor: Me, organization_id: FromPath[UUID], user_id: FromPath[UUID]) -> None:
+    await service.remove(db, actor, organization_id, user_id)
+
+
+@get("/{organization_id:uuid}/invitations", guards=[scope("admin")])
+async def list_invitations(db: Db, actor: Me, organization_id: FromPath[UUID]) -> Page[schemas.Invitation]:
+    service.require(actor, organization_id, "admin")
+    rows = await repository.invitations(db, organization_id)
+    return Page([msgspec.convert(row, schemas.Invitation, from_attributes=True) for row in rows])
+
+
+@post("/{organization_id:uuid}/invitations", guards=[scope("admin")])
+async def invite_member(
+    db: Db, actor: Me, organization_id: FromPath[UUID], data: JSONBody[schemas.InvitationCreate]
+) -> schemas.NewInvitation:
+    """Invites an address; the answer's `invitation` is the code to register with, shown once, valid for seven days."""
+    row, code = await service.invite(db, actor, organization_id, data)
+    shown = msgspec.convert(row, schemas.NewInvitation, from_attributes=True)
+    shown.invitation = code
+    return shown
+
+
+@delete("/{organization_id:uuid}/invitations/{invitation_id:uuid}", guards=[scope("admin")])
+async def withdraw_invitation(
+    db: Db, actor: Me, organization_id: FromPath[UUID], invitation_id: FromPath[UUID]
+) -> None:
+    await service.withdraw(db, actor, organization_id, invitation_id)
+
+
+def show(organization: Any, role: Any) -> schemas.Organization:
+    return schemas.Organization(organization.id, organization.name, organization.slug, role)
+
+
+def show_member(row: Any) -> schemas.Member:
+    membership, user = row
+    return schemas.Member(user.id, user.email, user.name, membership.role, membership.created_at)
+
+
+router = Router(
+    "/organizations",
+    route_handlers=[
+        list_organizations,
+        create_organization,
+        list_members,
+        set_member_role,
+        remove_member,
+        list_invitations,
+        invite_member,
+        withdraw_invitation,
+    ],
+    tags=["organizations"],
+)

@@ -1,0 +1,56 @@
+"""Organisations on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from backend.core.auth import Role
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+
+
+class OrganizationCreate(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+
+
+class Organization(msgspec.Struct):
+    """`role` is the caller's own, null for a key."""
+
+    id: UUID
+    name: str
+    slug: str
+    role: Role | None
+
+
+class Member(msgspec.Struct):
+    user_id: UUID
+    email: str
+    name: str
+    role: Role
+    created_at: datetime
+
+
+class MemberUpdate(msgspec.Struct, forbid_unknown_fields=True):
+    role: Role
+
+
+class InvitationCreate(msgspec.Struct, forbid_unknown_fields=True):
+    email: Annotated[str, Meta(max_length=254)]
+    role: Role = Role.MEMBER
+
+
+class Invitation(msgspec.Struct):
+    id: UUID
+    email: str
+    role: Role
+    expires_at: datetime
+    created_at: datetime
+
+
+class NewInvitation(Invitation):
+    """The only answer that carries `invitation`, the code to register with."""
+
+    invitation: str = ""

@@ -1,0 +1,132 @@
+"""Organisations: who is a member, and as what. An organisation always keeps an owner."""
+
+import re
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.orgs import repository
+from backend.accounts.orgs.events import MemberChanged, MemberJoined, MemberLeft
+from backend.accounts.orgs.models import Invitation, Membership, Organization
+from backend.accounts.orgs.schemas import InvitationCreate
+from backend.accounts.users.models import User
+from backend.accounts.users.service import normal_email
+from backend.core import crypto
+from backend.core.auth import Actor, Role
+from backend.core.db import now
+from backend.core.errors import Conflict, Forbidden, NotFound
+from backend.core.events import emit
+from backend.core.live import notify
+
+
+class LastOwner(Conflict):
+    """An organisation needs an owner: make somebody else one first."""
+
+
+class OnlyOwners(Forbidden):
+    """Only an owner can make, change or remove an owner."""
+
+
+class InvalidInvitation(Forbidden):
+    """That invitation is not valid any more, or is for another address: ask for a new one."""
+
+
+def require(actor: Actor, organization_id: UUID, scope: str) -> None:
+    """404 for an organisation that `actor` does not see, 403 for one where the scope is missing."""
+    if not actor.may(organization_id, "organization:read") and not actor.may(organization_id, scope):
+        raise NotFound("There is no such organisation.")
+    actor.require(organization_id, scope)
+
+
+async def create(db: AsyncSession, user: User, name: str) -> Organization:
+    """An organisation whose owner is `user`. Its slug is the name's, numbered if taken."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "organisation"
+    taken = await repository.slugs_like(db, slug)
+    unique = next(s for s in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if s not in taken)
+    organization = Organization(name=name.strip(), slug=unique)
+    db.add(organization)
+    await db.flush()
+    await join(db, organization.id, user.id, Role.OWNER)
+    return organization
+
+
+async def join(db: AsyncSession, organization_id: UUID, user_id: UUID, role: Role) -> None:
+    db.add(Membership(organization_id=organization_id, user_id=user_id, role=role))
+    await db.flush()
+    await emit(db, MemberJoined(organization_id=organization_id, user_id=user_id, role=role))
+    await notify(db, "access")
+
+
+async def set_role(db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID, role: Role) -> None:
+    membership = await _changeable(db, actor, organization_id, user_id, to=role)
+    membership.role = role
+    await emit(db, MemberChanged(organization_id=organization_id, user_id=user_id, role=role))
+    await notify(db, "access")
+
+
+async def remove(db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID) -> None:
+    membership = await _changeable(db, actor, organization_id, user_id, to=None)
+    await db.delete(membership)
+    await emit(db, MemberLeft(organization_id=organization_id, user_id=user_id))
+    await notify(db, "access")
+
+
+async def _changeable(
+    db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID, *, to: Role | None
+) -> Membership:
+    require(actor, organization_id, "admin")
+    await repository.lock(db, organization_id)
+    membership = await repository.membership(db, organization_id, user_id)
+    if membership is None:
+        raise NotFound("There is no such member.")
+    owners = await repository.owners(db, organization_id)
+    if Role.OWNER in (membership.role, to) and actor.user_id not in owners:
+        raise OnlyOwners
+    if membership.role == Role.OWNER and to != Role.OWNER and len(owners) == 1:
+        raise LastOwner
+    return membership
+
+
+async def invite(
+    db: AsyncSession, actor: Actor, organization_id: UUID, data: InvitationCreate
+) -> tuple[Invitation, str]:
+    """The invitation and its code, which is shown once. Valid for seven days."""
+    require(actor, organization_id, "admin")
+    if data.role == Role.OWNER and actor.user_id not in await repository.owners(db, organization_id):
+        raise OnlyOwners
+    code = crypto.new_token()
+    invitation = Invitation(
+        organization_id=organization_id,
+        email=normal_email(data.email),
+        role=data.role,
+        hash=crypto.digest(code),
+        expires_at=now() + timedelta(days=7),
+    )
+    db.add(invitation)
+    await db.flush()
+    return invitation, code
+
+
+async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invitation_id: UUID) -> None:
+    require(actor, organization_id, "admin")
+    gone = await db.scalar(
+        delete(Invitation)
+        .where(Invitation.id == invitation_id, Invitation.organization_id == organization_id)
+        .returning(Invitation.id)
+    )
+    if gone is None:
+        raise NotFound("There is no such invitation.")
+
+
+async def accept(db: AsyncSession, user: User, code: str) -> None:
+    """Uses the invitation up: of two that try at once, one joins."""
+    used = delete(Invitation).where(
+        Invitation.hash == crypto.digest(code), Invitation.expires_at > now(), Invitation.email == user.email
+    )
+    invitation = await db.scalar(used.returning(Invitation))
+    if invitation is None:
+        raise InvalidInvitation
+    if await repository.membership(db, invitation.organization_id, user.id) is None:
+        await join(db, invitation.organization_id, user.id, invitation.role)

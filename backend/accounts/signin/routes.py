@@ -1,0 +1,122 @@
+"""/auth: the first account, sign-up, login, logout, who am I, sign-ins."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.orgs import repository as organizations
+from backend.accounts.orgs.routes import show as show_organization
+from backend.accounts.signin import schemas, service
+from backend.accounts.signin.models import SignIn
+from backend.accounts.users import service as users
+from backend.accounts.users.models import User
+from backend.core.auth import Actor, Me, anyone, cookie_name, is_secure, person
+from backend.core.db import Db
+from backend.core.errors import Unauthorized
+from backend.core.paging import Page
+from backend.core.resources import Hands, Resources
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@post("/setup", guards=[anyone])
+async def set_up(resources: Hands, request: AnyRequest, data: JSONBody[schemas.Setup]) -> Response[schemas.MeAnswer]:
+    """Creates the first account with the one-time token that the server printed, and signs in. 404 afterwards."""
+    password_hash = await users.hash_password(data.password)
+    async with resources.database.begin() as db:
+        user = await service.set_up(db, data, password_hash)
+        return await enter(db, resources, request, user, status=201)
+
+
+@post("/register", guards=[anyone])
+async def register(
+    resources: Hands, request: AnyRequest, data: JSONBody[schemas.Register]
+) -> Response[schemas.MeAnswer]:
+    """Creates an account and signs in."""
+    password_hash = await users.hash_password(data.password)
+    async with resources.database.begin() as db:
+        user = await service.register(db, resources.settings, data, password_hash)
+        return await enter(db, resources, request, user, status=201)
+
+
+@post("/login", guards=[anyone], status_code=200)
+async def login(resources: Hands, request: AnyRequest, data: JSONBody[schemas.Login]) -> Response[schemas.MeAnswer]:
+    user = await service.check_login(resources.database, data, browser_of(request))
+    async with resources.database.begin() as db:
+        return await enter(db, resources, request, user, status=200)
+
+
+@post("/logout", guards=[person], status_code=204)
+async def logout(db: Db, actor: Me, request: AnyRequest, resources: Hands) -> Response[None]:
+    await service.sign_out(db, actor)
+    return Response(None, status_code=204, cookies=[cookie(request, resources, "", max_age=0)])
+
+
+@get("/me", guards=[person])
+async def get_me(db: Db, actor: Me) -> schemas.MeAnswer:
+    user = await users.get(db, actor.id)
+    if user is None:
+        raise Unauthorized
+    return await show_me(db, actor, user)
+
+
+@get("/sign-ins", guards=[person])
+async def list_sign_ins(db: Db, actor: Me) -> Page[schemas.SignIn]:
+    return Page([show(row, actor) for row in await service.list_sign_ins(db, actor)])
+
+
+@delete("/sign-ins/{sign_in_id:uuid}", guards=[person])
+async def end_sign_in(db: Db, actor: Me, sign_in_id: FromPath[UUID]) -> None:
+    """Signs that browser out; its sockets close within two seconds."""
+    await service.end_sign_in(db, actor, sign_in_id)
+
+
+@post("/password", guards=[person], status_code=204)
+async def change_password(resources: Hands, actor: Me, data: JSONBody[schemas.PasswordChange]) -> None:
+    """Changes the password and signs every other browser out."""
+    await service.change_password(resources.database, actor, data)
+
+
+async def enter(
+    db: AsyncSession, resources: Resources, request: AnyRequest, user: User, *, status: int
+) -> Response[schemas.MeAnswer]:
+    """Signs `user` in on this browser."""
+    row, secret = await service.sign_in(db, resources.settings, user, browser_of(request))
+    actor = Actor(name=user.name, user_id=user.id, sign_in_id=row.id, grants={}, csrf_token=row.csrf_token)
+    answer = await show_me(db, actor, user)
+    seconds = resources.settings.session_days * 86_400
+    return Response(answer, status_code=status, cookies=[cookie(request, resources, secret, max_age=seconds)])
+
+
+async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswer:
+    mine = [show_organization(row, role) for row, role in await organizations.of_user(db, user.id)]
+    return schemas.MeAnswer(schemas.User(user.id, user.email, user.name, user.created_at), mine, actor.csrf_token)
+
+
+def show(row: SignIn, actor: Actor) -> schemas.SignIn:
+    return schemas.SignIn(
+        row.id, row.address, row.browser, row.created_at, row.last_used_at, row.expires_at, row.id == actor.sign_in_id
+    )
+
+
+def browser_of(request: ASGIConnection[Any, Any, Any, Any]) -> service.Browser:
+    return service.Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+
+
+def cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: int) -> Cookie:
+    secure = is_secure(request, resources.settings)
+    return Cookie(
+        cookie_name(secure=secure), value=value, path="/", max_age=max_age, secure=secure, httponly=True, samesite="lax"
+    )
+
+
+router = Router(
+    "/auth",
+    route_handlers=[set_up, register, login, logout, get_me, list_sign_ins, end_sign_in, change_password],
+    tags=["sign-in"],
+)

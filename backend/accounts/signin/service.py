@@ -1,0 +1,169 @@
+"""Signing in: the first account, sign-up, login with throttling that locks nobody out, and ending sign-ins.
+
+Throttling counts wrong passwords of (account, address) and of the address alone, never of the account alone: whoever guesses
+from elsewhere slows down himself, not the owner.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.orgs import service as orgs
+from backend.accounts.signin.models import FailedLogin, SignIn
+from backend.accounts.signin.schemas import Login, PasswordChange, Register, Setup
+from backend.accounts.users import service as users
+from backend.accounts.users.models import Installation, User
+from backend.core import crypto
+from backend.core.auth import Actor
+from backend.core.db import Database, new_id, now
+from backend.core.errors import Forbidden, NotFound, TooMany, Unauthorized
+from backend.core.live import notify
+from backend.core.settings import Settings
+
+WINDOW = timedelta(minutes=15)
+WRONG_PER_ACCOUNT = 10
+WRONG_PER_ADDRESS = 100
+
+
+class WrongCredentials(Unauthorized):
+    """E-mail address or password is wrong."""
+
+
+class RegistrationClosed(Forbidden):
+    """Sign-up is closed here: ask a member of the organisation for an invitation."""
+
+
+class AlreadySetUp(NotFound):
+    """This installation has its first account: sign in. If it is yours and the password is lost: `codeyard reset-password`."""
+
+
+class TooManyAttempts(TooMany):
+    """Too many wrong passwords from your address: wait, or reset the password."""
+
+
+class Browser:
+    """Where a sign-in comes from: address and User-Agent, cut to what is worth keeping."""
+
+    def __init__(self, address: str, agent: str) -> None:
+        self.address = address[:64]
+        self.agent = "".join(c for c in agent[:300] if c.isprintable())
+
+
+async def offer_setup(db: AsyncSession) -> str | None:
+    """A fresh one-time token while nobody has an account yet, else None. Older tokens stop working."""
+    installation = await db.scalar(select(Installation).with_for_update())
+    if installation is None:
+        installation = Installation()
+        db.add(installation)
+    if await db.scalar(select(User.id).limit(1)) is not None:
+        return None
+    token = secrets.token_urlsafe(24)
+    installation.setup_hash = crypto.digest(token)
+    return token
+
+
+async def set_up(db: AsyncSession, data: Setup, password_hash: str) -> User:
+    """The first account, which owns the installation. Of two at once, one gets it: the token is used up by the UPDATE."""
+    used = update(Installation).where(Installation.setup_hash == crypto.digest(data.token)).values(setup_hash=None)
+    if await db.scalar(used.returning(Installation.id)) is None:
+        raise AlreadySetUp
+    email = users.normal_email(data.email)
+    user = await users.add(db, email=email, name=data.name, password_hash=password_hash, owns_installation=True)
+    await orgs.create(db, user, data.organization)
+    return user
+
+
+async def register(db: AsyncSession, settings: Settings, data: Register, password_hash: str) -> User:
+    if not data.invitation and not settings.registration:
+        raise RegistrationClosed
+    email = users.normal_email(data.email)
+    user = await users.add(db, email=email, name=data.name, password_hash=password_hash)
+    if data.invitation:
+        await orgs.accept(db, user, data.invitation)
+    if data.organization or not data.invitation:
+        await orgs.create(db, user, data.organization or f"{data.name.strip()}'s organisation"[:200])
+    return user
+
+
+async def check_login(database: Database, data: Login, browser: Browser) -> User:
+    """The user whose password that is. The slow hash runs with no transaction open. Raises WrongCredentials or, with
+    Retry-After, TooManyAttempts."""
+    account = crypto.digest(data.email.strip().lower())
+    async with database.begin() as db:
+        await _throttle(db, account, browser.address)
+        user = await users.by_email(db, data.email.strip().lower()) if "\x00" not in data.email else None
+    if await users.password_fits(user, data.password) and user is not None:
+        return user
+    async with database.begin() as db:
+        db.add(FailedLogin(account=account, address=browser.address, at=now()))
+    raise WrongCredentials
+
+
+async def _throttle(db: AsyncSession, account: bytes, address: str) -> None:
+    recent = FailedLogin.at > now() - WINDOW
+    here = FailedLogin.address == address
+    count = func.count().filter(FailedLogin.account == account)
+    oldest = func.min(FailedLogin.at)
+    of_account, of_address, since = (await db.execute(select(count, func.count(), oldest).where(recent, here))).one()
+    if of_account >= WRONG_PER_ACCOUNT or of_address >= WRONG_PER_ADDRESS:
+        seconds = max(1, int((since + WINDOW - now()).total_seconds()))
+        raise TooManyAttempts(headers={"Retry-After": str(seconds)}, retry_after=seconds)
+
+
+async def sign_in(db: AsyncSession, settings: Settings, user: User, browser: Browser) -> tuple[SignIn, str]:
+    """A new sign-in and the secret for its cookie."""
+    secret = crypto.new_token()
+    row = SignIn(
+        id=new_id(),
+        user_id=user.id,
+        hash=crypto.digest(secret),
+        csrf_token=secrets.token_urlsafe(24),
+        address=browser.address,
+        browser=browser.agent,
+        last_used_at=now(),
+        expires_at=now() + timedelta(days=settings.session_days),
+    )
+    db.add(row)
+    await db.flush()
+    return row, secret
+
+
+async def sign_out(db: AsyncSession, actor: Actor) -> None:
+    """Ends the sign-in that asks; its sockets close."""
+    await db.execute(delete(SignIn).where(SignIn.id == actor.sign_in_id))
+    await notify(db, "access")
+
+
+async def list_sign_ins(db: AsyncSession, actor: Actor) -> Sequence[SignIn]:
+    query = select(SignIn).where(SignIn.user_id == actor.user_id, SignIn.expires_at > now())
+    return (await db.scalars(query.order_by(SignIn.last_used_at.desc()))).all()
+
+
+async def end_sign_in(db: AsyncSession, actor: Actor, sign_in_id: UUID) -> None:
+    mine = delete(SignIn).where(SignIn.id == sign_in_id, SignIn.user_id == actor.user_id)
+    if await db.scalar(mine.returning(SignIn.id)) is None:
+        raise NotFound("There is no such sign-in.")
+    await notify(db, "access")
+
+
+async def change_password(database: Database, actor: Actor, data: PasswordChange) -> None:
+    """Sets a new password and ends every other sign-in of the person."""
+    async with database.begin() as db:
+        user = await users.get(db, actor.id)
+    if user is None or not await users.password_fits(user, data.current):
+        raise WrongCredentials("The current password is wrong.")
+    password_hash = await users.hash_password(data.new)
+    async with database.begin() as db:
+        await set_password(db, user.id, password_hash, keep=actor.sign_in_id)
+
+
+async def set_password(db: AsyncSession, user_id: UUID, password_hash: str, *, keep: UUID | None = None) -> None:
+    """A password change ends all sign-ins but `keep`, sockets included."""
+    await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    others = delete(SignIn).where(SignIn.user_id == user_id)
+    await db.execute(others.where(SignIn.id != keep) if keep is not None else others)
+    await notify(db, "access")

@@ -1,0 +1,30 @@
+"""The tables of people, and the one row that says what this installation is."""
+
+from sqlalchemy import LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.db import Base, CreatedAt, Key, UpdatedAt
+
+
+class User(Base):
+    """A person. `email` is stored in lower case and unique."""
+
+    __tablename__ = "users"
+
+    id: Mapped[Key]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str]
+    owns_installation: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
+class Installation(Base):
+    """One row. `setup_hash` is the SHA-256 of the one-time token until the first account exists."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[Key]
+    setup_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,328 @@
+"""Who calls and what they may: the Actor, scopes and roles as data, and the guards that every route names one of.
+
+Guards check scopes, queries check rows. A guard also refuses what only a browser could be tricked into: a cookie without
+its CSRF token, a socket from another origin.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard, Scope
+
+from backend.core.errors import Forbidden, Unauthorized
+from backend.core.live import Live
+from backend.core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SCOPES: Mapping[str, str] = {
+    "organization:read": "See the organisation, its members and what happened in it",
+    "workspaces:read": "See workspaces",
+    "workspaces:write": "Create, change, duplicate and delete workspaces",
+    "sessions:read": "See sessions",
+    "sessions:write": "Create, delete and restore sessions",
+    "files:read": "Read, list and search files",
+    "files:write": "Write, move, delete and upload files",
+    "terminals:read": "List and watch terminals",
+    "terminals:write": "Open terminals and type into them",
+    "services:read": "See services, their logs and metrics",
+    "services:write": "Create, change, run and stop services",
+    "vcs:read": "Read history, status and differences",
+    "vcs:write": "Commit, discard, roll back, merge, push and pull",
+    "pulls:read": "Read pull requests",
+    "pulls:write": "Open, review and merge pull requests",
+    "admin": "Manage the organisation: members, roles, API keys",
+}
+
+
+class Role(StrEnum):
+    """What a member of an organisation is; each role may all that the one below may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+_reads = frozenset(name for name in SCOPES if name.endswith(":read"))
+_writes = frozenset(name for name in SCOPES if name.endswith(":write"))
+
+ROLES: Mapping[Role, frozenset[str]] = {
+    Role.OWNER: frozenset(SCOPES),
+    Role.ADMIN: frozenset(SCOPES),
+    Role.MEMBER: _reads | _writes,
+    Role.VIEWER: _reads,
+}
+
+
+def with_reads(scopes: frozenset[str]) -> frozenset[str]:
+    """A write scope includes its read; `admin` includes seeing the organisation."""
+    implied = {name.replace(":write", ":read") for name in scopes}
+    return scopes | implied | ({"organization:read"} if "admin" in scopes else set())
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What a caller showed: the secret of an API key, or of a sign-in cookie."""
+
+    secret: str
+    is_key: bool
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls: a person by cookie (`sign_in_id`) or an API key (`key_id`), and what each organisation lets them do."""
+
+    name: str
+    grants: dict[UUID, frozenset[str]]
+    user_id: UUID | None = None
+    sign_in_id: UUID | None = None
+    key_id: UUID | None = None
+    owns_installation: bool = False
+    csrf_token: str = ""
+    expires_at: datetime | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The person or the key: what receipts and the audit name."""
+        found = self.user_id or self.key_id
+        if found is None:
+            raise RuntimeError("an actor is a person or a key")
+        return found
+
+    def organizations(self, scope: str) -> list[UUID]:
+        """The organisations in which the caller has `scope`."""
+        return [org for org, scopes in self.grants.items() if scope in scopes]
+
+    def may(self, organization_id: UUID, scope: str) -> bool:
+        return scope in self.grants.get(organization_id, frozenset())
+
+    def require(self, organization_id: UUID, scope: str) -> None:
+        """Raises Forbidden where the caller sees the row but may not do this to it."""
+        if not self.may(organization_id, scope):
+            raise MissingScope(f"This needs the scope {scope}, which your role or key lacks here.", scope=scope)
+
+
+Me = NamedDependency[Actor]
+
+
+class MissingScope(Forbidden):
+    """Your role or key lacks the scope that this needs."""
+
+
+class NeedsPerson(Forbidden):
+    """Only a signed-in person can do this, not an API key."""
+
+
+class CsrfMismatch(Forbidden):
+    """Send the `csrf_token` of GET /api/v1/auth/me as X-CSRF-Token."""
+
+
+class ForeignOrigin(Forbidden):
+    """A browser page of another origin may not open this socket; set CODEYARD_PUBLIC_URL if this is your own address."""
+
+
+class Authenticator(Protocol):
+    """Finds who holds a credential; None when nobody does (any more). accounts/signin provides it."""
+
+    async def __call__(self, credential: Credential) -> Actor | None: ...
+
+
+ANYONE = "anyone"
+SIGNED_IN = "signed-in"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def cookie_name(*, secure: bool) -> str:
+    """`__Host-` (RFC 6265bis §4.1.3.2) binds the cookie to this very host; browsers refuse the prefix without TLS."""
+    return "__Host-codeyard" if secure else "codeyard"
+
+
+def is_secure(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings) -> bool:
+    """Whether the browser reached us over TLS: as `public_url` says where it is set, else as the request does."""
+    if settings.public_url:
+        return settings.public_url.startswith("https://")
+    return connection.url.scheme in ("https", "wss")
+
+
+def credential_of(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings) -> Credential | None:
+    """The bearer key if there is one, else the sign-in cookie. A cookie given twice is nobody's: one of them was planted."""
+    authorization = connection.headers.get("authorization", "")
+    if authorization:
+        kind, _, secret = authorization.partition(" ")
+        return Credential(secret.strip(), is_key=True) if kind.lower() == "bearer" and secret else None
+    name = cookie_name(secure=is_secure(connection, settings))
+    values = [
+        value
+        for header in connection.headers.getall("cookie", [])
+        for key, _, value in (part.strip().partition("=") for part in header.split(";"))
+        if key == name
+    ]
+    return Credential(values[0], is_key=False) if len(values) == 1 and values[0] else None
+
+
+def scope(name: str) -> Guard:
+    """The caller must hold scope `name` in some organisation; which rows it opens is the query's to say."""
+    if name not in SCOPES:
+        raise ValueError(f"{name} is not a scope")
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        actor = await _authenticate(connection)
+        if not actor.organizations(name):
+            raise MissingScope(f"This needs the scope {name}, which your role or key lacks.", scope=name)
+
+    guard.needs = name  # type: ignore[attr-defined]  # the authorization matrix and OpenAPI read it
+    return guard
+
+
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Any caller with a credential."""
+    await _authenticate(connection)
+
+
+async def person(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Any signed-in person: a key cannot change who may sign in."""
+    if (await _authenticate(connection)).user_id is None:
+        raise NeedsPerson
+
+
+async def anyone(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Open on purpose. Every route names a guard, so that forgetting one is visible."""
+
+
+signed_in.needs = SIGNED_IN  # type: ignore[attr-defined]
+person.needs = "person"  # type: ignore[attr-defined]
+anyone.needs = ANYONE  # type: ignore[attr-defined]
+
+
+async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
+    resources = connection.app.state.resources
+    credential = credential_of(connection, resources.settings)
+    is_socket = connection.scope["type"] == ScopeType.WEBSOCKET
+    if is_socket:
+        check_origin(connection, resources.settings, by_key=credential is not None and credential.is_key)
+    if credential is None:
+        raise Unauthorized
+    actor: Actor | None = await resources.authenticate(credential)
+    if actor is None:
+        raise Unauthorized
+    if not credential.is_key and connection.scope.get("method", "GET") not in _SAFE:
+        given = connection.headers.get("x-csrf-token", "")
+        if not hmac.compare_digest(given.encode(), actor.csrf_token.encode()):
+            raise CsrfMismatch
+    remember(connection.scope, actor)
+    if is_socket:
+        resources.admissions.admit(connection.scope, credential, actor)
+    return actor
+
+
+def check_origin(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings, *, by_key: bool) -> None:
+    """Browsers always send Origin on a socket (RFC 6455 §10.2): it must be ours, to the letter. A program that shows a key
+    may leave it out."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        if by_key:
+            return
+        raise ForeignOrigin("A socket that signs in by cookie must send its Origin.")
+    if settings.public_url:
+        ours = settings.public_url.rstrip("/")
+    else:
+        scheme = {"ws": "http", "wss": "https"}.get(connection.url.scheme, connection.url.scheme)
+        ours = f"{scheme}://{connection.headers.get('host', '')}"
+    if origin != ours:
+        raise ForeignOrigin
+
+
+_KEY = "codeyard.actor"
+
+
+def remember(asgi: Scope, actor: Actor) -> None:
+    """Keeps the actor on the connection; the log line and the `actor` dependency read it there."""
+    asgi["state"][_KEY] = actor
+
+
+def actor_of(asgi: Scope) -> Actor | None:
+    found: Actor | None = asgi.get("state", {}).get(_KEY)
+    return found
+
+
+async def provide_actor(scope: Scope) -> Actor:
+    """The `Me` dependency."""
+    actor = actor_of(scope)
+    if actor is None:
+        raise Unauthorized
+    return actor
+
+
+class Admission:
+    """One open socket (or stream) and the access it was opened with."""
+
+    def __init__(self, credential: Credential, actor: Actor, end: Callable[[int, str], Awaitable[None]]) -> None:
+        self.credential = credential
+        self.actor = actor
+        self.end = end
+
+
+class Admissions:
+    """The long connections of this process. When access changes anywhere, each is looked at again and closed if its own
+    changed: 4401 when the credential is gone, 4403 when its rights are others. A client simply connects again."""
+
+    def __init__(self, live: Live, authenticate: Authenticator) -> None:
+        self._live = live
+        self._authenticate = authenticate
+        self._open: dict[int, Admission] = {}
+
+    def admit(self, asgi: Scope, credential: Credential, actor: Actor) -> None:
+        """Called by the guard; the edge's middleware set `codeyard.end` and calls `leave` when the connection is over."""
+        end = asgi["state"].get("codeyard.end")
+        if end is not None:
+            self._open[id(asgi["state"])] = Admission(credential, actor, end)
+
+    def leave(self, asgi: Scope) -> None:
+        self._open.pop(id(asgi["state"]), None)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def run(self) -> None:
+        """Looks again whenever somebody's access changed, and every 15 s for what expired by itself."""
+        with self._live.bell("access") as bell:
+            while True:
+                await bell.wait(15)
+                try:
+                    await self.review()
+                except Exception:
+                    log.exception("could not review open connections; trying again")
+                    await asyncio.sleep(0.3)
+                    bell.ring()
+
+    async def review(self) -> None:
+        by_credential: dict[Credential, list[Admission]] = {}
+        for admission in list(self._open.values()):
+            by_credential.setdefault(admission.credential, []).append(admission)
+        for credential, admissions in by_credential.items():
+            actor = await self._authenticate(credential)
+            for admission in admissions:
+                if actor is None:
+                    await _end(admission, 4401, "You were signed out, or the key was revoked or expired.")
+                elif actor.grants != admission.actor.grants:
+                    await _end(admission, 4403, "Your access changed: connect again.")
+
+
+async def _end(admission: Admission, code: int, reason: str) -> None:
+    with contextlib.suppress(Exception):  # one broken connection must not keep the others open
+        await admission.end(code, reason)
+
+
+def expired(moment: datetime | None) -> bool:
+    return moment is not None and moment <= datetime.now(UTC)

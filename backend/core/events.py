@@ -1,0 +1,109 @@
+"""Facts: rows written in the transaction that made them true, read by the feed and by jobs that follow from them."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, Identity, Index, String, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from backend.core import jobs
+from backend.core.db import Base, CreatedAt
+from backend.core.live import notify
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact. Subclasses set `name` (`session.created`) and `scope` (who may read it), and add fields."""
+
+    name: ClassVar[str]
+    scope: ClassVar[str]
+    organization_id: UUID
+    workspace_id: UUID | None = None
+    session_id: UUID | None = None
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id, which orders events by who committed, not by who asked for an id first."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+ischema_names["xid8"] = Xid8  # so that the drift test can compare it
+
+
+class EventRow(Base):
+    """One fact as stored; kept 30 days."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_organization_id_xid_id", "organization_id", "xid", "id"),
+        Index("ix_events_xid", "xid"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    xid: Mapped[int] = mapped_column(Xid8, server_default=func.pg_current_xact_id())
+    organization_id: Mapped[UUID]
+    workspace_id: Mapped[UUID | None]
+    session_id: Mapped[UUID | None]
+    name: Mapped[str] = mapped_column(String(80))
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)
+
+
+_followers: dict[str, list[Callable[..., Any]]] = {}
+
+
+def on(kind: type[Event]) -> Callable[[jobs.Job], jobs.Job]:
+    """Makes a job run after each event of `kind`, enqueued in the event's own transaction."""
+
+    def register(function: jobs.Job) -> jobs.Job:
+        _followers.setdefault(kind.name, []).append(function)
+        return jobs.job(kind)(function)
+
+    return register
+
+
+async def emit(db: AsyncSession, event: Event) -> None:
+    """Writes the fact, the jobs that follow from it, and rings the feed, all when `db` commits."""
+    data = msgspec.to_builtins(event)
+    for column in ("organization_id", "workspace_id", "session_id"):
+        data.pop(column, None)
+    db.add(
+        EventRow(
+            organization_id=event.organization_id,
+            workspace_id=event.workspace_id,
+            session_id=event.session_id,
+            name=event.name,
+            data=data,
+        )
+    )
+    for follower in _followers.get(event.name, ()):
+        await jobs.enqueue(db, follower, event)
+    await notify(db, "events")
+
+
+def scopes_by_name() -> dict[str, str]:
+    """For each kind of event, the scope that lets one read it."""
+    found: dict[str, str] = {}
+
+    def walk(kind: type[Event]) -> None:
+        for child in kind.__subclasses__():
+            if hasattr(child, "name"):
+                found[child.name] = child.scope
+            walk(child)
+
+    walk(Event)
+    return found
+
+
+async def prune(db: AsyncSession) -> None:
+    """Drops facts older than 30 days; a reader whose cursor was among them is told to start again."""
+    await db.execute(text("DELETE FROM events WHERE created_at < now() - interval '30 days'"))

@@ -1,0 +1,211 @@
+"""Jobs: work that nobody waits for, as rows of the transaction that asked for it. They run on PgQueuer.
+
+A job may run twice and must be safe to. PgQueuer picks a crashed job up again without counting the try, so tries are
+counted here, in a transaction of their own before each: a job that kills its worker ends after `TRIES` like one that raises.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from pgqueuer import PgQueuer
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.models import Job as QueuedJob
+from pgqueuer.queries import Queries
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.db import Base, CreatedAt, Database, Key, Time, new_id, now
+
+if TYPE_CHECKING:
+    from backend.core.resources import Resources  # a job is handed them; they know nothing of jobs
+
+log = logging.getLogger(__name__)
+
+Job = Callable[..., Awaitable[None]]
+
+TRIES = 5
+ENTRYPOINT = "job"
+
+
+class JobTry(Base):
+    """A job that has been started and has not ended well; `ended_at` is set when its tries were used up."""
+
+    __tablename__ = "job_tries"
+
+    id: Mapped[Key]
+    job: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    tries: Mapped[int]
+    error: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[CreatedAt]
+    ended_at: Mapped[Time | None] = mapped_column(index=True)
+
+
+class PeriodicRun(Base):
+    """When each periodic job is due next; whoever moves the time on runs it, so several servers share the work."""
+
+    __tablename__ = "periodic_runs"
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    next_run: Mapped[Time]
+
+
+class Order(msgspec.Struct):
+    """The payload of a queued job."""
+
+    id: UUID
+    job: str
+    data: msgspec.Raw
+    tries: int = 0
+
+
+_jobs: dict[str, tuple[Job, type[msgspec.Struct]]] = {}
+_periodic: dict[str, tuple[Callable[["Resources"], Awaitable[None]], timedelta]] = {}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__.removeprefix('backend.')}.{function.__name__}"
+
+
+def job(payload: type[msgspec.Struct]) -> Callable[[Job], Job]:
+    """Registers `async def f(data: payload, resources)` as a job."""
+
+    def register(function: Job) -> Job:
+        _jobs[_name(function)] = (function, payload)
+        return function
+
+    return register
+
+
+def every(
+    period: timedelta,
+) -> Callable[[Callable[["Resources"], Awaitable[None]]], Callable[["Resources"], Awaitable[None]]]:
+    """Registers `async def f(resources)` to run once a `period` in the whole installation."""
+
+    def register(function: Callable[["Resources"], Awaitable[None]]) -> Callable[["Resources"], Awaitable[None]]:
+        _periodic[_name(function)] = (function, period)
+        return function
+
+    return register
+
+
+async def enqueue(db: AsyncSession, function: Job, data: msgspec.Struct, *, after: timedelta | None = None) -> UUID:
+    """Queues `function(data, resources)`, to run once `db` has committed and `after` has passed."""
+    order = Order(new_id(), _name(function), msgspec.Raw(msgspec.json.encode(data)))
+    await _put(db, order, after)
+    return order.id
+
+
+async def _put(db: AsyncSession, order: Order, after: timedelta | None) -> None:
+    await db.execute(text("SELECT 1"))  # the driver sends BEGIN with the first statement, and PgQueuer goes around it
+    raw = (await (await db.connection()).get_raw_connection()).driver_connection
+    await Queries(AsyncpgDriver(raw)).enqueue(ENTRYPOINT, msgspec.json.encode(order), execute_after=after)
+
+
+async def run_order(resources: "Resources", payload: bytes) -> None:
+    """One try of one job. Never raises: a failed try is queued again with a growing delay, until `TRIES`."""
+    order = msgspec.json.decode(payload, type=Order)
+    if order.job not in _jobs:
+        log.error("a job that this version does not know was dropped: %s", order.job)
+        return
+    function, kind = _jobs[order.job]
+    tries = await _count_try(resources.database, order)
+    if tries > TRIES:
+        await _end(resources.database, order, "its worker died each time")
+        return
+    try:
+        await function(msgspec.json.decode(order.data, type=kind), resources)
+    except Exception as error:
+        log.exception("job %s failed, try %d of %d", order.job, tries, TRIES)
+        if tries >= TRIES:
+            await _end(resources.database, order, repr(error))
+            return
+        async with resources.database.begin() as db:
+            await _put(db, order, timedelta(seconds=2**tries))
+    else:
+        async with resources.database.begin() as db:
+            await db.execute(text("DELETE FROM job_tries WHERE id = :id"), {"id": order.id})
+
+
+async def _count_try(database: Database, order: Order) -> int:
+    async with database.begin() as db:
+        first = insert(JobTry).values(id=order.id, job=order.job, payload=msgspec.json.decode(order.data), tries=1)
+        again = first.on_conflict_do_update(index_elements=["id"], set_={"tries": JobTry.tries + 1})
+        tries = await db.scalar(again.returning(JobTry.tries))
+        return tries or 1
+
+
+async def _end(database: Database, order: Order, error: str) -> None:
+    log.error("job %s was given up: %s", order.job, error, extra={"job_id": str(order.id)})
+    async with database.begin() as db:
+        await db.execute(
+            text("UPDATE job_tries SET ended_at = :now, error = :error WHERE id = :id"),
+            {"id": order.id, "now": now(), "error": error},
+        )
+
+
+async def run_queue(resources: "Resources", *, concurrency: int) -> None:
+    """Works the queue until cancelled; reconnects when the database was away."""
+    while True:
+        try:
+            await _work(resources, concurrency)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.warning("the job queue lost its database, connecting again: %r", error)
+        await asyncio.sleep(0.5)
+
+
+async def _work(resources: "Resources", concurrency: int) -> None:
+    connection = await asyncpg.connect(resources.database.dsn, timeout=5)
+    try:
+        queue = PgQueuer(AsyncpgDriver(connection))
+        connection.add_termination_listener(lambda _: queue.shutdown.set())
+
+        @queue.entrypoint(ENTRYPOINT)
+        async def work(queued: QueuedJob) -> None:
+            await run_order(resources, queued.payload or b"")
+
+        try:
+            await queue.run(
+                dequeue_timeout=timedelta(seconds=5),
+                batch_size=concurrency,
+                max_concurrent_tasks=concurrency * 2,
+                heartbeat_timeout=timedelta(seconds=10),
+            )
+        finally:
+            queue.shutdown.set()
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(connection.close(), 2)
+
+
+async def run_periodic(resources: "Resources") -> None:
+    """Runs what is due, for ever. A failure is logged and waits for its next turn."""
+    while True:
+        for name, (function, period) in _periodic.items():
+            try:
+                if await _claim(resources.database, name, period):
+                    await function(resources)
+            except Exception:
+                log.exception("periodic job %s failed", name)
+        await asyncio.sleep(1)
+
+
+async def _claim(database: Database, name: str, period: timedelta) -> bool:
+    async with database.begin() as db:
+        moment: datetime = now()
+        due = insert(PeriodicRun).values(job=name, next_run=moment + period)
+        moved = due.on_conflict_do_update(
+            index_elements=["job"], set_={"next_run": moment + period}, where=PeriodicRun.next_run <= moment
+        )
+        return await db.scalar(moved.returning(PeriodicRun.job)) is not None

@@ -1,0 +1,49 @@
+"""Resources: what a handler or job that touches the world is handed, instead of a database session."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+
+from backend.core.auth import Admissions, Authenticator
+from backend.core.db import Database
+from backend.core.live import Live
+from backend.core.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Resources:
+    """One installation's hands."""
+
+    settings: Settings
+    database: Database
+    live: Live
+    authenticate: Authenticator
+    admissions: Admissions
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data
+
+    async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs blocking work (git, disk) in a worker thread; `threads` bounds how much of it at a time."""
+        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self.threads)
+
+
+Hands = NamedDependency[Resources]
+
+
+async def provide_resources(state: State) -> Resources:
+    """The `resources: Hands` dependency."""
+    found: Resources = state.resources
+    return found

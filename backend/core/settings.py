@@ -1,0 +1,111 @@
+"""Settings: one frozen Struct, read once from CODEYARD_* variables. A misspelt name stops the start and says which."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "CODEYARD_"
+
+# Read by the test suite alone, so the server must not refuse to start beside it.
+FOREIGN = {"CODEYARD_TEST_REQUIRE"}
+
+
+class InvalidSetting(Exception):
+    """A CODEYARD_* variable that is unknown or has a value of the wrong kind. The message names it and says what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an installation can set. Each field is the variable CODEYARD_<FIELD>; defaults suit one person on a laptop."""
+
+    data: Path = Path("~/.local/share/codeyard")
+    """Data directory: database, repositories, sessions, terminals. One server at a time."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8300
+    """Port to listen on; 0 takes a free one and prints it."""
+
+    database_url: str = ""
+    """postgresql://… of a PostgreSQL ≥ 16; empty starts the embedded one under `data`."""
+
+    public_url: str = ""
+    """How browsers reach this server, such as https://code.example.com; empty accepts the address of the request."""
+
+    trusted_proxies: str = ""
+    """Addresses whose X-Forwarded-* headers are believed, comma separated; empty believes nobody."""
+
+    registration: bool = False
+    """Whether strangers may sign up without an invitation."""
+
+    allow_unisolated: bool = False
+    """Lets every account run terminals on a server without a container engine, as the server's own user."""
+
+    allow_file_clone: bool = False
+    """Allows file:// URLs in clones."""
+
+    allow_private_clone: bool = False
+    """Allows clones from loopback and private network addresses."""
+
+    metrics_token: str = ""
+    """Bearer token that opens /metrics on the public listener; empty keeps it to loopback."""
+
+    bin_days: Annotated[int, Meta(ge=0)] = 7
+    """Days that a deleted workspace or session can be restored."""
+
+    snapshot_minutes: Annotated[int, Meta(ge=0)] = 10
+    """Minutes between timed snapshots of a session whose files change; 0 turns them off."""
+
+    max_file_mb: Annotated[int, Meta(ge=1)] = 50
+    """Largest file that one call reads or writes, in MiB; uploads go to 100 times that."""
+
+    session_days: Annotated[int, Meta(ge=1)] = 30
+    """Days that a sign-in lasts when it is used."""
+
+    workers: Annotated[int, Meta(ge=0)] = 4
+    """Jobs that this process runs at a time; 0 leaves them to `codeyard worker`."""
+
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+
+SECRET = {"database_url", "metrics_token"}
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`. Raises InvalidSetting that names the variable."""
+    known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
+    values: dict[str, str] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or variable in FOREIGN:
+            continue
+        if variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else " `codeyard settings` lists those there are."
+            raise InvalidSetting(f"{variable} is not a setting.{hint}")
+        values[known[variable]] = value
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(_blame(values, str(error))) from None
+    return msgspec.structs.replace(settings, data=settings.data.expanduser().absolute())
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError(f"expected {kind.__name__}")
+
+
+def _blame(values: dict[str, str], message: str) -> str:
+    """msgspec names the field as `$.port`; the reader knows it as CODEYARD_PORT."""
+    for name in values:
+        if f"$.{name}" in message:
+            reason = message.split(" - at ")[0]
+            return f"{PREFIX}{name.upper()}={values[name] if name not in SECRET else '…'!r} is not usable: {reason}."
+    return message

@@ -1,0 +1,292 @@
+"""The outermost layer: request ids, security headers, one metric and one log line a request, errors as one envelope,
+sockets refused with a real status, and the end of sockets whose access changed. One thin ASGI layer, since each costs.
+"""
+
+import asyncio
+import errno
+import logging
+import re
+import time
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.enums import ScopeType
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from backend.core.auth import actor_of
+from backend.core.db import new_id
+from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, Unavailable
+
+log = logging.getLogger("codeyard.access")
+
+REQUESTS = Counter("codeyard_requests_total", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram("codeyard_request_seconds", "Time to answer a request", ["method", "route"])
+SOCKETS = Gauge("codeyard_sockets", "Open WebSockets", ["route"])
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+class Edge:
+    """Wraps the application; what it keeps in `scope["state"]`: request_id, error, codeyard.end."""
+
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+        self._own_heads = tuple(route.path.split("{")[0] for route in app.routes if "HEAD" in _methods(route))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            await self._request(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:
+            await self._socket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        request_id = _request_id(scope)
+        head = scope["method"] == "HEAD" and not (self._own_heads and scope["path"].startswith(self._own_heads))
+        if head:  # answered as the GET would be, without its body (RFC 9110 §9.3.2)
+            scope["method"] = "GET"
+        status = 0
+        started = time.perf_counter()
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_HEADERS]
+            elif head:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                raise _HeadAnswered
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        except _HeadAnswered:
+            pass
+        finally:
+            _account(scope, request_id, status or 499, time.perf_counter() - started)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = _request_id(scope)
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        accepted = ended = False
+        code = 1006
+        started = time.perf_counter()
+
+        async def pass_on(message: Message) -> None:
+            nonlocal accepted, code
+            if ended:
+                return
+            if message["type"] == "websocket.accept":
+                accepted = True
+                SOCKETS.labels(_route(scope)).inc()
+            elif message["type"] == "websocket.close":
+                code = message.get("code") or 1000
+                if not accepted and "websocket.http.response" in (scope.get("extensions") or {}):
+                    await _refuse(scope, send, code, request_id)
+                    return
+            await send(message)
+
+        async def end(close_code: int, reason: str) -> None:
+            nonlocal ended, code
+            if accepted and not ended:
+                ended, code = True, close_code
+                await send({"type": "websocket.close", "code": close_code, "reason": reason})
+            task.cancel()
+
+        scope["state"]["codeyard.end"] = end
+        try:
+            await self.app(scope, receive, pass_on)
+        except asyncio.CancelledError:
+            if not ended or task.uncancel() > 0:
+                raise
+        finally:
+            admissions = getattr(scope["litestar_app"].state.resources, "admissions", None) if accepted else None
+            if admissions is not None:
+                admissions.leave(scope)
+                SOCKETS.labels(_route(scope)).dec()
+            _account(scope, request_id, code, time.perf_counter() - started)
+
+
+class _HeadAnswered(Exception):
+    """Stops a handler whose body nobody wants."""
+
+
+def _methods(route: object) -> set[str]:
+    return set(getattr(route, "methods", ()))
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's X-Request-Id where it is harmless to log, else a new one."""
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    request_id = given if _SAFE_ID.fullmatch(given) else new_id().hex
+    scope.setdefault("state", {})["request_id"] = request_id
+    return request_id
+
+
+def _route(scope: Scope) -> str:
+    """The path's template: raw paths carry names and ids, and would make a metric of each."""
+    return str(scope.get("path_template") or "(none)")
+
+
+def _account(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    method = str(scope.get("method", "WS"))
+    route = _route(scope)
+    REQUESTS.labels(method, route, str(status)).inc()
+    if method != "WS":
+        SECONDS.labels(method, route).observe(seconds)
+    if log.isEnabledFor(logging.INFO):
+        actor = actor_of(scope)
+        fields = {
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
+        if actor is not None:
+            fields["key_id" if actor.user_id is None else "user_id"] = str(actor.id)
+        log.info("request", extra={"fields": fields})
+
+
+async def _refuse(scope: Scope, send: Send, code: int, request_id: str) -> None:
+    """A handshake refused with its honest status and the envelope (ASGI's WebSocket Denial Response), not a bare 403."""
+    error = scope["state"].get("error")
+    status, body = error if error else (code - 4000 if 4400 <= code < 4600 else 403, b"")
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
+    await send(cast(Message, {"type": "websocket.http.response.start", "status": status, "headers": headers}))
+    await send(cast(Message, {"type": "websocket.http.response.body", "body": body}))
+
+
+def remember_error(error: Exception, scope: Scope) -> None:
+    """Litestar's `after_exception` hook: what a socket's handshake is refused with."""
+    told = translate(error)
+    scope["state"]["error"] = (told.status, _body(told, scope["state"].get("request_id", "")))
+
+
+def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's exception handler for everything."""
+    told = translate(error)
+    if isinstance(error, _HeadAnswered):
+        raise error
+    if told.status >= 500 and not isinstance(told, Unavailable | DiskFull):
+        logging.getLogger("codeyard").error(
+            "unexpected error",
+            exc_info=error,
+            extra={"fields": {"request_id": request.scope["state"].get("request_id")}},
+        )
+    body = _body(told, request.scope["state"].get("request_id", ""))
+    return Response(body, status_code=told.status, media_type="application/json", headers=dict(told.headers or {}))
+
+
+def _body(error: AppError, request_id: str) -> bytes:
+    body = ErrorBody(code=error.code, message=error.message, details=error.details, request_id=request_id)
+    return msgspec.json.encode(ErrorEnvelope(body), enc_hook=str)
+
+
+class MethodNotAllowed(AppError):
+    """This address does not know that method."""
+
+    status = 405
+
+
+class NoSuchRoute(AppError):
+    """There is no such address; GET /api/docs lists those there are."""
+
+    status = 404
+
+
+class MalformedRequest(AppError):
+    """The request could not be read."""
+
+    status = 400
+
+
+class InvalidRequest(AppError):
+    """A field is not acceptable."""
+
+    status = 422
+
+
+class InternalError(AppError):
+    """Something went wrong on the server; quote the request id to whoever runs it."""
+
+    status = 500
+
+
+class OtherHttpError(AppError):
+    """The request was refused."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status  # type: ignore[misc]  # one class for the framework's own rare statuses
+        super().__init__(message)
+
+
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+         asyncpg.CannotConnectNowError, ConnectionError)  # fmt: skip
+
+
+def translate(error: BaseException) -> AppError:
+    """What the caller is told of any error."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, HTTPException):
+        return _translate_http(error)
+    if isinstance(error, RecursionError):
+        return MalformedRequest("The body is nested too deeply.")
+    if isinstance(error, UnicodeDecodeError):
+        return MalformedRequest("The body is not valid UTF-8.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull()
+    if _is_disk_full(error):
+        return DiskFull()
+    if isinstance(error, _AWAY) or (isinstance(error, DBAPIError) and _is_away(error)):
+        return Unavailable(headers={"Retry-After": "2"})
+    return InternalError()
+
+
+def _translate_http(error: HTTPException) -> AppError:
+    cause = error.__cause__
+    if isinstance(error, NotFoundException):
+        return NoSuchRoute()
+    if isinstance(error, MethodNotAllowedException):
+        told = MethodNotAllowed()
+        told.headers = dict(error.headers or {})
+        return told
+    if isinstance(error, ValidationException):
+        reasons = error.extra if isinstance(error.extra, list) else []
+        first = next((f"{e.get('key', 'body')}: {e.get('message')}" for e in reasons if isinstance(e, dict)), "")
+        return InvalidRequest(first or None, fields=reasons)
+    if isinstance(cause, RecursionError):
+        return MalformedRequest("The body is nested too deeply.")
+    if isinstance(error, ClientException) and error.status_code == 400:
+        return MalformedRequest(f"The request could not be read: {str(cause or error.detail)[:300]}")
+    return OtherHttpError(error.detail or "The request was refused.", error.status_code)
+
+
+def _is_away(error: DBAPIError) -> bool:
+    original = getattr(error.orig, "__cause__", None) or error.orig
+    return error.connection_invalidated or isinstance(original, _AWAY)
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    original = getattr(getattr(error, "orig", None), "__cause__", None)
+    return isinstance(original, asyncpg.DiskFullError)

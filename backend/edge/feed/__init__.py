@@ -1,0 +1,1 @@
+"""The feed: one stream of facts to each browser tab or program."""

@@ -1,0 +1,1 @@
+"""Sessions: branch-like lines of work, each with its own working copy."""

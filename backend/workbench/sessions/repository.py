@@ -1,0 +1,69 @@
+"""Queries on sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.auth import Actor
+from backend.workbench.sessions.models import Session, Status
+
+READ = "sessions:read"
+
+
+def visible(actor: Actor, scope: str = READ) -> Select[Session]:
+    """The sessions, not in the bin, of organisations where `actor` has `scope`. Every read for a caller starts here."""
+    return select(Session).where(_ours(actor, scope), Session.deleted_at.is_(None))
+
+
+def _ours(actor: Actor, scope: str) -> ColumnElement[bool]:
+    return Session.organization_id.in_(actor.organizations(scope))
+
+
+async def find(
+    db: AsyncSession, actor: Actor, session_id: UUID, *, scope: str = READ, binned: bool = False
+) -> Session | None:
+    if not binned:
+        return await db.scalar(visible(actor, scope).where(Session.id == session_id))
+    return await db.scalar(
+        select(Session).where(_ours(actor, scope), Session.id == session_id, Session.deleted_at.is_not(None))
+    )
+
+
+async def list_page(
+    db: AsyncSession,
+    actor: Actor,
+    *,
+    workspace_id: UUID | None,
+    deleted: bool,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[Session]:
+    """Oldest first, one more than `limit`."""
+    in_bin = Session.deleted_at.is_not(None) if deleted else Session.deleted_at.is_(None)
+    query = select(Session).where(and_(_ours(actor, READ), in_bin))
+    if workspace_id is not None:
+        query = query.where(Session.workspace_id == workspace_id)
+    if after is not None:
+        query = query.where(tuple_(Session.created_at, Session.id) > after)
+    return (await db.scalars(query.order_by(Session.created_at, Session.id).limit(limit + 1))).all()
+
+
+async def get(db: AsyncSession, session_id: UUID) -> Session | None:
+    return await db.get(Session, session_id)
+
+
+async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:
+    """The branch names taken in a workspace, by sessions in the bin too."""
+    return set(await db.scalars(select(Session.branch).where(Session.workspace_id == workspace_id)))
+
+
+async def leave_starting(
+    db: AsyncSession, session_id: UUID, status: Status, reason: dict[str, str] | None = None
+) -> bool:
+    """False if somebody else has moved it on already: a deletion while it started sticks."""
+    still = update(Session).where(Session.id == session_id, Session.status == Status.STARTING)
+    moved = await db.scalar(still.values(status=status, status_reason=reason).returning(Session.id))
+    return moved is not None

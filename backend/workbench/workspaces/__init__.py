@@ -1,0 +1,1 @@
+"""Workspaces: projects, each with its repositories and sessions."""

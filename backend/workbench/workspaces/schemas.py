@@ -1,0 +1,49 @@
+"""Workspaces on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from backend.accounts.orgs.schemas import Name
+
+Description = Annotated[str, Meta(max_length=2000)]
+
+
+class WorkspaceCreate(msgspec.Struct, forbid_unknown_fields=True):
+    """Empty, or with the history of `clone_url`. `organization_id` may be left out by who has one only.
+    `clone_token` is used for this clone and not kept."""
+
+    name: Name
+    organization_id: UUID | None = None
+    description: Description = ""
+    clone_url: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
+    clone_token: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class WorkspaceUpdate(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+
+
+class WorkspaceDuplicate(msgspec.Struct, forbid_unknown_fields=True):
+    """A copy with repositories and every session as it stands."""
+
+    name: Name
+
+
+class Workspace(msgspec.Struct):
+    id: UUID
+    organization_id: UUID
+    name: str
+    slug: str
+    description: str
+    default_session_id: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+class DefaultSession(msgspec.Struct):
+    session_id: UUID

@@ -1,0 +1,1 @@
+"""Language servers, shared by many editors. Knows no HTTP, no database, no backend."""
