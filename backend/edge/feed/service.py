@@ -48,8 +48,12 @@ _NEXT = text(
 )
 
 
-def parse_cursor(cursor: str) -> tuple[int, int] | None:
-    """(xid, id) of an event id `xid.id`; None for the empty one, which begins now."""
+Position = tuple[int, int] | None
+"""(transaction id, event id) of the last fact seen; None begins now."""
+
+
+def parse_cursor(cursor: str) -> Position:
+    """The position of an event id `xid.id`; None for the empty one, which begins now."""
     if not cursor:
         return None
     xid, _, number = cursor.partition(".")
@@ -63,14 +67,13 @@ def parse_cursor(cursor: str) -> tuple[int, int] | None:
 async def follow(
     resources: Resources,
     connection: ASGIConnection[Any, Any, Any, Any],
-    cursor: str,
+    position: Position,
     workspace_id: UUID | None,
     *,
     keep_alive: float,
 ) -> AsyncIterator[Fact | None]:
-    """Facts after `cursor`, for ever; None when nothing happened for `keep_alive` seconds. Ends when the caller's access does:
+    """Facts after `position`, for ever; None when nothing happened for `keep_alive` seconds. Ends when the caller's access does:
     each wake asks again who holds the credential."""
-    position = parse_cursor(cursor)
     credential = credential_of(connection, resources.settings)
     scopes = scopes_by_name()
     with resources.live.bell("events", "access") as bell:

@@ -1,0 +1,175 @@
+"""Signing in: the first account, sign-up, login, sign-ins, and the ways in which each is refused."""
+
+import asyncio
+
+from backend.accounts.signin import service
+from backend.accounts.signin.models import SignIn
+from backend.core.settings import Settings
+from sqlalchemy import func, select
+from tests import make
+
+ADA = {"email": "Ada@Example.com", "password": make.PASSWORD, "name": "Ada", "organization": "Engines"}
+
+
+async def test_the_printed_token_makes_the_first_account_and_signs_in(call, database):
+    async with database.begin() as db:
+        token = await service.offer_setup(db)
+    browser = call(None)
+    answer = await browser.post("/auth/setup", json=ADA | {"token": token})
+    assert answer.status_code == 201
+    assert answer.json()["user"]["email"] == "ada@example.com"
+    assert answer.json()["organizations"][0]["role"] == "owner"
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert (await browser.get("/auth/me")).json()["csrf_token"] == answer.json()["csrf_token"]
+
+
+async def test_the_token_works_once_even_when_two_use_it_together(call, database):
+    """Attack row 40."""
+    async with database.begin() as db:
+        token = await service.offer_setup(db)
+    bodies = [ADA | {"token": token, "email": f"{n}@example.com"} for n in range(4)]
+    answers = await asyncio.gather(*(call(None).post("/auth/setup", json=body) for body in bodies))
+    assert sorted(a.status_code for a in answers) == [201, 404, 404, 404]
+    async with database.begin() as db:
+        assert await service.offer_setup(db) is None
+
+
+async def test_a_wrong_token_is_not_found(call, database):
+    async with database.begin() as db:
+        await service.offer_setup(db)
+    assert (await call(None).post("/auth/setup", json=ADA | {"token": "guess"})).status_code == 404
+
+
+async def test_registration_is_closed_until_opened(call):
+    answer = await call(None).post("/auth/register", json=ADA)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "registration_closed")
+
+
+async def test_an_open_registration_makes_an_organisation_of_ones_own(call, resources, monkeypatch):
+    monkeypatch.setattr(resources, "settings", Settings(data=resources.data, registration=True))
+    answer = await call(None).post("/auth/register", json=ADA)
+    assert answer.status_code == 201
+    assert [o["name"] for o in answer.json()["organizations"]] == ["Engines"]
+    again = await call(None).post("/auth/register", json=ADA | {"email": "ADA@example.com "})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "email_taken")
+
+
+async def test_an_invitation_lets_its_address_in_once(call, client, ada):
+    body = {"email": "bob@example.com", "role": "viewer"}
+    sent = await client.post(f"/organizations/{ada.organization_id}/invitations", json=body)
+    code = sent.json()["invitation"]
+    bob = {"email": "bob@example.com", "password": make.PASSWORD, "name": "Bob", "invitation": code}
+    other = await call(None).post("/auth/register", json=bob | {"email": "eve@example.com"})
+    assert (other.status_code, other.json()["error"]["code"]) == (403, "invalid_invitation")
+    joined = await call(None).post("/auth/register", json=bob)
+    assert joined.status_code == 201
+    assert [o["role"] for o in joined.json()["organizations"]] == ["viewer"]
+    again = await call(None).post("/auth/register", json=bob | {"email": "bob2@example.com"})
+    assert again.status_code == 403
+
+
+async def test_login_with_the_password_and_without(call, ada):
+    browser = call(None)
+    good = await browser.post("/auth/login", json={"email": ada.email.upper(), "password": make.PASSWORD})
+    assert good.status_code == 200
+    bad = await call(None).post("/auth/login", json={"email": ada.email, "password": "wrong password"})
+    unknown = await call(None).post("/auth/login", json={"email": "no@body.org", "password": "wrong password"})
+    assert bad.status_code == unknown.status_code == 401
+    strip = lambda answer: answer.json()["error"] | {"request_id": ""}  # noqa: E731
+    assert strip(bad) == strip(unknown)
+
+
+async def test_guessing_is_slowed_down_and_locks_nobody_out(call, app, ada):
+    """Attack row 39: wrong passwords from one address do not keep the owner out from another."""
+    for _ in range(service.WRONG_PER_ACCOUNT):
+        await call(None).post("/auth/login", json={"email": ada.email, "password": "wrong password"})
+    slowed = await call(None).post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    assert slowed.status_code == 429
+    assert int(slowed.headers["retry-after"]) > 0
+    spoofed = await call(None).post(
+        "/auth/login", json={"email": ada.email, "password": make.PASSWORD}, headers={"x-forwarded-for": "9.9.9.9"}
+    )
+    assert spoofed.status_code == 429
+    elsewhere = call(None)
+    elsewhere._transport.client = ("10.1.1.1", 1)
+    good = await elsewhere.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    assert good.status_code == 200
+
+
+async def test_odd_names_are_refused_and_never_break_anything(call):
+    """Attack row 39: a megabyte, NUL, CR and LF."""
+    for email in ("a" * 1_000_000, "a\x00@b.c", "a\r\nInjected: x@b.c", "", "@"):
+        answer = await call(None).post("/auth/login", json={"email": email, "password": "x"})
+        assert answer.status_code in (401, 422)
+
+
+async def test_logout_ends_the_sign_in(client, database):
+    assert (await client.post("/auth/logout")).status_code == 204
+    assert (await client.get("/auth/me")).status_code == 401
+    async with database.begin() as db:
+        assert await db.scalar(select(func.count()).select_from(SignIn)) == 0
+
+
+async def test_an_unsafe_request_by_cookie_needs_the_csrf_token(client, ada):
+    client.headers.pop("x-csrf-token")
+    answer = await client.post("/organizations", json={"name": "x"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "csrf_mismatch")
+    wrong = await client.post("/organizations", json={"name": "x"}, headers={"x-csrf-token": "é".encode()})
+    assert wrong.status_code == 403
+
+
+async def test_a_cookie_given_twice_is_nobodys(call, ada):
+    """Attack row 10: a planted cookie of the same name beside the real one."""
+    real = ada.headers["cookie"]
+    for planted in (f"codeyard=evil; {real}", f"{real}; codeyard=evil"):
+        answer = await call(None).get("/auth/me", headers={"cookie": planted})
+        assert answer.status_code == 401
+
+
+async def test_over_tls_only_the_host_bound_cookie_counts(call, ada, resources, monkeypatch):
+    """Attack rows 10 and 11."""
+    monkeypatch.setattr(resources, "settings", Settings(data=resources.data, public_url="https://code.example.com"))
+    assert (await call(ada).get("/auth/me")).status_code == 401
+    secret = ada.headers["cookie"].partition("=")[2]
+    good = await call(None).get("/auth/me", headers={"cookie": f"codeyard=evil; __Host-codeyard={secret}"})
+    assert good.status_code == 200
+    login = await call(None).post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    sent = login.headers["set-cookie"]
+    assert sent.startswith("__Host-codeyard=")
+    assert "Secure" in sent and "Path=/" in sent and "Domain" not in sent
+
+
+async def test_sign_ins_are_listed_and_ended(call, ada, client):
+    other = call(None)
+    await other.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    rows = (await client.get("/auth/sign-ins")).json()["items"]
+    assert sorted(row["current"] for row in rows) == [False, True]
+    [theirs] = [row["id"] for row in rows if not row["current"]]
+    assert (await client.delete(f"/auth/sign-ins/{theirs}")).status_code == 204
+    assert (await other.get("/auth/me")).status_code == 401
+    assert (await client.delete(f"/auth/sign-ins/{theirs}")).status_code == 404
+
+
+async def test_a_new_password_signs_every_other_browser_out(call, ada, client):
+    """Attack row 15."""
+    other = call(None)
+    await other.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    wrong = await client.post("/auth/password", json={"current": "nonsense", "new": "another good one"})
+    assert wrong.status_code == 401
+    body = {"current": make.PASSWORD, "new": "another good one"}
+    assert (await client.post("/auth/password", json=body)).status_code == 204
+    assert (await client.get("/auth/me")).status_code == 200
+    assert (await other.get("/auth/me")).status_code == 401
+
+
+async def test_a_key_is_nobody_who_could_sign_out(call, database, ada):
+    key = await make.key(database, ada.organization_id, "admin")
+    assert (await call(key).get("/auth/me")).json()["error"]["code"] == "needs_person"
+
+
+async def test_mass_assignment_is_refused(call, database):
+    """Attack row 43."""
+    async with database.begin() as db:
+        token = await service.offer_setup(db)
+    answer = await call(None).post("/auth/setup", json=ADA | {"token": token, "owns_installation": True})
+    assert answer.status_code == 422

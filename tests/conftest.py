@@ -1,0 +1,125 @@
+"""What every test may ask for: a real PostgreSQL, the application on it, callers with rights, a server on a port."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from backend.app import asgi, create_app, living, make_resources
+from backend.core import migrations
+from backend.core.auth import Role
+from backend.core.db import Base, Database
+from backend.core.postgres import Postgres
+from backend.core.resources import Resources
+from backend.core.settings import Settings
+from tests import make, require
+from tests.clients import Caller
+from tests.make import Somebody
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    require.check(item)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One loop for the whole run: the application and its pool are built once."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A data directory for the whole run, with a short path: sockets lie in it."""
+    made = Path(tempfile.mkdtemp(prefix="cy-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(folder: Path) -> Iterator[str]:
+    """The DSN of a PostgreSQL of this run's own."""
+    server = Postgres(folder / "postgres", durable=False)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def _resources(postgres: str, folder: Path) -> AsyncIterator[Resources]:
+    database = Database(postgres)
+    await migrations.migrate(database)
+    settings = Settings(data=folder / "data", allow_file_clone=True, allow_private_clone=True, workers=4)
+    settings.data.mkdir()
+    resources = make_resources(settings, database)
+    async with living(resources):
+        yield resources
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+async def _app(_resources: Resources) -> Any:
+    return asgi(create_app(_resources))
+
+
+@pytest.fixture
+async def resources(_resources: Resources) -> AsyncIterator[Resources]:
+    """The application's hands; afterwards every row is gone."""
+    yield _resources
+    await idle(_resources.database)
+    tables = [table.name for table in Base.metadata.sorted_tables if table.name != "periodic_runs"]
+    deletes = ";".join(f'DELETE FROM "{name}"' for name in reversed(tables))
+    async with _resources.database.begin() as db:
+        await db.execute(text(f"DO $$ BEGIN UPDATE sessions SET parent_session_id = NULL; {deletes}; END $$"))
+
+
+async def idle(database: Database) -> None:
+    """Until no job is queued or running that is due."""
+    for _ in range(400):
+        async with database.read() as connection:
+            left = await connection.execute(text("SELECT count(*) FROM pgqueuer WHERE execute_after <= now()"))
+            if left.scalar_one() == 0:
+                return
+        await asyncio.sleep(0.025)
+    raise AssertionError("jobs did not come to an end")
+
+
+@pytest.fixture
+async def database(resources: Resources) -> Database:
+    return resources.database
+
+
+@pytest.fixture
+async def app(resources: Resources, _app: Any) -> Any:
+    """The ASGI application, outermost layer included."""
+    return _app
+
+
+@pytest.fixture
+async def ada(database: Database) -> Somebody:
+    """The owner of an organisation and of the installation, signed in by cookie."""
+    return await make.person(database, await make.organization(database), Role.OWNER, owns_installation=True)
+
+
+@pytest.fixture
+async def call(app: Any) -> AsyncIterator[Callable[[Somebody | None], Caller]]:
+    """`call(somebody)` gives a client with that caller's rights; `call(None)` an anonymous one."""
+    opened: list[Caller] = []
+
+    def as_(somebody: Somebody | None) -> Caller:
+        opened.append(Caller(app, somebody.headers if somebody else None))
+        return opened[-1]
+
+    yield as_
+    for caller in opened:
+        await caller.aclose()
+
+
+@pytest.fixture
+async def client(call: Callable[[Somebody | None], Caller], ada: Somebody) -> Caller:
+    """Ada's client."""
+    return call(ada)

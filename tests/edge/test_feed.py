@@ -1,0 +1,139 @@
+"""The feed: what one sees of the facts, in order, resumable, by SSE and by socket."""
+
+import asyncio
+import json
+
+import pytest
+
+from backend.accounts.orgs.events import MemberLeft
+from backend.core.auth import Role
+from backend.core.db import new_id
+from backend.core.events import emit
+from tests import make
+from tests.clients import Closed, Refused
+
+
+async def say(database, organization_id, workspace_id=None):
+    async with database.begin() as db:
+        event = MemberLeft(organization_id=organization_id, workspace_id=workspace_id, user_id=new_id())
+        await emit(db, event)
+    return str(event.user_id)
+
+
+async def hear(socket, count):
+    return [(await socket.receive_json())["data"]["user_id"] for _ in range(count)]
+
+
+async def test_facts_arrive_in_order_and_only_ones_own(call, database, ada):
+    other = await make.organization(database)
+    async with call(ada).socket("/ws/events") as socket:
+        said = []
+        for _ in range(5):
+            await say(database, other)
+            said.append(await say(database, ada.organization_id))
+        assert await hear(socket, 5) == said
+
+
+async def test_a_reader_resumes_after_the_last_one_it_saw(call, database, ada):
+    async with call(ada).socket("/ws/events") as socket:
+        first = await say(database, ada.organization_id)
+        fact = await socket.receive_json()
+        assert fact["data"]["user_id"] == first
+    missed = [await say(database, ada.organization_id) for _ in range(3)]
+    async with call(ada).socket("/ws/events", after=fact["id"]) as socket:
+        assert await hear(socket, 3) == missed
+
+
+async def test_one_that_commits_late_is_not_skipped(call, database, ada):
+    """Ids are given in one order and committed in another."""
+    async with call(ada).socket("/ws/events") as socket:
+        async with database.begin() as slow:
+            late = MemberLeft(organization_id=ada.organization_id, user_id=new_id())
+            await emit(slow, late)
+            await slow.flush()
+            early = await say(database, ada.organization_id)
+            await asyncio.sleep(0.1)
+        assert set(await hear(socket, 2)) == {str(late.user_id), early}
+
+
+async def test_only_one_workspace_when_asked(call, database, ada):
+    mine = new_id()
+    async with call(ada).socket("/ws/events", workspace_id=str(mine)) as socket:
+        await say(database, ada.organization_id, new_id())
+        said = await say(database, ada.organization_id, mine)
+        assert await hear(socket, 1) == [said]
+
+
+async def test_a_cursor_that_is_none_is_refused(call, ada):
+    """Attack row 66."""
+    for cursor in ("x", "1", "1.x", "-1.2", f"{1 << 70}.1", "1.2.3", "٣.١"):
+        answer = await call(ada).get("/events", headers={"last-event-id": cursor.encode()})
+        assert answer.status_code == 400, cursor
+
+
+async def test_a_cursor_older_than_what_is_kept_gets_reset(call, database, ada):
+    await say(database, ada.organization_id)
+    async with call(ada).socket("/ws/events", after="1.1") as socket:
+        assert (await socket.receive_json())["name"] == "reset"
+
+
+async def test_sockets_close_when_access_goes(call, client, database, ada):
+    """Attack rows 7, 8 and 15: within two seconds of demotion, revocation, logout."""
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    key = await make.key(database, ada.organization_id, "organization:read")
+    async with call(bob).socket("/ws/events") as by_bob, call(key).socket("/ws/events") as by_key:
+        await client.put(f"/organizations/{ada.organization_id}/members/{bob.user_id}", json={"role": "viewer"})
+        assert await closing(by_bob) == 4403
+        await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")
+        assert await closing(by_key) == 4401
+    async with call(ada).socket("/ws/events") as by_ada:
+        await client.post("/auth/logout")
+        assert await closing(by_ada) == 4401
+
+
+async def closing(socket) -> int:
+    with pytest.raises(Closed) as closed:
+        while True:
+            await socket.receive(2)
+    return closed.value.code
+
+
+async def test_an_unchanged_socket_stays_when_others_change(call, client, database, ada):
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    async with call(ada).socket("/ws/events") as socket:
+        await client.put(f"/organizations/{ada.organization_id}/members/{bob.user_id}", json={"role": "viewer"})
+        assert (await socket.receive_json())["name"] == "member.changed"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://localhost:8300.evil.com", "http://localhost:9999", "http://LOCALHOST:8300",
+     "https://localhost:8300", "http://localhost", ""],
+)  # fmt: skip
+async def test_a_socket_of_another_origin_is_refused_before_the_upgrade(call, ada, origin):
+    """Attack rows 1, 2 and 4."""
+    with pytest.raises(Refused) as refused:
+        async with call(ada).socket("/ws/events", headers={"origin": origin}):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (403, "foreign_origin")
+
+
+async def test_a_cookie_needs_an_origin_and_a_key_does_not(call, database, ada):
+    """Attack rows 3 and 5."""
+    with pytest.raises(Refused) as refused:
+        async with call(ada).socket(
+            "/ws/events", headers={"origin": "https://evil.example", "x-forwarded-host": "evil.example"}
+        ):
+            pass
+    assert refused.value.status == 403
+    key = await make.key(database, ada.organization_id, "organization:read")
+    async with call(key).socket("/ws/events", headers={"origin": ""}):
+        pass
+
+
+async def test_nobody_is_refused_with_the_envelope(call):
+    with pytest.raises(Refused) as refused:
+        async with call(None).socket("/ws/events"):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (401, "unauthorized")
+    json.dumps(refused.value.body)
