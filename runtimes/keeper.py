@@ -1,7 +1,7 @@
 """The keeper: a small process that owns the shells, so that the server may crash, be killed or be replaced without
 them noticing.
 
-It runs as a program of its own (`python -I keeper.py DIRECTORY`; standard library and ptyprocess only), spawns and
+It runs as a program of its own (`python -m runtimes.keeper DIRECTORY`; standard library and ptyprocess only), spawns and
 reaps what runs on PTYs, keeps a duplicate of each PTY's master, and answers on the Unix socket DIRECTORY/keeper.sock
 (SOCK_SEQPACKET, only for its own uid). No byte of output passes through it.
 
@@ -40,17 +40,16 @@ import sys
 import termios
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ptyprocess import PtyProcess
 
+from runtimes.processes import MARK, processes, relatives
+
 VERSION: Final = 1
 PACKET: Final = 128 << 10  # bytes of the longest request
-MARK: Final = (
-    "TERM_SESSION_ID"  # in the environment of all that starts in a terminal: tells whose a process is that forked away
-)
 IDLE: Final = 60.0  # seconds without terminals and without a server after which there is nothing to keep
 PATIENCE: Final = 5.0  # seconds after SIGKILL until `close` says who is left (a process stuck in the kernel)
 BACKLOG: Final = 4096  # packets that a server may leave unread before it is cut off; on return it asks for the list
@@ -185,12 +184,11 @@ class Keeper:
             verb(peer, request, descriptors)
         except Refused as error:
             self.send(peer, {"id": number, "code": error.args[0], "error": error.args[1]})
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            self.send(peer, {"id": number, "code": "bad_request", "error": f"{type(error).__name__}: {error}"})
         except OSError as error:
-            self.send(
-                peer, {"id": number, "code": errno.errorcode.get(error.errno or 0, "failed"), "error": str(error)}
-            )
+            code = errno.errorcode.get(error.errno or 0, "failed")
+            self.send(peer, {"id": number, "code": code, "error": str(error)})
+        except Exception as error:  # whatever a request says, the shells live on
+            self.send(peer, {"id": number, "code": "bad_request", "error": f"{type(error).__name__}: {error}"})
         finally:
             for descriptor in descriptors:  # a verb that keeps one takes it out of the list
                 os.close(descriptor)
@@ -372,9 +370,7 @@ class Keeper:
         def leave() -> None:
             parents, _ = processes()
             for pid, parent in parents.items():
-                if (
-                    parent == os.getpid()
-                ):  # forked away and left its mark behind: nobody's, and nobody's it shall not stay
+                if parent == os.getpid():  # forked away and left its mark behind: it was nobody's
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
             done()
@@ -400,9 +396,17 @@ def start(argv: list[str], *, cwd: str, env: dict[str, str], size: tuple[int, in
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.umask(0o022)
         os.chdir(cwd)
+        os.execve(program, argv, env)  # noqa: S606 - a program and its words, no shell
+
+    def become() -> None:
+        # ptyprocess reports what fails in here to the parent, and ends the child; but not what fails in its own exec.
+        try:
+            prepare()
+        except Exception as error:
+            raise OSError(str(error)) from None
 
     cols, rows = size
-    process = PtyProcess.spawn([program, *argv[1:]], env=env, preexec_fn=prepare, dimensions=(rows, cols))
+    process = PtyProcess.spawn([program], preexec_fn=become, dimensions=(rows, cols))
     master = os.dup(process.fd)
     process.fileobj.close()
     process.closed = True  # ours now: its finaliser shall not hang it up
@@ -427,51 +431,6 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"  # a real-time signal
-
-
-def relatives(terminal: str, shell: int, *, parent: int | None = None, others: Collection[int | None] = ()) -> set[int]:
-    """The processes of a terminal: those of the shell's session or with the terminal's mark, and their descendants.
-
-    `parent`: only its children (and theirs) are looked at, less `others`.
-    """
-    parents, sessions = processes()
-    children: dict[int, list[int]] = {}
-    for pid, above in parents.items():
-        children.setdefault(above, []).append(pid)
-    mark = f"{MARK}={terminal}".encode()
-    candidates = parents if parent is None else [pid for pid in children.get(parent, ()) if pid not in others]
-    roots = [pid for pid in candidates if sessions[pid] == shell or mark in environment(pid)]
-    found: set[int] = set()
-    while roots:
-        pid = roots.pop()
-        if pid not in found:
-            found.add(pid)
-            roots += children.get(pid, ())
-    return found
-
-
-def processes() -> tuple[dict[int, int], dict[int, int]]:
-    """Parent and session of every live process, zombies left out (proc(5), stat)."""
-    parents, sessions = {}, {}
-    for pid in _pids():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                state, parent, _, session = file.read().rpartition(b")")[2].split()[:4]
-            if state not in (b"Z", b"X"):
-                parents[pid], sessions[pid] = int(parent), int(session)
-    return parents, sessions
-
-
-def _pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def environment(pid: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
 
 
 def peer_uid(connection: socket.socket) -> int:

@@ -58,6 +58,8 @@ class Ring:
             if not size:
                 _create(descriptor, path, capacity, window)
                 size = HEADER + capacity
+            if size < HEADER:
+                raise BadRing(f"{path} is not a ring: it is too short")
             self._map = mmap.mmap(descriptor, size)
         finally:
             os.close(descriptor)

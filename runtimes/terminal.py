@@ -274,10 +274,10 @@ class Viewer:
             if self._resized:
                 self._resized = False
                 yield Resized(terminal.cols, terminal.rows)
-            if self._skip or self.offset < ring.start:
+            if self._skip or (self.offset < ring.start and self._may_be_sent(1)):
                 async for message in self._catch_up():
                     yield message
-            ready = min(ring.end, self.offset + CHUNK, ring.end if self._acked is None else self._acked + WINDOW)
+            ready = self.offset + self._may_be_sent(min(ring.end - self.offset, CHUNK))
             if ready > self.offset:
                 wait = self._next_at - terminal._loop.time()
                 if 0 < wait <= _PAUSE and ready - self.offset < _FULL and terminal.exit is None:
@@ -294,6 +294,10 @@ class Viewer:
                 await self._wake.wait()
         if terminal.exit is not None:
             yield Exit(**terminal.exit)
+
+    def _may_be_sent(self, count: int) -> int:
+        """How many of `count` bytes, as far as acknowledgements go."""
+        return count if self._acked is None else min(count, self._acked + WINDOW - self.offset)
 
     async def _catch_up(self) -> AsyncIterator[bytes | Lag]:
         """Leave out what is gone. `Lag.to` lies so far before the tail as the reset is long: who counts bytes stays

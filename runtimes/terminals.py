@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from runtimes import keeper
+from runtimes.processes import relatives
 from runtimes.ring import BadRing, Ring
 from runtimes.terminal import Control, Terminal
 
@@ -221,7 +222,7 @@ class Terminals:
                 self._exited(terminal.id, {"signal": "SIGHUP"})
             terminal.hang_up()
             if terminal.pid is not None:
-                for pid in keeper.relatives(terminal.id, terminal.pid):
+                for pid in relatives(terminal.id, terminal.pid):
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -357,9 +358,10 @@ def reach(directory: str) -> socket.socket:
 def _start(directory: str) -> None:
     """Run the keeper as a program of its own; it detaches, and this returns once its socket answers."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    environment["PYTHONPATH"] = os.path.dirname(os.path.dirname(keeper.__file__))
     with open(os.path.join(directory, "keeper.log"), "ab") as log:
         subprocess.run(
-            [sys.executable, "-I", keeper.__file__, directory],
+            [sys.executable, "-s", "-P", "-m", "runtimes.keeper", directory],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
