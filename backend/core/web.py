@@ -72,10 +72,10 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_HEADERS]
-            elif head:
+            await send(message)
+            if head:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 raise _HeadAnswered
-            await send(message)
 
         try:
             await self.app(scope, receive, answer)

@@ -1,0 +1,90 @@
+"""Jobs: they commit with what asked for them, are tried again, and end."""
+
+import asyncio
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from backend.core import jobs
+from backend.core.db import now
+from tests.conftest import idle
+
+
+class Parcel(msgspec.Struct):
+    word: str
+
+
+delivered: list[str] = []
+
+
+@jobs.job(Parcel)
+async def deliver(parcel: Parcel, _: object) -> None:
+    delivered.append(parcel.word)
+
+
+@jobs.job(Parcel)
+async def explode(parcel: Parcel, _: object) -> None:
+    delivered.append(parcel.word)
+    raise RuntimeError("as always")
+
+
+@pytest.fixture(autouse=True)
+def _empty():
+    delivered.clear()
+
+
+async def test_a_job_runs_once_its_transaction_has_committed(resources, database):
+    async with database.begin() as db:
+        await jobs.enqueue(db, deliver, Parcel("a"))
+        await asyncio.sleep(0.1)
+        assert delivered == []
+    await idle(database)
+    assert delivered == ["a"]
+
+
+async def test_a_rolled_back_job_never_runs(resources, database):
+    with pytest.raises(ZeroDivisionError):
+        async with database.begin() as db:
+            await jobs.enqueue(db, deliver, Parcel("never"))
+            raise ZeroDivisionError
+    async with database.read() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM pgqueuer"))).scalar_one() == 0
+
+
+async def test_a_failing_job_waits_longer_each_time_and_then_ends(resources, database):
+    order = jobs.Order(jobs.new_id(), "tests.core.test_jobs.explode", msgspec.Raw(b'{"word":"b"}'))
+    delays = []
+    for _ in range(jobs.TRIES):
+        await jobs.run_order(resources, msgspec.json.encode(order))
+        async with database.begin() as db:
+            waiting = (await db.execute(text("DELETE FROM pgqueuer RETURNING execute_after - now() AS delay"))).all()
+            delays += [round(row.delay.total_seconds()) for row in waiting]
+    assert delays == [2, 4, 8, 16]
+    async with database.begin() as db:
+        row = await db.get(jobs.JobTry, order.id)
+    assert row.ended_at is not None and "as always" in row.error
+    assert delivered == ["b"] * jobs.TRIES
+
+
+async def test_a_job_that_kills_its_worker_ends_too(resources, database):
+    """PgQueuer picks it up again without counting; each pick is a try here."""
+    order = jobs.Order(jobs.new_id(), "tests.core.test_jobs.deliver", msgspec.Raw(b'{"word":"poison"}'))
+    async with database.begin() as db:
+        db.add(jobs.JobTry(id=order.id, job=order.job, payload={}, tries=jobs.TRIES, created_at=now()))
+    await jobs.run_order(resources, msgspec.json.encode(order))
+    assert delivered == []
+    async with database.begin() as db:
+        assert (await db.get(jobs.JobTry, order.id)).ended_at is not None
+
+
+async def test_a_job_of_another_version_is_dropped(resources):
+    order = jobs.Order(jobs.new_id(), "no.such.job", msgspec.Raw(b"{}"))
+    await jobs.run_order(resources, msgspec.json.encode(order))
+
+
+async def test_a_periodic_job_is_claimed_by_one(database):
+    async with database.begin() as db:
+        await db.execute(text("DELETE FROM periodic_runs WHERE job = 'x'"))
+    claims = await asyncio.gather(*(jobs._claim(database, "x", jobs.timedelta(hours=1)) for _ in range(8)))
+    assert claims.count(True) == 1

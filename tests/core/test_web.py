@@ -1,0 +1,127 @@
+"""The outermost layer: every error an envelope, nothing a 500, ids in and out, nothing secret in a log line."""
+
+import json
+import logging
+
+import pytest
+
+from tests import make
+
+
+def envelope(answer, status: int) -> dict:
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message", "details", "request_id"}
+    assert error["request_id"] == answer.headers["x-request-id"]
+    return error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[", b"null", b"1", b'"x"', b"\xff\xfe", b'{"name": "\xff"}', b'{"name": NaN}', b'{"name": Infinity}',
+     b'{"name": "\\ud800"}', b"[" * 10_000, b'{"a":' * 10_000, b'{"name": 9223372036854775808}', b'{"name": {}}'],
+)  # fmt: skip
+async def test_a_body_that_is_none_is_a_4xx(client, body):
+    """Attack row 65."""
+    answer = await client.post("/organizations", content=body, headers={"content-type": "application/json"})
+    assert 400 <= answer.status_code < 500
+    envelope(answer, answer.status_code)
+
+
+async def test_a_body_of_a_hundred_megabytes_is_refused_early(client):
+    """Attack row 65: also when it comes in pieces and says no length."""
+    sent = 0
+
+    async def pieces():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b"x" * 1_000_000
+
+    envelope(await client.post("/organizations", content=pieces()), 413)
+    assert sent < 100
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/xml", "application/json; charset=klingon"])
+async def test_other_content_types_are_read_as_json_or_refused(client, kind):
+    """Attack row 65."""
+    headers = {"content-type": kind} if kind else {}
+    answer = await client.post("/organizations", content=b'{"name": "x"}', headers=headers)
+    assert answer.status_code in (201, 415, 422)
+
+
+async def test_unknown_addresses_and_methods_are_told(client):
+    assert envelope(await client.get("/nowhere"), 404)["code"] == "no_such_route"
+    answer = await client.delete("/auth/me")
+    assert envelope(answer, 405)["code"] == "method_not_allowed"
+    assert "GET" in answer.headers["allow"]
+
+
+async def test_head_is_answered_as_get_without_its_body(client):
+    """Attack row 65."""
+    for path in ("/workspace", "/auth/me", "/events"):
+        answer = await client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+
+
+async def test_a_method_override_is_not_believed(client):
+    """Attack row 65."""
+    answer = await client.get("/auth/me", headers={"x-http-method-override": "DELETE"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=-1", "limit=1000000000", "limit=x", "limit=1e3", "cursor=%ff", "cursor=e30"]
+)
+async def test_a_page_is_asked_for_within_bounds(client, query):
+    """Attack row 66."""
+    answer = await client.get(f"/workspace?{query}")
+    assert answer.status_code in (400, 422)
+
+
+async def test_a_request_id_is_taken_when_harmless(client):
+    assert (await client.get("/workspace", headers={"x-request-id": "abc-1"})).headers["x-request-id"] == "abc-1"
+    odd = await client.get("/workspace", headers={"x-request-id": "a b\tc"})
+    assert odd.headers["x-request-id"] != "a b\tc"
+
+
+async def test_log_lines_carry_no_secret(client, ada, caplog):
+    """Attack row 13: neither tokens nor bodies nor query strings."""
+    with caplog.at_level(logging.DEBUG):
+        await client.post("/organizations", json={"name": "topsecret"})
+        await client.get("/workspace?cursor=topsecret", headers={"authorization": "Bearer topsecret"})
+        await client.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    lines = " ".join(str(r.__dict__) for r in caplog.records if r.name.startswith("codeyard"))
+    assert "request" in lines
+    for secret in ("topsecret", make.PASSWORD, ada.headers["cookie"].split("=")[1], ada.headers["x-csrf-token"]):
+        assert secret not in lines
+
+
+async def test_health_readiness_and_metrics(client, call):
+    root = {"base_url": "http://localhost:8300"}
+    anonymous = call(None)
+    assert (await anonymous.get(f"{root['base_url']}/healthz")).text == "OK"
+    ready = (await anonymous.get(f"{root['base_url']}/readyz")).json()
+    assert ready["ready"] is True
+    assert set(ready["parts"]) >= {"database", "disk", "serving"}
+    metrics = await anonymous.get(f"{root['base_url']}/metrics")
+    assert "codeyard_requests_total" in metrics.text
+
+
+async def test_metrics_are_for_this_machine(call):
+    stranger = call(None)
+    stranger._transport.client = ("10.1.1.1", 1)
+    assert (await stranger.get("http://localhost:8300/metrics")).status_code == 401
+
+
+async def test_the_description_names_every_route(call, _app):
+    described = json.loads((await call(None).get("/openapi.json")).text)["paths"]
+    for route in _app.app.routes:
+        if (
+            route.path.startswith("/api/v1")
+            and route.path != "/api/v1/openapi.json"
+            and hasattr(route, "route_handler_map")
+        ):
+            path = route.path.replace(":uuid", "").replace(":str", "").replace(":int", "")
+            assert path in described, path
+    assert (await call(None).get("http://localhost:8300/api/docs")).status_code == 200
