@@ -321,13 +321,17 @@ class Viewer:
             case Ack(offset):
                 self._ack(offset)
             case Resize(cols, rows) if self.writes:
-                self.size = cols, rows
-                if self.terminal.typist in (None, self):
-                    await self.terminal.resize(cols, rows)
+                await self.prefer(cols, rows)
             case Signal(name) if self.writes:
                 await self.terminal.signal(name)
             case _:
                 self._fail("read_only", "This viewer may only watch.")
+
+    async def prefer(self, cols: int, rows: int) -> None:
+        """The size of this viewer's screen: the terminal's from now if nobody else typed last, else once this one types."""
+        self.size = cols, rows
+        if self.writes and self.terminal.typist in (None, self):
+            await self.terminal.resize(cols, rows)
 
     def wake(self) -> None:
         self._wake.set()

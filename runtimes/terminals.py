@@ -3,6 +3,7 @@
 import array
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -43,6 +44,10 @@ class KeeperLost(Exception):
     """The keeper is gone, or does not answer."""
 
 
+class InUse(Exception):
+    """Another server reads these terminals; two would each get half of the output."""
+
+
 class Terminals:
     """Opened once a server, in its event loop; `directory` is the data directory (DATA/keeper and DATA/terminals are
     used)."""
@@ -57,11 +62,24 @@ class Terminals:
         self._connecting = asyncio.Lock()
         self._early_exits: dict[str, Message] = {}  # of terminals that are still being made
         self._expiry: dict[str, asyncio.TimerHandle] = {}
+        self._lock = -1
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Find the keeper, or start one, and take back what it keeps."""
+        """Find the keeper, or start one, and take back what it keeps. KeeperLost where none can be had; InUse."""
         os.makedirs(self._ring_directory, mode=0o700, exist_ok=True)
+        self._lock = os.open(self._ring_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await self._take_back()
+        except BlockingIOError:
+            self.leave()
+            raise InUse(f"another server has the terminals in {self._ring_directory}") from None
+        except BaseException:
+            self.leave()
+            raise
+
+    async def _take_back(self) -> None:
         connection = await self._keeper()
         for answer, descriptor in await connection.ask("list"):
             if descriptor is not None:
@@ -144,6 +162,9 @@ class Terminals:
         for terminal in self._terminals.values():
             terminal.close()
         self._terminals.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     # --- the keeper's side
 

@@ -15,6 +15,7 @@ from backend.core.auth import Admissions, Authenticator
 from backend.core.db import Database
 from backend.core.live import Live
 from backend.core.settings import Settings
+from runtimes.terminals import Terminals
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +31,12 @@ class Resources:
     authenticate: Authenticator
     admissions: Admissions
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
+    terminals: Terminals = field(init=False)
+    ends_terminals: bool = False
+    """Set before the server ends when a person asked for the end (Ctrl-C, `codeyard down`); otherwise shells live on."""
+
+    def __post_init__(self) -> None:
+        self.terminals = Terminals(str(self.settings.data))
 
     @property
     def data(self) -> Path:

@@ -16,7 +16,7 @@ import pytest
 
 from runtimes import keeper
 from runtimes.frames import Exit
-from runtimes.terminals import KeeperLost, KeeperRefused, Terminals, reach, shell_environment
+from runtimes.terminals import InUse, KeeperLost, KeeperRefused, Terminals, reach, shell_environment
 from tests.runtimes.conftest import Bench, until
 
 
@@ -290,6 +290,14 @@ async def test_another_users_connection_is_refused() -> None:
         )
         assert answer.stdout.startswith(b"b''"), answer
         await terminals.end()
+
+
+async def test_two_servers_do_not_share_the_terminals(bench: Bench) -> None:
+    with pytest.raises(InUse):
+        await Terminals(str(bench.directory)).open()
+    watch = bench.watch(await bench.run("echo still mine"))
+    await watch.task
+    assert watch.data == b"still mine\r\n"
 
 
 async def test_a_directory_with_a_long_name_is_fine(tmp_path: Path) -> None:

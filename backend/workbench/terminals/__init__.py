@@ -1,0 +1,1 @@
+"""Terminals: shells in a session that outlive their viewers and the server."""

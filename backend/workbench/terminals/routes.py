@@ -1,0 +1,99 @@
+"""/workspace/{session_id}/terminals and GET /ws/terminal."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Router, WebSocket, delete, get, websocket
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from backend.core.auth import Me, scope
+from backend.core.paging import Page
+from backend.core.resources import Hands
+from backend.workbench.terminals import schemas, service
+from runtimes.frames import BadFrame
+from runtimes.terminal import Viewer
+
+Socket = WebSocket[Any, Any, Any]
+Cells = Annotated[int | None, QueryParameter(ge=1, le=1000, description="Give both or none; 1 to 1000.")]
+Offset = Annotated[int | None, QueryParameter(ge=0, description="What was seen already: the output up to this offset.")]
+
+
+@get("/workspace/{session_id:uuid}/terminals", guards=[scope("terminals:read")])
+async def list_terminals(resources: Hands, actor: Me, session_id: FromPath[UUID]) -> Page[schemas.Terminal]:
+    """All of the session's terminals, oldest first; one whose program ended stays for an hour."""
+    async with resources.database.begin() as db:
+        terminals = await service.listed(db, resources, actor, session_id)
+    return Page([schemas.show(terminal) for terminal in terminals])
+
+
+@delete("/workspace/{session_id:uuid}/terminals/{terminal_id:str}", guards=[scope("terminals:write")])
+async def close_terminal(resources: Hands, actor: Me, session_id: FromPath[UUID], terminal_id: FromPath[str]) -> None:
+    """End everything that runs in it (SIGHUP, after a second SIGKILL) and forget its output."""
+    await service.close(resources, actor, session_id, terminal_id)
+
+
+@websocket("/ws/terminal", guards=[scope("terminals:read")])
+async def attach_terminal(
+    socket: Socket,
+    resources: Hands,
+    actor: Me,
+    session_id: FromQuery[UUID],
+    terminal_id: FromQuery[str | None] = None,
+    service_id: FromQuery[UUID | None] = None,
+    after: Offset = None,
+    ack: FromQuery[bool] = True,
+    cols: Cells = None,
+    rows: Cells = None,
+) -> None:
+    """A terminal: that of `terminal_id`, or a new one. Binary frames are bytes, text frames JSON (`runtimes/frames.py`).
+
+    Closes with 1000 after `exit`, 1008 for a frame that the protocol does not have, 1012 when the server goes: come back
+    with `after`.
+    """
+    size = (cols, rows) if cols and rows else None
+    viewer = await service.attach(
+        resources, actor, session_id, terminal_id, service_id=service_id, after=after, acks=ack, size=size
+    )
+    with viewer:
+        await socket.accept()
+        await _both(socket, viewer)
+
+
+async def _both(socket: Socket, viewer: Viewer) -> None:
+    """Show and type until either ends. When the viewer just leaves, the terminal stays."""
+    showing, typing = asyncio.create_task(_show(socket, viewer)), asyncio.create_task(_type(socket, viewer))
+    try:
+        await asyncio.wait((showing, typing), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (showing, typing):
+            task.cancel()
+        said = await asyncio.gather(showing, typing, return_exceptions=True)
+    for error in said:
+        if isinstance(error, BadFrame):
+            await socket.close(1008, f"protocol error: {error}"[:120])
+            return
+        if isinstance(error, Exception):
+            raise error
+    if viewer.terminal.exit is not None:
+        await socket.close(1000, "the program ended")
+    elif viewer.terminal.closed:
+        await socket.close(1012, "the server is restarting: come back with `after`")
+
+
+async def _show(socket: Socket, viewer: Viewer) -> None:
+    async for message in viewer.messages():
+        if isinstance(message, bytes):
+            await socket.send_bytes(message)
+        else:
+            await socket.send_text(msgspec.json.encode(message).decode())
+
+
+async def _type(socket: Socket, viewer: Viewer) -> None:
+    while (message := await socket.receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        await viewer.receive(message["bytes"] or b"" if text is None else text)
+
+
+router = Router("/", route_handlers=[list_terminals, close_terminal, attach_terminal], tags=["terminals"])

@@ -1,0 +1,175 @@
+"""Terminals: who may open, watch and end which. Runs no transaction while it talks to the keeper."""
+
+import asyncio
+import os
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.auth import Actor
+from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
+from backend.core.events import emit
+from backend.core.resources import Resources
+from backend.workbench.sessions import repository as sessions
+from backend.workbench.sessions.models import Session, Status
+from backend.workbench.terminals import repository
+from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
+from runtimes.terminal import Terminal, Viewer
+from runtimes.terminals import KeeperLost, KeeperRefused, default_shell, shell_environment
+
+READ, WRITE = "terminals:read", "terminals:write"
+PER_SESSION = 100
+
+
+class NoSuchSession(NotFound):
+    """There is no such session."""
+
+
+class NoSuchTerminal(NotFound):
+    """There is no such terminal in this session: it was closed, or its program ended a while ago."""
+
+
+class NoSuchService(NotFound):
+    """There is no such service in this session."""
+
+
+class SessionNotReady(Conflict):
+    """The session is not ready: wait for the event session.ready."""
+
+
+class Unisolated(Forbidden):
+    """Without a container engine a terminal runs as the server's own user, which only the installation's owner may do;
+    CODEYARD_ALLOW_UNISOLATED=1 allows it to everybody."""
+
+
+class BadOffset(Invalid):
+    """`after` lies beyond the end of this terminal's output: leave it out to start with the recent part."""
+
+
+class TooManyTerminals(TooMany):
+    """This session has as many terminals as it may have: close some."""
+
+
+class CannotStart(Conflict):
+    """The shell could not be started."""
+
+
+class KeeperAway(Unavailable):
+    """The process that keeps the terminals does not answer; try again in a few seconds."""
+
+
+async def listed(db: AsyncSession, resources: Resources, actor: Actor, session_id: UUID) -> list[Terminal]:
+    """The session's terminals, oldest first."""
+    await _session(db, actor, session_id, READ)
+    return _of(resources, session_id)
+
+
+async def attach(
+    resources: Resources,
+    actor: Actor,
+    session_id: UUID,
+    terminal_id: str | None,
+    *,
+    service_id: UUID | None,
+    after: int | None,
+    acks: bool,
+    size: tuple[int, int] | None,
+) -> Viewer:
+    """A viewer of that terminal, or of a new one where `terminal_id` is None. Who may only read, watches."""
+    async with resources.database.begin() as db:
+        session = await _session(db, actor, session_id, READ if terminal_id else WRITE)
+        if not resources.settings.allow_unisolated and not await repository.acts_for_the_owner(db, actor):
+            raise Unisolated
+    if service_id is not None:
+        raise NoSuchService  # services come with their runtime; until then no session has one
+    if terminal_id is None:
+        if after:
+            raise BadOffset(end=0)
+        terminal = await _open(resources, session, size or (80, 24))
+    else:
+        terminal = _find(resources, session_id, terminal_id)
+    try:
+        viewer = terminal.attach(after=after, acks=acks, writes=actor.may(session.organization_id, WRITE))
+    except ValueError as error:
+        raise BadOffset(end=terminal.ring.end) from error
+    if size is not None and terminal_id is not None:
+        await viewer.prefer(*size)
+    return viewer
+
+
+async def close(resources: Resources, actor: Actor, session_id: UUID, terminal_id: str) -> None:
+    """End what runs in it and forget it."""
+    async with resources.database.begin() as db:
+        session = await _session(db, actor, session_id, WRITE)
+    terminal = _find(resources, session_id, terminal_id)
+    await _ask_to_close(resources, terminal.id)
+    async with resources.database.begin() as db:
+        await emit(db, TerminalClosed(**_where(session), terminal_id=terminal.id))
+
+
+async def close_all(resources: Resources, session_id: UUID) -> None:
+    """End every terminal of a session; returns when their processes are gone."""
+    await asyncio.gather(*(_ask_to_close(resources, terminal.id) for terminal in _of(resources, session_id)))
+
+
+async def _open(resources: Resources, session: Session, size: tuple[int, int]) -> Terminal:
+    if session.status != Status.READY:
+        raise SessionNotReady
+    if len(_of(resources, session.id)) >= PER_SESSION:
+        raise TooManyTerminals(limit=PER_SESSION)
+    shell = default_shell()
+    try:
+        terminal = await resources.terminals.spawn(
+            [shell],
+            cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
+            env=shell_environment(),
+            cols=size[0],
+            rows=size[1],
+            labels={"session_id": str(session.id), "service_id": None, "title": os.path.basename(shell)},
+        )
+    except KeeperRefused as error:
+        raise CannotStart(f"The shell could not be started: {error}") from error
+    except KeeperLost as error:
+        raise KeeperAway(headers={"Retry-After": "2"}) from error
+    async with resources.database.begin() as db:
+        still = await sessions.get(db, session.id)
+        if still is not None and still.deleted_at is None:
+            await emit(db, TerminalOpened(**_where(session), terminal_id=terminal.id))
+            return terminal
+    await _ask_to_close(resources, terminal.id)  # deleted while the shell started
+    raise NoSuchSession
+
+
+async def _ask_to_close(resources: Resources, terminal_id: str) -> None:
+    try:
+        await resources.terminals.close(terminal_id)
+    except KeeperLost as error:
+        raise KeeperAway(headers={"Retry-After": "2"}) from error
+
+
+async def _session(db: AsyncSession, actor: Actor, session_id: UUID, needs: str) -> Session:
+    session = await sessions.find(db, actor, session_id, scope=READ)
+    if session is None:
+        raise NoSuchSession
+    actor.require(session.organization_id, needs)
+    return session
+
+
+def _of(resources: Resources, session_id: UUID) -> list[Terminal]:
+    ours = [terminal for terminal in resources.terminals if terminal.labels.get("session_id") == str(session_id)]
+    return sorted(ours, key=lambda terminal: (terminal.created_at, terminal.id))
+
+
+def _find(resources: Resources, session_id: UUID, terminal_id: str) -> Terminal:
+    terminal = resources.terminals.find(terminal_id)
+    if terminal is None or terminal.labels.get("session_id") != str(session_id):
+        raise NoSuchTerminal
+    return terminal
+
+
+def _where(session: Session) -> dict[str, UUID]:
+    return {
+        "organization_id": session.organization_id,
+        "workspace_id": session.workspace_id,
+        "session_id": session.id,
+    }

@@ -1,0 +1,336 @@
+"""Terminals over HTTP and WebSocket: who may what, the frames, and shells that outlive their viewers and the server."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from sqlalchemy import select
+
+from backend.accounts.keys.models import ApiKey
+from backend.core.auth import Role
+from backend.core.db import new_id, now
+from backend.core.events import EventRow, emit
+from backend.workbench.sessions.events import SessionDeleted
+from backend.workbench.sessions.models import Session, Status
+from backend.workbench.workspaces.models import Workspace
+from runtimes.terminals import KeeperLost
+from tests import make
+from tests.clients import Closed, Refused
+
+
+class Shell:
+    """A socket at a terminal, with what it has said so far."""
+
+    def __init__(self, socket, session_id):
+        self.socket, self.session_id = socket, session_id
+        self.data, self.frames, self.offset = b"", [], 0
+
+    async def frame(self):
+        """The next frame: bytes are kept and counted, text is decoded and kept."""
+        received = await self.socket.receive()
+        if isinstance(received, bytes):
+            self.data += received
+            self.offset += len(received)
+        else:
+            self.frames.append(json.loads(received))
+            if self.frames[-1]["type"] == "attached":
+                self.offset = self.frames[-1]["offset"]
+        return received
+
+    async def sees(self, text: bytes):
+        while text not in self.data:
+            await self.frame()
+
+    async def told(self, kind: str):
+        while not (found := [frame for frame in self.frames if frame["type"] == kind]):
+            await self.frame()
+        return found[-1]
+
+    async def closed(self):
+        try:
+            while True:
+                await self.frame()
+        except Closed as closed:
+            return closed.code
+
+    async def type(self, text: str):
+        await self.socket.send(text.encode())
+
+    async def say(self, **frame):
+        await self.socket.send(json.dumps(frame))
+
+
+@pytest.fixture
+async def session_id(database, resources, ada):
+    """A ready session of Ada's, with a working copy. Its terminals are ended afterwards."""
+    async with database.begin() as db:
+        workspace_id, session_id = new_id(), new_id()
+        db.add(Workspace(id=workspace_id, organization_id=ada.organization_id, name="w", slug=f"w-{workspace_id.hex[-6:]}",
+                         description="", default_session_id=session_id))  # fmt: skip
+        await db.flush()
+        db.add(Session(id=session_id, workspace_id=workspace_id, organization_id=ada.organization_id, name="main",
+                       branch="main", is_default=True, status=Status.READY))  # fmt: skip
+    os.makedirs(folder_of(resources, session_id))
+    yield session_id
+    for terminal in resources.terminals:
+        await resources.terminals.close(terminal.id, grace=0)
+
+
+def folder_of(resources, session_id):
+    return resources.data / "sessions" / str(session_id) / "workspace"
+
+
+@asynccontextmanager
+async def attached(caller, session_id, **params) -> AsyncIterator[Shell]:
+    async with caller.socket("/ws/terminal", session_id=session_id, **params) as socket:
+        shell = Shell(socket, session_id)
+        await shell.told("attached")
+        yield shell
+
+
+async def test_a_shell_runs_in_the_working_copy(client, session_id, resources):
+    (folder_of(resources, session_id) / "here.txt").touch()
+    async with attached(client, session_id, cols=100, rows=30) as shell:
+        attached_frame = shell.frames[0]
+        assert (attached_frame["cols"], attached_frame["rows"], attached_frame["offset"]) == (100, 30, 0)
+        await shell.type("ls; stty size; env\n")
+        await shell.sees(b"here.txt")
+        await shell.sees(b"30 100")
+        await shell.type("exit 3\n")
+        assert await shell.told("exit") == {"type": "exit", "code": 3}
+        assert await shell.closed() == 1000
+        assert b"CODEYARD" not in shell.data
+
+
+async def test_a_terminal_is_listed_attached_again_and_closed(client, session_id, database):
+    async with attached(client, session_id) as shell:
+        terminal_id = shell.frames[0]["terminal_id"]
+        await shell.type("x=remembered\n")
+        [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+        assert listed["id"] == terminal_id and listed["pid"] == shell.frames[0]["pid"]
+        assert (listed["state"], listed["exit_code"], listed["viewers"], listed["service_id"]) == (
+            "running",
+            None,
+            1,
+            None,
+        )
+    async with attached(client, session_id, terminal_id=terminal_id) as shell:
+        await shell.type("echo still $x\n")
+        await shell.sees(b"still remembered")
+        assert (await client.delete(f"/workspace/{session_id}/terminals/{terminal_id}")).status_code == 204
+        assert "signal" in await shell.told("exit")
+        assert await shell.closed() == 1000
+    assert (await client.get(f"/workspace/{session_id}/terminals")).json() == {"items": [], "next_cursor": None}
+    gone = await client.delete(f"/workspace/{session_id}/terminals/{terminal_id}")
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "no_such_terminal")
+    async with database.begin() as db:
+        names = list(await db.scalars(select(EventRow.name).order_by(EventRow.id)))
+    assert names == ["terminal.opened", "terminal.closed"]
+
+
+async def test_a_viewer_that_returns_with_its_offset_gets_exactly_what_it_missed(client, session_id):
+    async with attached(client, session_id) as whole:
+        terminal_id = whole.frames[0]["terminal_id"]
+        async with attached(client, session_id, terminal_id=terminal_id, after=0) as shell:
+            await shell.type("echo fir''st\n")
+            await shell.sees(b"first")
+        await whole.type("echo seco''nd\n")
+        await whole.sees(b"second\r\n")
+        async with attached(client, session_id, terminal_id=terminal_id, after=shell.offset) as again:
+            assert again.frames[0]["offset"] == shell.offset
+            await again.sees(b"second\r\n")
+            together = shell.data + again.data
+            assert whole.data[: len(together)] == together[: len(whole.data)]
+
+
+async def test_the_same_shell_is_there_after_the_servers_restart(client, session_id, resources):
+    async with attached(client, session_id) as shell:
+        pid, terminal_id = shell.frames[0]["pid"], shell.frames[0]["terminal_id"]
+        await shell.type("x=same; echo o''k\n")
+        await shell.sees(b"ok\r\n")
+        resources.terminals.leave()
+        assert await shell.closed() == 1012
+    await resources.terminals.open()
+    async with attached(client, session_id, terminal_id=terminal_id, after=shell.offset) as again:
+        assert again.frames[0]["pid"] == pid
+        await again.type("echo the $x\n")
+        await again.sees(b"the same")
+
+
+async def test_output_waits_for_acknowledgements_unless_the_client_is_plain(client, session_id):
+    flood = "stty -onlcr; head -c 3000000 /dev/zero | tr '\\0' x; echo; echo do''ne\n"
+    async with attached(client, session_id) as shell:
+        terminal_id = shell.frames[0]["terminal_id"]
+        async with attached(client, session_id, terminal_id=terminal_id, after=0, ack=0) as plain:
+            await shell.type(flood)
+            await plain.sees(b"done\n")
+        assert len(plain.data) > 3_000_000
+        with suppress(asyncio.TimeoutError):
+            while received := await shell.socket.receive(0.5):
+                shell.offset += len(received) if isinstance(received, bytes) else 0
+        assert shell.offset == 1 << 20
+        await shell.say(type="ack", offset=shell.offset)
+        assert await shell.socket.receive()
+
+
+async def test_size_and_signal_frames_act(client, session_id):
+    async with attached(client, session_id) as shell:
+        await shell.say(type="resize", cols=120, rows=40)
+        assert await shell.told("resized") == {"type": "resized", "cols": 120, "rows": 40}
+        await shell.type("""sh -c 'trap "echo cau""ght; exit" INT; echo rea""dy; while :; do sleep 0.02; done'\n""")
+        await shell.sees(b"ready\r\n")
+        await shell.say(type="signal", name="SIGINT")
+        await shell.sees(b"caught\r\n")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ['{"type":"resize","cols":0,"rows":0}', '{"type":"resize","cols":65536,"rows":24}', '{"type":"ack","offset":99999999}',
+     '{"type":"ack","offset":-1}', "", "not json", '{"type":"signal","name":"SIGSTOP"}', "x" * 100_000, b"x" * (1 << 21)],
+)  # fmt: skip
+async def test_attacks_47_48_49_a_frame_out_of_bounds_closes_the_socket_and_not_the_terminal(client, session_id, frame):
+    async with attached(client, session_id) as shell:
+        await shell.socket.send(frame)
+        assert await shell.closed() == 1008
+    [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+    assert (listed["state"], listed["cols"]) == ("running", 80)
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [({"cols": 0, "rows": 0}, 422), ({"cols": 65536, "rows": 65536}, 422), ({"cols": "x", "rows": 1}, 422),
+     ({"cols": 1.5, "rows": 1}, 422),
+     ({"after": -1}, 422), ({"after": 2**70}, 422), ({"after": "x"}, 422), ({"session_id": "x"}, 422),
+     ({"terminal_id": "../x"}, 404),
+     ({"service_id": "00000000-0000-0000-0000-000000000000"}, 404)],
+)  # fmt: skip
+async def test_bad_parameters_are_refused_before_the_upgrade(client, session_id, params, status):
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/terminal", **({"session_id": session_id} | params)):
+            pass
+    assert (refused.value.status, "error" in refused.value.body) == (status, True)
+    assert (await client.get(f"/workspace/{session_id}/terminals")).json()["items"] == []
+
+
+async def test_another_sessions_terminal_is_not_found(client, call, session_id, database, ada):
+    async with attached(client, session_id) as shell:
+        terminal_id = shell.frames[0]["terminal_id"]
+        with pytest.raises(Refused) as refused:
+            async with client.socket("/ws/terminal", session_id=new_id(), terminal_id=terminal_id):
+                pass
+        assert (refused.value.status, refused.value.body["error"]["code"]) == (404, "no_such_session")
+        stranger = call(await make.person(database, await make.organization(database)))
+        for answer in (
+            await stranger.get(f"/workspace/{session_id}/terminals"),
+            await stranger.delete(f"/workspace/{session_id}/terminals/{terminal_id}"),
+        ):
+            assert answer.status_code == 404
+
+
+async def test_without_isolation_only_the_installations_owner_and_that_ones_keys_get_a_shell(
+    client, call, session_id, database, ada
+):
+    member = await make.person(database, ada.organization_id, Role.ADMIN)
+    theirs = await make.key(database, ada.organization_id, "terminals:write")
+    hers = await make.key(database, ada.organization_id, "terminals:write", "sessions:read")
+    for key, maker in ((theirs, member), (hers, ada)):
+        async with database.begin() as db:
+            (await db.get_one(ApiKey, key.key_id)).created_by = maker.user_id
+    for somebody in (member, theirs):
+        with pytest.raises(Refused) as refused:
+            async with call(somebody).socket("/ws/terminal", session_id=session_id):
+                pass
+        assert (refused.value.status, refused.value.body["error"]["code"]) == (403, "unisolated")
+    async with attached(call(hers), session_id) as shell:
+        await shell.type("echo by k''ey\n")
+        await shell.sees(b"by key")
+
+
+async def test_who_may_only_read_watches_and_opens_nothing(client, call, session_id, database, ada):
+    watcher = await make.key(database, ada.organization_id, "terminals:read")
+    async with database.begin() as db:
+        (await db.get_one(ApiKey, watcher.key_id)).created_by = ada.user_id
+    with pytest.raises(Refused) as refused:
+        async with call(watcher).socket("/ws/terminal", session_id=session_id):
+            pass
+    assert refused.value.status == 403
+    async with attached(client, session_id) as shell:
+        terminal_id = shell.frames[0]["terminal_id"]
+        async with attached(call(watcher), session_id, terminal_id=terminal_id, cols=10, rows=10) as watch:
+            await watch.type("exit\n")
+            assert (await watch.told("error"))["code"] == "read_only"
+            await shell.type("echo f''or all\n")
+            await watch.sees(b"for all")
+        [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+        assert (listed["cols"], listed["state"]) == (80, "running")
+
+
+async def test_attack_7_the_socket_closes_when_the_rights_change(client, call, session_id, database, ada):
+    key = await make.key(database, ada.organization_id, "terminals:write")
+    async with database.begin() as db:
+        (await db.get_one(ApiKey, key.key_id)).created_by = ada.user_id
+    async with attached(call(key), session_id) as shell:
+        assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")).status_code == 204
+        assert await asyncio.wait_for(shell.closed(), 2) == 4401
+    [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+    assert (listed["state"], listed["viewers"]) == ("running", 0)
+
+
+async def test_a_session_that_is_not_ready_or_was_deleted_opens_none(client, session_id, database):
+    async with database.begin() as db:
+        (await db.get_one(Session, session_id)).status = Status.STARTING
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/terminal", session_id=session_id):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (409, "session_not_ready")
+    async with database.begin() as db:
+        (await db.get_one(Session, session_id)).deleted_at = now()
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/terminal", session_id=session_id):
+            pass
+    assert refused.value.status == 404
+
+
+async def test_terminals_end_with_their_session(client, session_id, database, ada):
+    async with attached(client, session_id) as shell:
+        async with database.begin() as db:
+            session = await db.get_one(Session, session_id)
+            ids = {
+                "organization_id": ada.organization_id,
+                "workspace_id": session.workspace_id,
+                "session_id": session_id,
+            }
+            await emit(db, SessionDeleted(**ids))
+        await shell.told("exit")
+        assert await shell.closed() == 1000
+
+
+async def test_a_session_without_its_folder_says_why_no_shell_starts(client, session_id, resources):
+    folder_of(resources, session_id).rmdir()
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/terminal", session_id=session_id):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (409, "cannot_start")
+
+
+async def test_a_keeper_that_does_not_answer_is_unavailable(client, session_id, resources, monkeypatch):
+    async def away(*_, **__):
+        raise KeeperLost("gone")
+
+    monkeypatch.setattr(resources.terminals, "spawn", away)
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/terminal", session_id=session_id):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (503, "keeper_away")
+
+
+async def test_a_session_has_a_bounded_number_of_terminals(client, session_id, monkeypatch):
+    monkeypatch.setattr("backend.workbench.terminals.service.PER_SESSION", 1)
+    async with attached(client, session_id):
+        with pytest.raises(Refused) as refused:
+            async with client.socket("/ws/terminal", session_id=session_id):
+                pass
+        assert (refused.value.status, refused.value.body["error"]["code"]) == (429, "too_many_terminals")
