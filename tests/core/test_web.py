@@ -114,9 +114,9 @@ async def test_metrics_are_for_this_machine(call):
     assert (await stranger.get("http://localhost:8300/metrics")).status_code == 401
 
 
-async def test_the_description_names_every_route(call, _app):
+async def test_the_description_names_every_route(call, app):
     described = json.loads((await call(None).get("/openapi.json")).text)["paths"]
-    for route in _app.app.routes:
+    for route in app.app.routes:
         if (
             route.path.startswith("/api/v1")
             and route.path != "/api/v1/openapi.json"

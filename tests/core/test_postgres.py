@@ -1,0 +1,113 @@
+"""The embedded PostgreSQL, for real: made, started, killed, left over, and ended with its parent."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from backend.core.postgres import Postgres, PostgresError
+from tests.server import ROOT, wait_until
+
+
+@pytest.fixture
+def place():
+    made = Path(tempfile.mkdtemp(prefix="cy-pg-", dir="/tmp"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+async def ask(dsn: str, query: str):
+    connection = await asyncpg.connect(dsn, timeout=5)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_rows_survive_a_restart_and_the_password_is_needed(place):
+    server = Postgres(place / "pg")
+    dsn = server.start()
+    await ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await ask(dsn.replace(":", ":x", 2).replace(":x//", "://"), "SELECT 1")
+    server.stop()
+    again = Postgres(place / "pg")
+    assert await ask(again.start(), "SELECT answer FROM kept") == 42
+    again.stop()
+
+
+async def test_it_is_started_again_when_it_dies_and_keeps_what_was_committed(place):
+    server = Postgres(place / "pg")
+    dsn = server.start()
+    await ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
+    first = server.pid
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: server.pid not in (None, first))
+    for _ in range(200):
+        try:
+            assert await ask(dsn, "SELECT answer FROM kept") == 42
+            break
+        except (OSError, asyncpg.PostgresError):
+            continue
+    else:
+        raise AssertionError("it did not come back")
+    server.stop()
+
+
+async def test_it_goes_with_a_parent_that_is_killed_and_the_next_one_takes_over(place):
+    code = f"""
+import sys, time; from pathlib import Path; from backend.core.postgres import Postgres
+server = Postgres(Path({str(place / "pg")!r})); server.start(); print(server.pid, flush=True); time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    server = Postgres(place / "pg")
+    assert await ask(server.start(), "SELECT 1") == 1
+    assert server.pid != pid
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    server.stop()
+
+
+async def test_a_path_too_long_for_a_socket_is_no_obstacle(place):
+    server = Postgres(place / ("long" * 30) / "pg")
+    dsn = server.start()
+    assert "codeyard-pg-" in dsn
+    assert await ask(dsn, "SELECT 1") == 1
+    server.stop()
+
+
+async def test_binaries_that_the_user_cannot_reach_are_copied(place, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root starts it as somebody else")
+    monkeypatch.setattr(Postgres, "_reaches", lambda self, path: path.name != "postgres")
+    server = Postgres(place / "pg")
+    assert await ask(server.start(), "SELECT 1") == 1
+    assert (place / "pg" / "bin").is_dir()
+    server.stop()
+
+
+def test_a_cluster_of_another_version_is_named(place):
+    server = Postgres(place / "pg")
+    server.start()
+    server.stop()
+    (place / "pg" / "data" / "PG_VERSION").write_text("15\n")
+    with pytest.raises(PostgresError, match="made by PostgreSQL 15"):
+        Postgres(place / "pg").start()
+
+
+def test_a_folder_that_the_user_cannot_reach_is_named(place):
+    if os.geteuid() != 0:
+        pytest.skip("only root starts it as somebody else")
+    place.chmod(0o700)
+    with pytest.raises(PostgresError, match="cannot reach"):
+        Postgres(place / "pg").start()
