@@ -20,13 +20,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 log = logging.getLogger(__name__)
 
 USER = "codeyard"
 STARTS_WITHIN = 60.0  # crash recovery of a large database takes a while
+_CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _PR_SET_PDEATHSIG = 1
 _LONGEST_SOCKET_FOLDER = 90  # sun_path holds 108 bytes, the socket's own name takes 15
 
@@ -43,6 +43,7 @@ class Postgres:
         """`durable=False` skips fsync: for tests, whose data nobody wants after a power cut."""
         self.directory = directory
         self.cluster = directory / "data"
+        self._seen_from = directory  # where the unprivileged user finds `directory`
         self._durable = durable
         self._account = _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,6 +54,7 @@ class Postgres:
         """Starts, creating the cluster first where there is none, and returns `postgresql://…`. Raises PostgresError."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._own(self.directory)
+        self._make_reachable()
         self._bin = self._binaries()
         self._sockets = self._socket_folder()
         if not (self.cluster / "PG_VERSION").exists():
@@ -94,17 +96,18 @@ class Postgres:
         password.chmod(0o600)
         self._own(password)
         command: list[str | Path] = [
-            self._bin / "initdb", "-D", self.cluster, "-U", USER, "--auth=scram-sha-256", f"--pwfile={password}",
+            self._bin / "initdb", "-D", self._seen_from / "data", "-U", USER,
+            "--auth=scram-sha-256", f"--pwfile={self._seen_from / 'password'}",
             "--locale=C.UTF-8", "--encoding=UTF8", "--data-checksums", *([] if self._durable else ["--no-sync"]),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, **self._as_user(), check=False)
+        done = self._run(*command)
         if done.returncode != 0:
             shutil.rmtree(self.cluster, ignore_errors=True)
             raise PostgresError(f"initdb failed in {self.directory}: {done.stderr.strip()[-500:]}")
 
     def _check_version(self) -> None:
         made = (self.cluster / "PG_VERSION").read_text().strip()
-        said = subprocess.run([self._bin / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+        said = self._run(self._bin / "postgres", "--version").stdout
         ours = said.split()[-1].split(".")[0]
         if made != ours:
             raise PostgresError(
@@ -132,14 +135,14 @@ class Postgres:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return False
-        return state != "Z" and os.fsencode(self.cluster) in words
+        return state != "Z" and os.fsencode(self._seen_from / "data") in words
 
     # --- the process -----------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._sockets),
+            "unix_socket_directories": str(self._seen(self._sockets)),
             "unix_socket_permissions": "0700",
             "max_connections": "100",
             "shared_buffers": "64MB",
@@ -148,7 +151,7 @@ class Postgres:
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        command = [str(self._bin / "postgres"), "-D", str(self.cluster)]
+        command = [*self._as(), str(self._bin / "postgres"), "-D", str(self._seen_from / "data")]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.directory / "log").open("ab") as output:
             # the death signal comes when the spawning thread ends, so that must be one that lives as long as the process
@@ -159,7 +162,8 @@ class Postgres:
                     stdout=output,
                     stderr=output,
                     preexec_fn=_die_with_parent(os.getpid()),
-                    **self._as_user(),
+                    env=_CLEAN,
+                    cwd="/",
                 )
             )
         self._wait_until_ready()
@@ -207,17 +211,46 @@ class Postgres:
 
     # --- users and folders -----------------------------------------------------------------------------------------
 
-    def _as_user(self) -> dict[str, Any]:
-        clean = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    def _as(self) -> list[str]:
+        """The words before a command that make it run as the unprivileged user, still dying with this process. Where that
+        user could not reach `directory`, it also gets a mount of it, in a namespace of its own, where it can."""
         if self._account is None:
-            return {"env": clean, "cwd": "/"}
-        return {
-            "env": clean,
-            "cwd": "/",
-            "user": self._account.pw_uid,
-            "group": self._account.pw_gid,
-            "extra_groups": [],
-        }
+            return []
+        become = [
+            "setpriv", f"--reuid={self._account.pw_uid}", f"--regid={self._account.pw_gid}", "--clear-groups",
+            "--pdeathsig=INT", "--",
+        ]  # fmt: skip
+        if self._seen_from == self.directory:
+            return become
+        mount = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+        inside = ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", mount, "sh"]
+        return [*inside, str(self.directory), str(self._seen_from), *become]
+
+    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        words = [*self._as(), *command]
+        return subprocess.run(words, capture_output=True, text=True, env=_CLEAN, cwd="/", check=False)
+
+    def _make_reachable(self) -> None:
+        """Finds a path by which the unprivileged user can reach `directory`. Nobody else's folder is opened for it."""
+        if self._account is None or self._reaches(self.directory):
+            return
+        remembered = self.directory / "mount.path"
+        with contextlib.suppress(OSError):
+            self._seen_from = Path(remembered.read_text())
+        if self._seen_from == self.directory or not self._seen_from.is_dir():
+            self._seen_from = Path(tempfile.mkdtemp(prefix="codeyard-pg-", dir="/tmp"))
+            self._seen_from.chmod(0o711)
+            remembered.write_text(str(self._seen_from))
+        if not self._reaches(self._seen_from):
+            raise PostgresError(
+                f"The user {self._account.pw_name} cannot reach {self.directory}, and mounting it elsewhere for that user is "
+                "not allowed here. Started by root, PostgreSQL runs as that user: put CODEYARD_DATA where every folder above "
+                "it is executable by others, such as /var/lib/codeyard."
+            )
+
+    def _seen(self, path: Path) -> Path:
+        """`path` as the unprivileged user finds it."""
+        return self._seen_from / path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
 
     def _own(self, path: Path) -> None:
         if self._account is not None:
@@ -239,16 +272,15 @@ class Postgres:
                 if (package.parent / name).exists():
                     shutil.copytree(package.parent / name, copied / name, symlinks=True)
             stamp.touch()
-        return copied / package.name / "pginstall" / "bin"
+        return self._seen(copied / package.name / "pginstall" / "bin")
 
     def _reaches(self, path: Path) -> bool:
         """Whether the unprivileged user may execute `path`."""
-        done = subprocess.run(["/bin/sh", "-c", 'test -x "$0"', str(path)], **self._as_user(), check=False)
-        return bool(done.returncode == 0)
+        return self._run("/bin/sh", "-c", 'test -x "$0"', path).returncode == 0
 
     def _socket_folder(self) -> Path:
         folder = self.directory / "run"
-        if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER or not self._may_enter():
+        if len(os.fsencode(folder)) > _LONGEST_SOCKET_FOLDER:
             remembered = self.directory / "run.path"
             with contextlib.suppress(OSError):
                 folder = Path(remembered.read_text())
@@ -259,16 +291,6 @@ class Postgres:
         folder.chmod(0o700)
         self._own(folder)
         return folder
-
-    def _may_enter(self) -> bool:
-        if self._account is None:
-            return True
-        if not self._reaches(self.directory):
-            raise PostgresError(
-                f"The user {self._account.pw_name} cannot reach {self.directory}: started by root, PostgreSQL runs as that user. "
-                "Put CODEYARD_DATA where every folder above it is executable by others, such as /var/lib/codeyard."
-            )
-        return True
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -105,9 +105,25 @@ def test_a_cluster_of_another_version_is_named(place):
         Postgres(place / "pg").start()
 
 
-def test_a_folder_that_the_user_cannot_reach_is_named(place):
+async def test_a_folder_that_the_user_cannot_reach_is_mounted_for_it_alone(place):
     if os.geteuid() != 0:
         pytest.skip("only root starts it as somebody else")
     place.chmod(0o700)
-    with pytest.raises(PostgresError, match="cannot reach"):
+    server = Postgres(place / "pg")
+    assert await ask(server.start(), "SELECT 1") == 1
+    assert place.stat().st_mode & 0o777 == 0o700
+    mounted = Path((place / "pg" / "mount.path").read_text())
+    assert list(mounted.iterdir()) == []
+    server.stop()
+    again = Postgres(place / "pg")
+    assert await ask(again.start(), "SELECT 1") == 1
+    again.stop()
+    mounted.rmdir()
+
+
+def test_where_that_cannot_be_done_the_remedy_is_named(place, monkeypatch):
+    monkeypatch.setattr(Postgres, "_reaches", lambda *_: False)
+    if os.geteuid() != 0:
+        pytest.skip("only root starts it as somebody else")
+    with pytest.raises(PostgresError, match="/var/lib/codeyard"):
         Postgres(place / "pg").start()
