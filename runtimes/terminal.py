@@ -24,7 +24,10 @@ INPUT_FRAME: Final = 1 << 20  # bytes of the longest binary frame up
 INPUT_QUEUE: Final = 1 << 20  # bytes typed that the program has not read
 INPUT_PATIENCE: Final = 1.0  # seconds that typing waits for room there
 
-_BUDGET = 128 << 10  # bytes read in one go before the loop's other work gets its turn
+_BUDGET = 64 << 10  # bytes read in one go before the loop's other work gets its turn
+_YIELD_FOR = 0.5  # seconds after somebody typed in a terminal during which a flood in another is read more slowly:
+_YIELD_BUDGET = 16 << 10  # so many bytes in one go,
+_YIELD_PAUSE = 0.01  # and so many seconds between them. Its program waits, and leaves the processors to who types.
 _SCAN_BEHIND = 512 << 10  # modes are known up to somewhere between this and twice this before the end (more than TAIL)
 _BURST = 2048  # a frame longer than this is part of a flood,
 _PAUSE = 0.002  # and the next may wait so many seconds
@@ -49,12 +52,31 @@ class Control:
         """Send a signal to the foreground process group."""
 
 
+class Typing:
+    """When somebody typed last, and where: shared by the terminals of one server."""
+
+    def __init__(self) -> None:
+        self.at = -_YIELD_FOR
+        self.terminal: Terminal | None = None
+
+    def elsewhere(self, terminal: "Terminal", now: float) -> bool:
+        """Whether somebody types in another terminal now."""
+        return now - self.at < _YIELD_FOR and self.terminal is not terminal
+
+
 class Terminal:
     """Made and closed in the event loop's thread. `exit` is None while the program runs, then {"code": n} or
     {"signal": name}."""
 
     def __init__(
-        self, terminal_id: str, descriptor: int, ring: Ring, control: Control, *, record: dict[str, Any] | None = None
+        self,
+        terminal_id: str,
+        descriptor: int,
+        ring: Ring,
+        control: Control,
+        *,
+        record: dict[str, Any] | None = None,
+        typing: Typing | None = None,
     ) -> None:
         """Take over `descriptor` and `ring`, which `close` closes. `record` is the keeper's Record."""
         record = record or {}
@@ -71,6 +93,7 @@ class Terminal:
         self.typist: Viewer | None = None
         self._descriptor = descriptor
         self._control = control
+        self._typing = typing or Typing()
         self._modes = Modes(ring)
         self._typed: deque[memoryview] = deque()
         self._typed_bytes = 0
@@ -95,6 +118,7 @@ class Terminal:
         """Type `data`. Waits a moment while more than `INPUT_QUEUE` bytes are unread, then raises InputFull."""
         if self._typed_bytes + len(data) > INPUT_QUEUE and not await self._has_room(len(data)):
             raise InputFull
+        self._typing.at, self._typing.terminal = self._loop.time(), self
         if self.exit is not None or self._descriptor < 0 or not data:
             return
         rest = memoryview(data)
@@ -171,9 +195,15 @@ class Terminal:
     # --- output
 
     def _readable(self) -> None:
-        if self._read(_BUDGET):
+        now = self._loop.time()
+        yields = self._typing.elsewhere(self, now)
+        count = self._read(_YIELD_BUDGET if yields else _BUDGET)
+        if count:
             for viewer in self.viewers:
                 viewer.wake()
+        if yields and count >= _YIELD_BUDGET and self._descriptor >= 0:
+            self._loop.remove_reader(self._descriptor)
+            self._retry = self._loop.call_later(_YIELD_PAUSE, self._look_again)
 
     def _read(self, budget: int) -> int:
         """Read up to about `budget` bytes into the ring; return how many."""

@@ -21,7 +21,7 @@ from uuid import uuid4
 from runtimes import keeper
 from runtimes.processes import relatives
 from runtimes.ring import BadRing, Ring
-from runtimes.terminal import Control, Terminal
+from runtimes.terminal import Control, Terminal, Typing
 
 FORGET_AFTER: Final = 3600.0  # seconds that an exited terminal's output can still be looked at
 
@@ -62,6 +62,7 @@ class Terminals:
         self._connecting = asyncio.Lock()
         self._early_exits: dict[str, Message] = {}  # of terminals that are still being made
         self._expiry: dict[str, asyncio.TimerHandle] = {}
+        self._typing = Typing()
         self._lock = -1
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -205,7 +206,9 @@ class Terminals:
         if control is None and record["pid"] is None and self._control_for is not None:
             control = self._control_for(record["labels"])
         control = control or _Kept(self, terminal_id)
-        terminal = self._terminals[terminal_id] = Terminal(terminal_id, descriptor, ring, control, record=record)
+        terminal = self._terminals[terminal_id] = Terminal(
+            terminal_id, descriptor, ring, control, record=record, typing=self._typing
+        )
         status = self._early_exits.pop(terminal_id, None) or record["exit"]
         if status is not None:
             self._exited(terminal_id, status)

@@ -109,6 +109,17 @@ async def test_a_flood_arrives_whole_and_in_order(bench: Bench) -> None:
     assert hashlib.sha256(watch.data).digest() == hashlib.sha256(expected).digest()
 
 
+async def test_a_flood_that_yields_to_a_neighbour_who_types_arrives_whole_too(bench: Bench) -> None:
+    neighbour = bench.watch(await bench.run("cat"))
+    await neighbour.type("x")
+    flood = bench.watch(await bench.run("stty -onlcr; " + FLOOD % 8_000), after=0)
+    while not flood.task.done():
+        await neighbour.type("x")
+        await asyncio.sleep(0.005)
+    assert flood.data == b"".join(b"%097d\n" % i for i in range(8_000))
+    assert flood.event(Exit) == Exit(code=0)
+
+
 async def test_a_viewer_that_stops_acknowledging_is_sent_one_window_and_holds_up_nobody(bench: Bench) -> None:
     terminal = await bench.run("read go; stty -onlcr; " + FLOOD % 30_000)
     mute, other = bench.watch(terminal, acknowledge=False, after=0), bench.watch(terminal, after=0)
