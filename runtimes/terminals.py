@@ -145,13 +145,15 @@ class Terminals:
         self._forget(terminal_id)
 
     async def end(self) -> None:
-        """End all terminals and the keeper."""
+        """End all terminals and the keeper, whether open or left already."""
         connection = await self._keeper()
         with contextlib.suppress(KeeperLost):
             await connection.ask("end")
         for terminal_id in list(self._terminals):
             self._forget(terminal_id)
         self.leave()
+        for name in os.listdir(self._ring_directory):
+            os.unlink(os.path.join(self._ring_directory, name))
 
     def leave(self) -> None:
         """Let go of everything; keeper and shells go on. Another server may take over from now."""

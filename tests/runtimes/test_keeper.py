@@ -191,6 +191,7 @@ async def test_end_leaves_no_process_and_no_keeper(tmp_path: Path) -> None:
     code += "print(os.getpid(), file=open('pids','w'), flush=True); time.sleep(1000)"
     terminal = await bench.run(f'trap "" HUP; env -i {sys.executable} -c "{code}"; sleep 1000')
     pids = [terminal.pid, keeper_of(tmp_path), *await pids_in(bench, "pids")]
+    bench.terminals.leave()  # as a server does that goes
     await bench.terminals.end()
     await until(lambda: not any(map(alive, pids)))
     assert os.listdir(tmp_path / "terminals") == []

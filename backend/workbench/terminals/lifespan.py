@@ -12,7 +12,4 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        if resources.ends_terminals:
-            await resources.terminals.end()
-        else:
-            resources.terminals.leave()
+        resources.terminals.leave()

@@ -1,0 +1,191 @@
+"""`codeyard shell SESSION`: this terminal becomes one of the session's, until its program ends or the detach key is pressed.
+
+The connection may break and the server may restart: it comes back with the offset it has seen, and nothing is missed.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import struct
+import sys
+import termios
+import tty
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+DETACH = b"\x1d"  # Ctrl-]
+ACK_EVERY = 256 << 10  # bytes
+COME_BACK_WITHIN = 60.0  # seconds
+
+DETACHED, REFUSED, LOST = 0, 1, 1  # exit statuses; else the program's own, 128 + n for signal n
+
+
+def attach(url: str, session_id: str, *, headers: Mapping[str, str], terminal_id: str | None = None) -> int:
+    """Attach this process's terminal (or its pipes) until the program there ends; returns the exit status.
+
+    `url` is the server's (http://host:port), `headers` what signs in (Authorization, or Cookie and Origin).
+    """
+    base = url.replace("http", "ws", 1).rstrip("/") + "/api/v1/ws/terminal"
+    with _raw(sys.stdin.fileno()):
+        return asyncio.run(_Attachment(base, session_id, headers, terminal_id).run())
+
+
+class _Attachment:
+    """Where the remote terminal's output was left off, over any number of connections."""
+
+    def __init__(self, base: str, session_id: str, headers: Mapping[str, str], terminal_id: str | None) -> None:
+        self.base = base
+        self.session_id = session_id
+        self.headers = headers
+        self.terminal_id = terminal_id
+        self.offset: int | None = None
+        self.status: int | None = None
+        self.keys: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), self._key)
+        try:
+            lost_at = None
+            while self.status is None:
+                try:
+                    async with connect(self._address(), additional_headers=self.headers, max_size=None) as socket:
+                        lost_at = None
+                        await self._use(socket)
+                except InvalidStatus as refusal:
+                    if refusal.response.status_code < 500:
+                        return self._say(_reason(refusal), REFUSED)
+                except (ConnectionClosed, OSError, TimeoutError):
+                    pass
+                if self.status is None:
+                    lost_at = loop.time() if lost_at is None else lost_at
+                    if loop.time() - lost_at > COME_BACK_WITHIN:
+                        return self._say("the server does not come back; the terminal may still run", LOST)
+                    await asyncio.sleep(0.3)
+            return self.status
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
+
+    def _address(self) -> str:
+        cols, rows = _size()
+        query: dict[str, Any] = {"session_id": self.session_id, "cols": cols, "rows": rows}
+        if self.terminal_id is not None:
+            query["terminal_id"] = self.terminal_id
+        if self.offset is not None:
+            query["after"] = self.offset
+        return f"{self.base}?{urlencode(query)}"
+
+    async def _use(self, socket: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        resized = asyncio.Event()
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(signal.SIGWINCH, resized.set)
+        typing = [asyncio.create_task(self._type(socket)), asyncio.create_task(_tell_size(socket, resized))]
+        try:
+            await self._show(socket)
+        finally:
+            for task in typing:
+                task.cancel()
+            await asyncio.gather(*typing, return_exceptions=True)
+
+    async def _show(self, socket: ClientConnection) -> None:
+        acknowledged = self.offset or 0
+        async for frame in socket:
+            if isinstance(frame, bytes):
+                _write(frame)
+                self.offset = (self.offset or 0) + len(frame)
+                if self.offset - acknowledged >= ACK_EVERY:
+                    acknowledged = self.offset
+                    await socket.send(json.dumps({"type": "ack", "offset": acknowledged}))
+                continue
+            told = json.loads(frame)
+            if told["type"] == "attached":
+                self.terminal_id, self.offset = told["terminal_id"], told["offset"]
+                acknowledged = told["offset"]
+            elif told["type"] == "lag":
+                self.offset = acknowledged = told["to"]
+            elif told["type"] == "exit":
+                self.status = told["code"] if "code" in told else 128 + _number(told["signal"])
+                return
+            elif told["type"] == "error":
+                self._say(told["message"], 0)
+
+    async def _type(self, socket: ClientConnection) -> None:
+        while True:
+            keys = await self.keys.get()
+            typed, detach, _ = keys.partition(DETACH)
+            if typed:
+                await socket.send(typed)
+            if detach:
+                self.status = self._say("detached; the terminal stays", DETACHED)
+                await socket.close()
+                return
+
+    def _key(self) -> None:
+        keys = os.read(sys.stdin.fileno(), 65536)
+        if keys:
+            self.keys.put_nowait(keys)
+        else:  # a pipe that ended: what a keyboard says then is Ctrl-D
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self.keys.put_nowait(b"\x04")
+
+    def _say(self, text: str, status: int) -> int:
+        sys.stderr.write(f"\r\n[{text}]\r\n")
+        sys.stderr.flush()
+        return status
+
+
+async def _tell_size(socket: ClientConnection, resized: asyncio.Event) -> None:
+    while True:
+        await resized.wait()
+        resized.clear()
+        cols, rows = _size()
+        await socket.send(json.dumps({"type": "resize", "cols": cols, "rows": rows}))
+
+
+def _size() -> tuple[int, int]:
+    """Columns and rows of this process's terminal; 80 × 24 where it has none."""
+    try:
+        packed = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return 80, 24
+    rows, cols, _, _ = struct.unpack("HHHH", packed)
+    return min(cols or 80, 1000), min(rows or 24, 1000)
+
+
+def _write(data: bytes) -> None:
+    """All of it, though the terminal may take it in parts."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(sys.stdout.fileno(), rest) :]
+
+
+def _reason(refusal: InvalidStatus) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(refusal.response.body or b"")["error"]["message"])
+    return f"the server refused with status {refusal.response.status_code}"
+
+
+def _number(name: str) -> int:
+    return int(getattr(signal, name, 0))
+
+
+@contextlib.contextmanager
+def _raw(descriptor: int) -> Iterator[None]:
+    """Every key as it is, the interrupt included, until the block ends."""
+    if not os.isatty(descriptor):
+        yield
+        return
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed ahead stays
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
