@@ -131,9 +131,10 @@ class Terminals:
 
         Gone already is no error.
         """
-        terminal = self._terminals.get(terminal_id)
-        if terminal is None:
-            return
+        if terminal_id in self._terminals:
+            await self._close(terminal_id, grace)
+
+    async def _close(self, terminal_id: str, grace: float) -> None:
         try:
             connection = await self._keeper()
             [(answer, _)] = await connection.ask("close", terminal=terminal_id, grace=grace)
@@ -143,6 +144,17 @@ class Terminals:
             if error.code != "not_found":
                 raise
         self._forget(terminal_id)
+
+    async def close_all(self, label: str, value: str) -> None:
+        """Close every terminal with that label; also those of a server beside us, whose keeper we share."""
+        connection = await self._keeper()
+        found = []
+        for answer, descriptor in await connection.ask("list"):
+            if descriptor is not None:
+                os.close(descriptor)
+                record = answer["terminal"]
+                found += [record["id"]] if record["labels"].get(label) == value else []
+        await asyncio.gather(*(self._close(terminal_id, 1.0) for terminal_id in found))
 
     async def end(self) -> None:
         """End all terminals and the keeper, whether open or left already."""

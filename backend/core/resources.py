@@ -32,6 +32,8 @@ class Resources:
     admissions: Admissions
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
     terminals: Terminals = field(init=False)
+    ends_terminals: bool = False
+    """Set before the server ends when a person asked for the end (Ctrl-C, `codeyard down`); otherwise shells live on."""
 
     def __post_init__(self) -> None:
         self.terminals = Terminals(str(self.settings.data))

@@ -176,6 +176,18 @@ async def test_closing_twice_or_what_is_not_there_is_no_error(bench: Bench) -> N
     await bench.terminals.close("nothing")
 
 
+async def test_all_with_a_label_are_closed_by_a_process_that_has_not_opened_them_too(bench: Bench) -> None:
+    mine = [await bench.run("sleep 100", labels={"session_id": "a"}) for _ in range(2)]
+    other = await bench.run("sleep 100", labels={"session_id": "b"})
+    worker = Terminals(str(bench.directory))
+    await worker.close_all("session_id", "a")
+    worker.leave()
+    assert [alive(terminal.pid) for terminal in (*mine, other)] == [False, False, True]
+    await until(lambda: all(terminal.exit for terminal in mine))
+    await bench.terminals.close_all("session_id", "b")
+    assert bench.terminals.find(other.id) is None
+
+
 async def test_viewers_of_a_closed_terminal_are_told_how_it_ended(bench: Bench) -> None:
     watch = bench.watch(terminal := await bench.run("echo ready; cat"))
     await watch.sees(b"ready")

@@ -12,4 +12,7 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        resources.terminals.leave()
+        if resources.ends_terminals:
+            await resources.terminals.end()
+        else:
+            resources.terminals.leave()

@@ -1,6 +1,5 @@
 """Terminals: who may open, watch and end which. Runs no transaction while it talks to the keeper."""
 
-import asyncio
 import os
 from uuid import UUID
 
@@ -109,7 +108,7 @@ async def close(resources: Resources, actor: Actor, session_id: UUID, terminal_i
 
 async def close_all(resources: Resources, session_id: UUID) -> None:
     """End every terminal of a session; returns when their processes are gone."""
-    await asyncio.gather(*(_ask_to_close(resources, terminal.id) for terminal in _of(resources, session_id)))
+    await resources.terminals.close_all("session_id", str(session_id))
 
 
 async def _open(resources: Resources, session: Session, size: tuple[int, int]) -> Terminal:
