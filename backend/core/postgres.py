@@ -64,8 +64,12 @@ class Postgres:
         self._launch()
         self._watcher = threading.Thread(target=self._watch, name="postgres", daemon=True)
         self._watcher.start()
+        return self.dsn()
+
+    def dsn(self) -> str:
+        """Where the cluster is reached while it runs, by this process or another of the same user."""
         password = (self.directory / "password").read_text().strip()
-        return f"postgresql://{USER}:{quote(password)}@/postgres?host={quote(str(self._sockets))}"
+        return f"postgresql://{USER}:{quote(password)}@/postgres?host={quote(str(self._socket_folder()))}"
 
     def stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, everything committed is on disk."""
