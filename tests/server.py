@@ -82,13 +82,13 @@ class Server:
         """`kill -9`, as a crash would."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self._reap()
 
     def stop(self) -> None:
         """SIGTERM, as a service manager would: terminals stay."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(20)
+        self._reap()
 
     def down(self) -> None:
         """`codeyard down`: the server and its terminals."""
@@ -99,9 +99,13 @@ class Server:
         if self.process is not None:
             if self.process.poll() is None:
                 self.process.kill()
-            self.process.wait()
-            if self.process.stdout:
-                self.process.stdout.close()
+            self._reap()
+
+    def _reap(self) -> None:
+        assert self.process is not None
+        self.process.wait(20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def request(
         self, method: str, path: str, body: Any = None, *, signed_in: bool = True
