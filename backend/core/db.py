@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 Db = NamedDependency[AsyncSession]
 
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+_AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
          asyncpg.CannotConnectNowError, ConnectionError)  # fmt: skip
 
 
@@ -122,7 +122,7 @@ class Database:
             async with pool.acquire(timeout=10) as connection:
                 found: list[Any] = await connection.fetch(statement, *values)
                 return found
-        except (FileNotFoundError, ConnectionError) as error:
+        except (FileNotFoundError, ConnectionError, TimeoutError) as error:
             raise Unavailable(headers={"Retry-After": "2"}) from error
 
     async def _open_hot(self) -> asyncpg.Pool:
@@ -132,6 +132,18 @@ class Database:
                     self.dsn, min_size=0, max_size=self._hot_size, timeout=5, command_timeout=30, reset=_keep
                 )
             return self._hot
+
+    async def persist(self, act: Callable[[], Awaitable[T]], *, within: float = 30.0) -> T:
+        """`act()`, again while the database is away, for `within` seconds: the last step of something whose first step is
+        committed must not stay undone. `act` has to bear running twice: a connection may break just after its commit."""
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                return await act()
+            except Exception as error:
+                if not is_away(error) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def close(self) -> None:
         await self.engine.dispose()
