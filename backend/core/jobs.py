@@ -217,7 +217,7 @@ async def _claim(database: Database, name: str, period: timedelta) -> bool:
     async with database.begin() as db:
         moment: datetime = now()
         due = insert(PeriodicRun).values(job=name, next_run=moment + period)
-        # later than a period from now can only be what a clock said that was ahead and has been put right
-        is_due = or_(PeriodicRun.next_run <= moment, PeriodicRun.next_run > moment + period)
+        # two periods from now can only be what a clock said that was ahead and has been put right
+        is_due = or_(PeriodicRun.next_run <= moment, PeriodicRun.next_run > moment + 2 * period)
         moved = due.on_conflict_do_update(index_elements=["job"], set_={"next_run": moment + period}, where=is_due)
         return await db.scalar(moved.returning(PeriodicRun.job)) is not None
