@@ -19,16 +19,18 @@ import uvloop
 from websockets.exceptions import WebSocketException
 
 from tests.bench.harness import finish, percentile, say
-from tests.bench.shells import Ours, ours, sees, session_of
+from tests.bench.shells import ours, session_of
 from tests.server import Server
 
 CYCLES = int(os.environ.get("CYCLES", "500"))
 SHELLS = 20
 LIVES = (0.05, 0.5)  # seconds from ready to the kill
 
+BEGIN = b"-begin-\n"
 CHATTER = """
 import hashlib, os, random, select, sys, time
 dice, digest, size = random.Random(sys.argv[1]), hashlib.sha256(), 0
+os.write(1, b"-begin-\\n")
 while not select.select([0], [], [], 0)[0]:
     piece = dice.randbytes(dice.randrange(1, 700)).hex().encode() + b"\\n"
     while piece:
@@ -66,20 +68,18 @@ class Viewer:
 
 
 async def begin(server: Server, session_id: str, folder: str) -> list[Viewer]:
+    """The chattering shells, each with a viewer that starts after the line that says that it begins."""
     viewers = []
     for number in range(SHELLS):
         async with ours(server, session_id) as shell:
-            await shell.type("PS1=; stty raw -echo; printf 'be%s\\n' gin\n")
-            await sees(shell, b"begin\n")
-            viewers.append(Viewer(shell.terminal_id, shell.offset))
+            await shell.type("stty raw -echo\n")
             await shell.type(f"exec {sys.executable} -S {folder}/chatter.py {number} {folder}/{number}\n")
-            await chatters(shell)
+            seen = b""
+            while BEGIN not in seen:
+                seen += await shell.output()
+            after = len(seen) - seen.index(BEGIN) - len(BEGIN)
+            viewers.append(Viewer(shell.terminal_id, shell.offset - after))
     return viewers
-
-
-async def chatters(shell: Ours) -> None:
-    """Until the program writes: the shell has read its line, and nothing that we type later is taken for it."""
-    await shell.output()
 
 
 async def cycle(server: Server, session_id: str, viewers: list[Viewer], seconds: float) -> list[float]:
