@@ -92,7 +92,7 @@ class Database:
             connect_args={"server_settings": {"application_name": "codeyard"}, "timeout": 5},
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._hot_size = pool_size
+        self._hot_size = min(pool_size, 8)  # its statements are done before another connection would be open
         self._hot: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
