@@ -141,6 +141,7 @@ class _Server(uvicorn.Server):
                 http="httptools",
                 ws="websockets-sansio",
                 ws_max_size=16 * 1024 * 1024,
+                ws_per_message_deflate=False,  # packing a flood would keep everybody else's keystrokes waiting
                 ws_ping_interval=20.0,
                 ws_ping_timeout=30.0,
                 timeout_graceful_shutdown=5,
