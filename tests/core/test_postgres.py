@@ -127,3 +127,32 @@ def test_where_that_cannot_be_done_the_remedy_is_named(place, monkeypatch):
         pytest.skip("only root starts it as somebody else")
     with pytest.raises(PostgresError, match="/var/lib/codeyard"):
         Postgres(place / "pg").start()
+
+
+async def test_a_cluster_stays_with_its_owner(place):
+    if os.geteuid() != 0:
+        pytest.skip("only root starts it as somebody else")
+    first = Postgres(place / "pg")
+    first.start()
+    first.stop()
+    subprocess.run(["chown", "-R", "nobody", str(place / "pg")], check=True)
+    again = Postgres(place / "pg")
+    assert await ask(again.start(), "SELECT 1") == 1
+    assert (place / "pg" / "data").owner() == "nobody"
+    again.stop()
+
+
+def test_a_folder_that_cannot_be_one_is_named(place):
+    (place / "pg").touch()
+    with pytest.raises(PostgresError, match="cannot be started"):
+        Postgres(place / "pg").start()
+
+
+def test_stopping_twice_or_before_the_start_is_no_error(place):
+    server = Postgres(place / "pg")
+    server.stop()
+    server = Postgres(place / "pg")
+    server.start()
+    server.stop()
+    server.stop()
+    assert server.pid is None
