@@ -66,6 +66,8 @@ MATRIX = [
     open_to_all("GET", "/api/docs/openapi.json", 200),
     open_to_all("GET", "/api/docs/{path}", 404),
     open_to_all("GET", "/api/v1/openapi.json", 200),
+    *(open_to_all("GET", path, 200) for path in ("/", "/sign-in", "/setup", "/register", "/s/{session}")),
+    open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
     open_to_all("POST", "/auth/login", 401, body={"email": "x@example.com", "password": "wrong"}),

@@ -16,9 +16,8 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from tests.bench.harness import say
+from tests.bench.wire import Wire, connect
 from tests.server import Server
 
 PEER = ["jupyter_server==2.21.1", "terminado==0.18.1"]
@@ -28,7 +27,7 @@ ACK_EVERY = 256 << 10
 class Ours:
     """A viewer of one of our terminals; acknowledges what it is sent."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Wire) -> None:
         self.socket = socket
         self.terminal_id = ""
         self.offset = self.acknowledged = 0
@@ -39,7 +38,7 @@ class Ours:
     async def output(self) -> bytes:
         """The next piece of output."""
         while True:
-            frame = await self.socket.recv()
+            frame = await self.socket.receive()
             if isinstance(frame, bytes):
                 self.offset += len(frame)
                 if self.offset - self.acknowledged >= ACK_EVERY:
@@ -57,7 +56,7 @@ class Ours:
 class Theirs:
     """A terminado terminal's socket: JSON lists of a kind and a text."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Wire) -> None:
         self.socket = socket
 
     async def type(self, text: str) -> None:
@@ -65,7 +64,7 @@ class Theirs:
 
     async def output(self) -> bytes:
         while True:
-            kind, *rest = json.loads(await self.socket.recv())
+            kind, *rest = json.loads(await self.socket.receive())
             if kind == "stdout":
                 return str(rest[0]).encode()
 
@@ -78,7 +77,7 @@ async def ours(server: Server, session_id: str, **query: str | int) -> AsyncIter
     rest = "".join(f"&{name}={value}" for name, value in query.items())
     address = f"{server.socket_url}/ws/terminal?session_id={session_id}{rest}"
     headers = {"Authorization": f"Bearer {server.key}"}
-    async with connect(address, additional_headers=headers, max_size=None, compression=None) as socket:
+    async with connect(address, headers) as socket:
         yield Ours(socket)
 
 
@@ -141,7 +140,7 @@ class Jupyter:
     async def shell(self) -> AsyncIterator[Theirs]:
         name = json.loads(await asyncio.to_thread(self._ask, "POST", "/api/terminals"))["name"]
         address = f"ws://127.0.0.1:{self.port}/terminals/websocket/{name}?token={self.token}"
-        async with connect(address, max_size=None, compression=None) as socket:
+        async with connect(address) as socket:
             yield Theirs(socket)
 
 
