@@ -15,6 +15,7 @@ import errno
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Self, TypeVar
@@ -200,6 +201,7 @@ class Root:
         with told():
             self.fd = os.open(folder, DIRECTORY | os.O_NOFOLLOW)
         self._kernel = kernel
+        self._names: Counter[tuple[int, int]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -242,13 +244,15 @@ class Root:
 
     def _names_of(self, status: os.stat_result) -> int:
         """How many names in the root the file of `status` has."""
-        found = 0
-        for _, _, names, folder in os.fwalk(".", dir_fd=self.fd):
-            for name in names:
-                with suppress(FileNotFoundError):
-                    entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                    found += (entry.st_ino, entry.st_dev) == (status.st_ino, status.st_dev)
-        return found
+        if self._names is None:
+            self._names = Counter()
+            for _, _, names, folder in os.fwalk(".", dir_fd=self.fd):
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                        if entry.st_nlink > 1:
+                            self._names[entry.st_dev, entry.st_ino] += 1
+        return self._names[status.st_dev, status.st_ino]
 
     @contextmanager
     def at(self, parts: tuple[bytes, ...], *, follow: bool = False) -> Iterator[Place]:
@@ -263,9 +267,11 @@ class Root:
         if not parts:
             raise BadPath("This would be the session's folder itself.")
         with told():
-            if follow:
+            place = Place(self.open(parts[:-1], DIRECTORY), parts[-1])
+            if follow and _is_link(place):
+                os.close(place.folder)
                 return self._walk(parts, _place_unless_link)
-            return Place(self.open(parts[:-1], DIRECTORY), parts[-1])
+            return place
 
     def _walk(self, parts: tuple[bytes, ...], last: Callable[[int, bytes], T]) -> T:
         """Calls `last` with the folder and name that `parts` leads to, opening each component from its parent without
@@ -318,12 +324,18 @@ class Root:
         return parts
 
 
-def _place_unless_link(folder: int, name: bytes) -> Place:
-    """What `Root.at(follow=True)` ends with: the name may be anything, or nothing yet, but a link."""
+def _is_link(place: Place) -> bool:
     try:
-        os.readlink(name, dir_fd=folder)
+        os.readlink(place.name, dir_fd=place.folder)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENOENT):
-            return Place(os.dup(folder), name)
+            return False
         raise
-    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return True
+
+
+def _place_unless_link(folder: int, name: bytes) -> Place:
+    """What `Root.at(follow=True)` ends with: the name may be anything, or nothing yet, but a link."""
+    if _is_link(Place(folder, name)):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return Place(os.dup(folder), name)
