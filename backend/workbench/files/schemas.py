@@ -1,0 +1,19 @@
+"""Files on the wire."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Entry(msgspec.Struct, omit_defaults=True, gc=False):
+    """`type` is file, directory, symlink or special (FIFO, socket, device); `mtime` is to the second. `children` is there
+    where the folder was listed. `path_b64` is there where the name is not UTF-8, which `path` then escapes."""
+
+    name: str
+    path: str
+    type: str
+    size: int
+    mtime: datetime
+    ignored: bool
+    children: "list[Entry] | None" = None
+    path_b64: str | None = None
