@@ -141,58 +141,16 @@ exact
 """,
     "sub/.gitignore": "!*.pyc\n/local\n*.log\n!important.log\n",
 }
-PATHS = [
-    "a.pyc",
-    "keep.pyc",
-    "sub/a.pyc",
-    "build/x",
-    "sub/build/x",
-    "docs/_build/x",
-    "docs/_build2/x",
-    "sub/docs/_build/x",
-    "node_modules/a/b",
-    "sub/node_modules/c",
-    "cache",
-    "x/cache/y",
-    "logs/a",
-    "logs/b/c",
-    "a/z",
-    "a/b/z",
-    "a/b/c/z",
-    "#literal",
-    "spaces",
-    "foo1.txt",
-    "foo12.txt",
-    "data1.bin",
-    "dataa.bin",
-    "datab.bin",
-    "anot.me",
-    "xnot.me",
-    "only/here",
-    "sub/only/here",
-    "m.o",
-    "m.a",
-    "m.c",
-    "deep/1/x",
-    "deep/1/2/x",
-    "7.d",
-    "z.d",
-    "abad",
-    "!bang",
-    "bang",
-    "sub/local",
-    "sub/in/local",
-    "sub/x.log",
-    "sub/important.log",
-    "x.log",
-    "exact",
-    "sub/in/exact",
-    "exact2",
-]
+PATHS = """
+a.pyc keep.pyc sub/a.pyc build/x sub/build/x docs/_build/x docs/_build2/x sub/docs/_build/x node_modules/a/b
+sub/node_modules/c cache x/cache/y logs/a logs/b/c a/z a/b/z a/b/c/z #literal spaces foo1.txt foo12.txt
+data1.bin dataa.bin datab.bin anot.me xnot.me only/here sub/only/here m.o m.a m.c deep/1/x deep/1/2/x 7.d z.d
+abad !bang bang sub/local sub/in/local sub/x.log sub/important.log x.log exact sub/in/exact exact2
+"""
 
 
 def test_ignored_is_what_git_says(root: Root, folder: Path):
-    fill(folder, *PATHS, "trailing ")
+    fill(folder, *PATHS.split(), "trailing ")
     for path, text in RULES.items():
         (folder / path).write_text(text)
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
