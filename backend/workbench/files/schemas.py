@@ -17,3 +17,15 @@ class Entry(msgspec.Struct, omit_defaults=True, gc=False):
     ignored: bool
     children: "list[Entry] | None" = None
     path_b64: str | None = None
+
+
+class Match(msgspec.Struct, omit_defaults=True):
+    """A line that matches. `line` and `column` (of the first match, in characters) count from 1; `ranges` are the matches as
+    [from, to] in characters of `preview`, which is the line, or the part of a long one around its first match."""
+
+    path: str
+    line: int
+    column: int
+    preview: str
+    ranges: list[tuple[int, int]]
+    path_b64: str | None = None
