@@ -15,21 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import features
 from backend.accounts.signin.authenticate import authenticate
 from backend.core import jobs
-from backend.core.auth import Actor, Admissions, Credential, anyone, provide_actor
+from backend.core.auth import Actor, Admissions, Credential, Me, anyone, provide_actor
 from backend.core.db import Database
 from backend.core.live import Live
-from backend.core.resources import Resources, provide_resources
+from backend.core.resources import Hands, Resources, provide_resources
 from backend.core.settings import Settings
 from backend.core.web import Edge, remember_error, show_error
 from backend.edge.stats.docs import Browse
-from backend.ledger.receipts.service import provide_once
+from backend.ledger.receipts.service import Replayed, provide_once, show_replayed
 
 API = "/api/v1"
 
 
-async def provide_db(state: State) -> AsyncIterator[AsyncSession]:
+async def provide_db(resources: Hands, actor: Me) -> AsyncIterator[AsyncSession]:  # noqa: ARG001 - see provide_actor
     """The `db: Db` dependency: one transaction a request, committed before the answer is sent."""
-    async with state.resources.database.begin() as session:
+    async with resources.database.begin() as session:
         yield session
 
 
@@ -83,7 +83,7 @@ def create_app(resources: Resources) -> Litestar:
             "resources": Provide(provide_resources),
             "once": Provide(provide_once),
         },
-        exception_handlers={Exception: show_error},
+        exception_handlers={Replayed: show_replayed, Exception: show_error},
         after_exception=[remember_error],
         state=State({"resources": resources}),
         lifespan=[lifespan],

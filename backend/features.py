@@ -19,6 +19,7 @@ FEATURES = [
     "ledger.receipts",
     "workbench.workspaces",
     "workbench.sessions",
+    "workbench.provisioning",
     "workbench.snapshots",
     "workbench.files",
     "workbench.vcs",

@@ -13,7 +13,7 @@ import struct
 import sys
 import termios
 import tty
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,23 +27,23 @@ COME_BACK_WITHIN = 60.0  # seconds
 DETACHED, REFUSED, LOST = 0, 1, 1  # exit statuses; else the program's own, 128 + n for signal n
 
 
-def attach(url: str, session_id: str, *, headers: Mapping[str, str], terminal_id: str | None = None) -> int:
+def attach(url: str, key: str, session_id: str, *, terminal_id: str | None = None) -> int:
     """Attach this process's terminal (or its pipes) until the program there ends; returns the exit status.
 
-    `url` is the server's (http://host:port), `headers` what signs in (Authorization, or Cookie and Origin).
+    `url` is the server's (http://host:port), `key` an API key; without `terminal_id` a new one is opened.
     """
     base = url.replace("http", "ws", 1).rstrip("/") + "/api/v1/ws/terminal"
     with _raw(sys.stdin.fileno()):
-        return asyncio.run(_Attachment(base, session_id, headers, terminal_id).run())
+        return asyncio.run(_Attachment(base, key, session_id, terminal_id).run())
 
 
 class _Attachment:
     """Where the remote terminal's output was left off, over any number of connections."""
 
-    def __init__(self, base: str, session_id: str, headers: Mapping[str, str], terminal_id: str | None) -> None:
+    def __init__(self, base: str, key: str, session_id: str, terminal_id: str | None) -> None:
         self.base = base
+        self.headers = {"Authorization": f"Bearer {key}"}
         self.session_id = session_id
-        self.headers = headers
         self.terminal_id = terminal_id
         self.offset: int | None = None
         self.status: int | None = None

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from backend import features
 from backend.core import db, events, jobs
 
-assert events and jobs  # their tables belong to the metadata as much as the features'  # noqa: S101
+assert events and jobs  # their tables belong to the metadata as much as the features'
 list(features.each("models"))
 
 

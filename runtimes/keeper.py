@@ -479,6 +479,7 @@ def main() -> None:
         "--foreground", action="store_true", help="do not detach, and stay when there is nothing to keep"
     )
     arguments = parser.parse_args()
+    arguments.directory = os.path.abspath(arguments.directory)
     listener = listen(arguments.directory)
     if listener is None:
         sys.exit(0 if not arguments.foreground else "another keeper has this directory")
@@ -490,6 +491,8 @@ def main() -> None:
     os.chdir("/")
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     Keeper(listener, idle=None if arguments.foreground else IDLE).run()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(arguments.directory, "keeper.sock"))
 
 
 if __name__ == "__main__":

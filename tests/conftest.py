@@ -53,7 +53,9 @@ def postgres(folder: Path) -> Iterator[str]:
 async def _resources(postgres: str, folder: Path) -> AsyncIterator[Resources]:
     database = Database(postgres)
     await migrations.migrate(database)
-    settings = Settings(data=folder / "data", allow_file_clone=True, allow_private_clone=True, workers=4)
+    settings = Settings(
+        data=folder / "data", allow_file_clone=True, allow_private_clone=True, allow_unisolated=True, workers=4
+    )
     settings.data.mkdir()
     resources = make_resources(settings, database)
     async with living(resources):

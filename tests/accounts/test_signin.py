@@ -2,10 +2,11 @@
 
 import asyncio
 
+from sqlalchemy import func, select
+
 from backend.accounts.signin import service
 from backend.accounts.signin.models import SignIn
 from backend.core.settings import Settings
-from sqlalchemy import func, select
 from tests import make
 
 ADA = {"email": "Ada@Example.com", "password": make.PASSWORD, "name": "Ada", "organization": "Engines"}

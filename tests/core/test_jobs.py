@@ -71,7 +71,7 @@ async def test_a_job_that_kills_its_worker_ends_too(resources, database):
     """PgQueuer picks it up again without counting; each pick is a try here."""
     order = jobs.Order(jobs.new_id(), "tests.core.test_jobs.deliver", msgspec.Raw(b'{"word":"poison"}'))
     async with database.begin() as db:
-        db.add(jobs.JobTry(id=order.id, job=order.job, payload={}, tries=jobs.TRIES, created_at=now()))
+        db.add(jobs.JobTry(id=order.id, job=order.job, tries=jobs.TRIES, created_at=now()))
     await jobs.run_order(resources, msgspec.json.encode(order))
     assert delivered == []
     async with database.begin() as db:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -231,8 +232,10 @@ async def test_another_sessions_terminal_is_not_found(client, call, session_id, 
 
 
 async def test_without_isolation_only_the_installations_owner_and_that_ones_keys_get_a_shell(
-    client, call, session_id, database, ada
+    client, call, session_id, database, ada, resources, monkeypatch
 ):
+    settings = msgspec.structs.replace(resources.settings, allow_unisolated=False)
+    monkeypatch.setattr(resources, "settings", settings)
     member = await make.person(database, ada.organization_id, Role.ADMIN)
     theirs = await make.key(database, ada.organization_id, "terminals:write")
     hers = await make.key(database, ada.organization_id, "terminals:write", "sessions:read")

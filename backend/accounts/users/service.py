@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.users.models import User
 from backend.core import crypto
-from backend.core.errors import Conflict, Invalid, clash
+from backend.core.errors import Conflict, Invalid, NotFound, clash
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
 _hashing = CapacityLimiter(2)  # argon2 takes 64 MiB and all of a core for 0.1 s
@@ -22,6 +22,10 @@ class EmailTaken(Conflict):
 
 class InvalidEmail(Invalid):
     """That is not an e-mail address."""
+
+
+class NoSuchUser(NotFound):
+    """There is no account with that e-mail address."""
 
 
 def normal_email(email: str) -> str:

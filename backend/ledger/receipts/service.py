@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -45,6 +45,11 @@ class Replayed(AppError):
         self.answer = answer
 
 
+def show_replayed(_: Request[Any, Any, Any], replayed: Replayed) -> Response[Any]:
+    """The exception handler that answers once more what was answered before."""
+    return Response(replayed.answer, status_code=replayed.answer_status, headers={"Idempotent-Replayed": "true"})
+
+
 class Once:
     """The `once: OnceOnly` dependency of a POST that creates; does nothing where no Idempotency-Key was sent."""
 
@@ -52,6 +57,11 @@ class Once:
         self._key = key
         self._values = {"actor_id": actor_id, "route": route, "key": key}
         self._body_hash = body_hash
+
+    @classmethod
+    def none(cls) -> "Once":
+        """For a step whose answer is not the caller's."""
+        return cls(None, None, "", b"")
 
     async def claim(self, db: AsyncSession) -> None:
         """Call first. Raises Replayed, StillRunning or IdempotencyKeyReused when the key was used before."""
@@ -91,12 +101,17 @@ async def provide_once(request: Request[Any, Any, Any]) -> Once:
     key = request.headers.get("idempotency-key")
     actor = actor_of(request.scope)
     if key is None or actor is None:
-        return Once(None, None, "", b"")
+        return Once.none()
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise InvalidIdempotencyKey
     # the path itself, not its template: the same key on another workspace is another request
     route = f"{request.method} {request.url.path}"[:200]
     return Once(key, actor.id, route, hashlib.sha256(await request.body()).digest())
+
+
+async def forget_unfinished(db: AsyncSession) -> None:
+    """At the start of the server: a claim without an answer belongs to a call that the last end cut off."""
+    await db.execute(text("DELETE FROM receipts WHERE status IS NULL"))
 
 
 async def prune(db: AsyncSession) -> None:

@@ -21,7 +21,8 @@ class Status(StrEnum):
 
 
 class Session(Base):
-    """A branch-like line of work. `status_reason` holds {code, message} of a failure."""
+    """A branch-like line of work. `status_reason` holds {code, message} of a failure; `purging` says that its
+    files are being removed for good."""
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -48,3 +49,4 @@ class Session(Base):
     created_at: Mapped[CreatedAt]
     last_active_at: Mapped[CreatedAt]
     deleted_at: Mapped[Time | None] = mapped_column(index=True)
+    purging: Mapped[bool] = mapped_column(default=False)

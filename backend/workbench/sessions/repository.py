@@ -55,6 +55,13 @@ async def get(db: AsyncSession, session_id: UUID) -> Session | None:
     return await db.get(Session, session_id)
 
 
+async def of_workspace(db: AsyncSession, workspace_id: UUID) -> list[Session]:
+    """All that are not in the bin, the default one first."""
+    mine = Session.workspace_id == workspace_id, Session.deleted_at.is_(None)
+    query = select(Session).where(*mine).order_by(Session.is_default.desc(), Session.created_at)
+    return list(await db.scalars(query))
+
+
 async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:
     """The branch names taken in a workspace, by sessions in the bin too."""
     return set(await db.scalars(select(Session.branch).where(Session.workspace_id == workspace_id)))

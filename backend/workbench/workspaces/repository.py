@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ARRAY, DateTime, Integer, Row, Select, Uuid, any_, bindparam, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from backend.core.auth import Actor
 from backend.workbench.workspaces.models import Repository, Workspace
@@ -23,6 +23,19 @@ _COLUMNS = (
     Workspace.default_session_id,
     Workspace.created_at,
     Workspace.updated_at,
+)
+
+_LIST = (
+    select(*_COLUMNS)
+    .where(
+        Workspace.organization_id == any_(bindparam("organizations", type_=ARRAY(Uuid))), Workspace.deleted_at.is_(None)
+    )
+    .order_by(Workspace.created_at, Workspace.id)
+    .limit(bindparam("rows", type_=Integer))
+)
+_LIST_AFTER = _LIST.where(
+    tuple_(Workspace.created_at, Workspace.id)
+    > tuple_(bindparam("time", type_=DateTime(timezone=True)), bindparam("id", type_=Uuid))
 )
 
 
@@ -44,15 +57,14 @@ async def find(db: AsyncSession, actor: Actor, workspace_id: UUID, *, binned: bo
 
 
 async def list_page(
-    db: AsyncSession, actor: Actor, *, after: tuple[datetime, UUID] | None, limit: int
+    db: AsyncConnection, actor: Actor, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[WorkspaceRow]:
-    """Oldest first, one more than `limit`. Plain rows: this is the list that everybody loads all the time."""
-    query = select(*_COLUMNS).where(
-        Workspace.organization_id.in_(actor.organizations(READ)), Workspace.deleted_at.is_(None)
-    )
-    if after is not None:
-        query = query.where(tuple_(Workspace.created_at, Workspace.id) > after)
-    return (await db.execute(query.order_by(Workspace.created_at, Workspace.id).limit(limit + 1))).all()
+    """Oldest first, one more than `limit`. Everybody loads this list all the time, so: plain rows, outside of any
+    transaction, and a statement made once, which SQLAlchemy then neither builds nor matches to its columns again."""
+    values = {"organizations": actor.organizations(READ), "rows": limit + 1}
+    if after is None:
+        return (await db.execute(_LIST, values)).all()
+    return (await db.execute(_LIST_AFTER, values | {"time": after[0], "id": after[1]})).all()
 
 
 async def list_binned(db: AsyncSession, actor: Actor) -> Sequence[WorkspaceRow]:

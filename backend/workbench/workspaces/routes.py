@@ -11,15 +11,19 @@ from litestar.params import FromPath, JSONBody
 from backend.core.auth import Me, scope
 from backend.core.db import Db
 from backend.core.paging import Cursor, Limit, Page, decode, page
+from backend.core.resources import Hands
 from backend.workbench.workspaces import repository, schemas, service
 
 
 @get(guards=[scope("workspaces:read")])
-async def list_workspaces(db: Db, actor: Me, limit: Limit = 50, cursor: Cursor = "") -> Page[schemas.Workspace]:
+async def list_workspaces(
+    resources: Hands, actor: Me, limit: Limit = 50, cursor: Cursor = ""
+) -> Page[schemas.Workspace]:
     """The workspaces of all of the caller's organisations, oldest first."""
     after = decode(cursor, tuple[datetime, UUID])
-    rows = await repository.list_page(db, actor, after=after, limit=limit)
-    return page(rows, limit, show, lambda row: (row.created_at, row.id))
+    async with resources.database.read() as db:
+        rows = await repository.list_page(db, actor, after=after, limit=limit)
+    return page(rows, limit, lambda row: schemas.Workspace(*row), lambda row: (row.created_at, row.id))
 
 
 @get("/{workspace_id:uuid}", guards=[scope("workspaces:read")])

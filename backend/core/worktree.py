@@ -1,0 +1,381 @@
+"""Working copies: made empty, from a clone, from another session; captured as a commit and put back.
+
+Everything here blocks, and is called in a thread; `clone` runs the client and is awaited. Objects are made in the session's
+own git dir and sent to the bare repository before anything outside of the session refers to them, so the bare one is whole
+without its sessions, and a fork needs only the bare one.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffOption, FileMode, FileStatus, ObjectType
+
+from backend.core import git
+from backend.core.git import Place
+
+CODEYARD = ("Codeyard", "codeyard@localhost")
+_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
+_BARE_CONFIG = _CONFIG.replace("bare = false", "bare = true")
+_FORCE = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
+
+
+@dataclass(frozen=True)
+class State:
+    """`head` is the commit checked out, None before the first; `dirty` whether the working copy differs from it."""
+
+    head: str | None
+    dirty: bool
+
+
+@contextlib.contextmanager
+def locked(place: Place) -> Iterator[None]:
+    """One change of a session's git dir or working copy at a time, over all processes of this machine."""
+    with (place.session / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# --- making ------------------------------------------------------------------------------------------------------------
+
+
+def create_bare(place: Place) -> None:
+    _init(place.bare, _BARE_CONFIG, "main")
+
+
+def create_session(place: Place, branch: str) -> None:
+    """An empty session whose objects are the bare repository's and its own. Both paths in it are relative, so that they
+    hold in a container too."""
+    place.session.mkdir(parents=True, exist_ok=True)
+    _init(place.git_dir, _CONFIG, branch)
+    alternates = os.path.relpath(place.bare / "objects", place.git_dir / "objects")
+    (place.git_dir / "objects" / "info" / "alternates").write_text(alternates + "\n")
+    place.work_tree.mkdir(parents=True, exist_ok=True)
+    (place.work_tree / ".git").write_text(f"gitdir: {os.path.relpath(place.git_dir, place.work_tree)}\n")
+
+
+def _init(git_dir: Path, config: str, branch: str) -> None:
+    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
+        (git_dir / folder).mkdir(parents=True, exist_ok=True)
+    (git_dir / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+    (git_dir / "config").write_text(config)
+
+
+def create_empty(place: Place, branch: str) -> None:
+    """A new repository with one empty commit, so that every session has a HEAD to differ from."""
+    create_bare(place)
+    create_session(place, branch)
+    repository = git.open_session(place)
+    signature = pygit2.Signature(*CODEYARD)
+    tree = repository.TreeBuilder().write()
+    repository.create_commit(f"refs/heads/{branch}", signature, signature, "Start\n", tree, [])
+    repository.index.write()
+    publish(place)
+
+
+async def clone(
+    place: Place, url: git.CloneUrl, token: str, *, allow_file: bool, progress: git.Progress | None = None
+) -> str:
+    """Fetches `url` into the bare repository; its default branch. `check_out` makes the session of it."""
+    create_bare(place)
+    await git.run(
+        "fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--end-of-options", url.address,
+        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+        git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file, progress=progress,
+        timeout=3600,
+    )  # fmt: skip
+    said = await git.run(
+        "ls-remote", "--symref", "--end-of-options", url.address, "HEAD",
+        git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file,
+    )  # fmt: skip
+    for line in said.decode(errors="replace").splitlines():
+        if line.startswith("ref: refs/heads/"):
+            return line.removeprefix("ref: refs/heads/").partition("\t")[0]
+    return "main"
+
+
+def check_out(place: Place, branch: str) -> None:
+    """A session on `branch` of the bare repository; an empty one where that does not exist."""
+    bare = git.open_bare(place)
+    commit = bare.references.get(f"refs/heads/{branch}")
+    if commit is None:
+        create_empty(place, branch)
+        return
+    create_session(place, branch)
+    repository = git.open_session(place)
+    found = commit.peel(pygit2.Commit)
+    repository.references.create(f"refs/heads/{branch}", found.id, force=True)
+    _fill(place, found.tree_id)
+
+
+def fork(parent: Place, child: Place, branch: str) -> None:
+    """A session on a new `branch` at the parent's HEAD, with the parent's working copy as it stands: what was not committed
+    there is not committed here. No file is shared with the parent."""
+    with locked(parent):
+        source = git.open_session(parent)
+        head = head_of(source)
+        snapshot = _write_tree(source)
+        bare = git.open_bare(parent)
+        send(source, bare, [snapshot, *([head] if head else [])])
+    if parent.bare != child.bare:
+        send(bare, git.open_bare(child), [snapshot, *([head] if head else [])])
+    create_session(child, branch)
+    repository = git.open_session(child)
+    if head:
+        repository.references.create(f"refs/heads/{branch}", head, force=True)
+        publish(child)
+    _fill(child, snapshot)
+    if head:
+        _forget_uncommitted(repository, repository[head].peel(pygit2.Tree), repository[snapshot].peel(pygit2.Tree))
+
+
+def _fill(place: Place, tree: pygit2.Oid) -> None:
+    """Checks `tree` out into a working copy that was just made. The one place where the git client runs on a session: its
+    config is still ours, nobody has been there; and its parallel checkout takes half of the time of libgit2's."""
+    words = ["git", "-c", "checkout.workers=4", "--git-dir", str(place.git_dir), "--work-tree", str(place.work_tree)]
+    done = subprocess.run(
+        [*words, "read-tree", "-m", "-u", str(tree)],
+        env=git.environment(),
+        cwd=place.work_tree,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise git.explain(done.stderr.decode(errors="replace"), "")
+
+
+def _forget_uncommitted(repository: pygit2.Repository, head: pygit2.Tree, snapshot: pygit2.Tree) -> None:
+    """Sets the index of what differs back to HEAD, keeping the fresh stat data of all that does not."""
+    index, changed = repository.index, False
+    for delta in head.diff_to_tree(snapshot, flags=DiffOption.SKIP_BINARY_CHECK).deltas:
+        changed = True
+        path = delta.old_file.path or delta.new_file.path
+        with contextlib.suppress(OSError, KeyError):
+            index.remove(path)
+        if delta.old_file.mode:
+            index.add(pygit2.IndexEntry(path, delta.old_file.id, FileMode(delta.old_file.mode)))
+    if changed:
+        index.write()
+
+
+def send(source: pygit2.Repository, target: pygit2.Repository, ids: Sequence[pygit2.Oid]) -> None:
+    """Copies the objects `ids` and all they need to `target`. Children first: an object that is there has all of its own,
+    also when this ends half way."""
+    there, odb = target.odb, source.odb
+    waiting = list(ids)
+    while waiting:
+        oid = waiting[-1]
+        if oid in there:
+            waiting.pop()
+            continue
+        kind, data = odb.read(oid)
+        needed = [other for other in _references(source, oid, kind) if other not in there]
+        if needed:
+            waiting += needed
+        else:
+            there.write(kind, data)
+            waiting.pop()
+
+
+def _references(repository: pygit2.Repository, oid: pygit2.Oid, kind: int) -> list[pygit2.Oid]:
+    if kind == ObjectType.BLOB:
+        return []
+    found = repository[oid]
+    if isinstance(found, pygit2.Commit):
+        return [*found.parent_ids, found.tree_id]
+    if isinstance(found, pygit2.Tree):
+        return [entry.id for entry in found if entry.filemode != FileMode.COMMIT]
+    if isinstance(found, pygit2.Tag):
+        return [found.get_object().id]
+    return []
+
+
+def head_of(repository: pygit2.Repository) -> pygit2.Oid | None:
+    """The commit checked out, None before the first."""
+    return None if repository.head_is_unborn else repository.head.peel(pygit2.Commit).id
+
+
+# --- looking, keeping, putting back ------------------------------------------------------------------------------------
+
+
+def state(place: Place) -> State:
+    repository = git.open_session(place)
+    head = head_of(repository)
+    ignorable = FileStatus.IGNORED | FileStatus.CURRENT
+    return State(
+        str(head) if head else None,
+        any(flags & ~ignorable for flags in repository.status(untracked_files="normal").values()),
+    )
+
+
+def publish(place: Place) -> None:
+    """Brings the branch that the session is on, as it stands, into the bare repository."""
+    repository = git.open_session(place)
+    head = head_of(repository)
+    if head is None or repository.head_is_detached:
+        return
+    bare = git.open_bare(place)
+    send(repository, bare, [head])
+    bare.references.create(repository.head.name, head, force=True)
+
+
+def capture(place: Place, ref: str, message: str, *, also: Sequence[str] = ()) -> str:
+    """A commit of the working copy – untracked files too, ignored ones only where `also` names them – under `ref` of the
+    bare repository. HEAD, index and working copy stay as they are. Its id."""
+    repository = git.open_session(place)
+    tree = _write_tree(repository, also)
+    head = head_of(repository)
+    parents = [head] if head else []
+    bare = git.open_bare(place)
+    send(repository, bare, [tree, *parents])
+    signature = pygit2.Signature(*CODEYARD)
+    commit = bare.create_commit(None, signature, signature, message, tree, parents)
+    bare.references.create(ref, commit, force=True)
+    return str(commit)
+
+
+def _write_tree(repository: pygit2.Repository, also: Sequence[str] = ()) -> pygit2.Oid:
+    """The working copy as a tree in the session's objects; the index file is read and left alone."""
+    index = repository.index
+    index.read(True)
+    if index.conflicts is not None:
+        for sides in list(index.conflicts):
+            path = next(side.path for side in sides if side is not None)
+            del index.conflicts[path]
+    index.add_all()
+    for path in also:
+        for found in _files_below(Path(repository.workdir), path):
+            with contextlib.suppress(OSError, pygit2.GitError):
+                index.add(found)
+    tree: pygit2.Oid = index.write_tree()
+    index.read(True)
+    return tree
+
+
+def _files_below(root: Path, path: str) -> Iterator[str]:
+    start = root / path
+    if not start.is_dir() or start.is_symlink():
+        yield path
+        return
+    for folder, folders, files in os.walk(start):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in files:
+            full = os.path.join(folder, name)
+            if stat.S_ISREG(os.lstat(full).st_mode) or os.path.islink(full):
+                yield os.path.relpath(full, root)
+
+
+def restore(place: Place, commit_id: str, paths: Sequence[str] | None = None) -> None:
+    """Makes the working copy (or `paths` of it) what that commit holds. HEAD stays; ignored files that it does not hold stay."""
+    repository = git.open_session(place)
+    commit = repository[commit_id].peel(pygit2.Commit)
+    strategy = _FORCE | CheckoutStrategy.DONT_UPDATE_INDEX
+    if paths is not None:
+        _check_out(repository, commit.tree_id, strategy, paths)
+        return
+    before = repository[_write_tree(repository)].peel(pygit2.Tree)
+    _check_out(repository, commit.tree_id, strategy)
+    for delta in before.diff_to_tree(commit.tree).deltas:
+        if delta.status == DeltaStatus.DELETED:
+            _unlink(place.work_tree, delta.old_file.path)
+
+
+def _check_out(
+    repository: pygit2.Repository, tree: pygit2.Oid, strategy: CheckoutStrategy, paths: Sequence[str] | None = None
+) -> None:
+    repository.checkout_tree(repository[tree], strategy=strategy, paths=None if paths is None else list(paths))  # type: ignore[no-untyped-call]
+
+
+def _unlink(root: Path, path: str) -> None:
+    """Removes a file and the folders that this empties, up to the root. A symlink on the way is not followed."""
+    parts = path.split("/")
+    for depth in range(1, len(parts)):
+        if (root / "/".join(parts[:depth])).is_symlink():
+            return
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        os.unlink(root / path)
+    for depth in range(len(parts) - 1, 0, -1):
+        try:
+            os.rmdir(root / "/".join(parts[:depth]))
+        except OSError:
+            return
+
+
+# --- the bin -----------------------------------------------------------------------------------------------------------
+
+
+def bin_ref(place: Place) -> str:
+    return f"refs/codeyard/snapshots/{place.session_id}/bin"
+
+
+def put_away(place: Place) -> None:
+    """Keeps the working copy as a commit in the bare repository and removes it. Done already is no error."""
+    if place.root.exists() and place.git_dir.exists() and not (place.session / "away").exists():
+        if (place.work_tree / ".git").exists():
+            capture(place, bin_ref(place), "Deleted")
+        (place.session / "away").touch()
+    remove_folder(place.root)
+
+
+def take_out(place: Place) -> None:
+    """The reverse of `put_away`; where that has not run, nothing."""
+    if not (place.session / "away").exists():
+        return
+    place.root.mkdir(exist_ok=True)
+    place.work_tree.mkdir(parents=True, exist_ok=True)
+    (place.work_tree / ".git").write_text(f"gitdir: {os.path.relpath(place.git_dir, place.work_tree)}\n")
+    commit = git.open_bare(place).references.get(bin_ref(place))
+    if commit is not None:
+        restore(place, str(commit.target))
+    (place.session / "away").unlink()
+
+
+def remove(place: Place, branch: str | None) -> None:
+    """Everything of a session: files, git dir, its published `branch` and its snapshots."""
+    remove_folder(place.session)
+    if not place.bare.exists():
+        return
+    bare = git.open_bare(place)
+    own = f"refs/codeyard/snapshots/{place.session_id}/"
+    for name in list(bare.references):
+        if name.startswith(own) or (branch is not None and name == f"refs/heads/{branch}"):
+            bare.references.delete(name)
+    remove_folder(place.bare / own)
+
+
+def remove_workspace(place: Place) -> None:
+    remove_folder(place.bare.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder that programs may still write to, and whose folders may be read-only."""
+
+    def make_writable(_: object, path: str, __: object) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), 0o700)
+            os.chmod(path, 0o700) if not os.path.islink(path) else None
+            os.unlink(path) if not os.path.isdir(path) or os.path.islink(path) else shutil.rmtree(
+                path, ignore_errors=True
+            )
+
+    for _ in range(5):
+        if not os.path.lexists(folder):
+            return
+        shutil.rmtree(folder, onerror=make_writable)
+    if os.path.lexists(folder):
+        raise OSError(f"{folder} could not be removed")
+
+
+def is_older(folder: Path, *, hours: float) -> bool:
+    """Whether the folder was last changed more than `hours` ago; False when it is gone."""
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime > hours * 3600
+    return False

@@ -1,0 +1,1 @@
+"""Making and removing workspaces: rows, repositories and sessions together."""

@@ -1,0 +1,149 @@
+"""Cloning, and purging workspaces whose days in the bin are over."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core import worktree
+from backend.core.db import now
+from backend.core.errors import AppError
+from backend.core.events import emit
+from backend.core.git import CloneUrl, Place
+from backend.core.jobs import enqueue, every, job
+from backend.core.resources import Resources
+from backend.ledger.receipts.service import Once
+from backend.workbench.sessions import disk
+from backend.workbench.sessions import repository as sessions
+from backend.workbench.sessions.events import SessionFailed, SessionProgress, SessionReady
+from backend.workbench.sessions.models import Session, Status
+from backend.workbench.sessions.service import reason_of, where
+from backend.workbench.workspaces.models import Repository, Workspace
+
+
+class Clone(msgspec.Struct):
+    """What a clone needs. Its credentials stand in the queue's row until the clone has ended, then nowhere."""
+
+    session_id: UUID
+    address: str
+    username: str
+    password: str
+
+
+async def start_clone(db: AsyncSession, session: Session, url: CloneUrl, token: str) -> None:
+    await enqueue(db, clone, Clone(session.id, url.address, url.username, token or url.password))
+
+
+@job(Clone)
+async def clone(data: Clone, resources: Resources) -> None:
+    """Fetches the history and checks the default branch out. A second run begins anew: the first left nothing that counts."""
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, data.session_id)
+    if session is None or session.status != Status.STARTING:
+        return
+    place = disk.place_of(resources, session)
+    url = CloneUrl(data.address, data.username, data.password)
+    try:
+        await resources.in_thread(worktree.remove_workspace, place)
+        await resources.in_thread(worktree.remove_folder, place.session)
+        branch = await _fetch(resources, session, place, url)
+        await resources.in_thread(worktree.check_out, place, branch)
+    except (AppError, OSError) as error:
+        await _fail(resources, session, error)
+        return
+    async with resources.database.begin() as db:
+        await db.execute(
+            update(Repository).where(Repository.workspace_id == session.workspace_id).values(default_branch=branch)
+        )
+        await db.execute(update(Session).where(Session.id == session.id).values(branch=branch))
+        ready = await sessions.leave_starting(db, session.id, Status.READY)
+        if ready:
+            await emit(db, SessionReady(**where(session)))
+    if not ready:  # deleted meanwhile
+        await resources.in_thread(worktree.remove_folder, place.session)
+
+
+async def _fetch(resources: Resources, session: Session, place: Place, url: CloneUrl) -> str:
+    """The clone's default branch; tells of progress as events, at most four a second."""
+    steps: asyncio.Queue[tuple[str, int | None]] = asyncio.Queue()
+
+    async def tell() -> None:
+        while True:
+            step, percent = await steps.get()
+            while not steps.empty():
+                step, percent = steps.get_nowait()
+            async with resources.database.begin() as db:
+                await emit(db, SessionProgress(**where(session), step=step, percent=percent))
+            await asyncio.sleep(0.25)
+
+    telling = asyncio.create_task(tell())
+    try:
+        return await worktree.clone(
+            place,
+            url,
+            url.password,
+            allow_file=resources.settings.allow_file_clone,
+            progress=lambda step, percent: steps.put_nowait((step, percent)),
+        )
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _fail(resources: Resources, session: Session, error: Exception) -> None:
+    reason = reason_of(error)
+    async with resources.database.begin() as db:
+        if await sessions.leave_starting(db, session.id, Status.FAILED, reason):
+            await emit(db, SessionFailed(**where(session), reason=reason))
+
+
+async def forget(resources: Resources, workspace_id: UUID, once: Once) -> None:
+    """Takes back a workspace that could not be made: files, rows and receipt."""
+    async with resources.database.begin() as db:
+        made = list(await db.scalars(select(Session).where(Session.workspace_id == workspace_id)))
+    await _remove(resources, workspace_id, made)
+    async with resources.database.begin() as db:
+        await once.withdraw(db)
+
+
+async def _remove(resources: Resources, workspace_id: UUID, made: list[Session]) -> None:
+    for session in made:
+        await resources.in_thread(worktree.remove_folder, disk.place_of(resources, session).session)
+    place = Place(resources.data, workspace_id, workspace_id)
+    await resources.in_thread(worktree.remove_workspace, place)
+    async with resources.database.begin() as db:
+        await db.execute(delete(Workspace).where(Workspace.id == workspace_id))
+
+
+@every(timedelta(minutes=5))
+async def purge_bin(resources: Resources) -> None:
+    """Workspaces whose days in the bin are over: every file and row of them."""
+    await purge_older_than(resources, timedelta(days=resources.settings.bin_days))
+
+
+async def purge_older_than(resources: Resources, age: timedelta) -> None:
+    async with resources.database.begin() as db:
+        overdue = list(await db.scalars(select(Workspace.id).where(Workspace.deleted_at < now() - age)))
+    for workspace_id in overdue:
+        async with resources.database.begin() as db:
+            still = await db.scalar(select(Workspace).where(Workspace.id == workspace_id).with_for_update())
+            if still is None or still.deleted_at is None:
+                continue
+            await db.execute(update(Session).where(Session.workspace_id == workspace_id).values(purging=True))
+            made = list(await db.scalars(select(Session).where(Session.workspace_id == workspace_id)))
+        await _remove(resources, workspace_id, made)
+
+
+@every(timedelta(minutes=10))
+async def sweep(resources: Resources) -> None:
+    """Repositories of workspaces that have no row: what a crash left between the two."""
+    folder = resources.data / "repos"
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    async with resources.database.begin() as db:
+        known = {str(id) for id in await db.scalars(select(Workspace.id))}
+    for name in names:
+        if name not in known and worktree.is_older(folder / name, hours=1):
+            await resources.in_thread(worktree.remove_folder, folder / name)

@@ -1,0 +1,28 @@
+"""What a test may need of the machine: skipped with the reason where it lacks, failed where CODEYARD_TEST_REQUIRE says it
+must not."""
+
+import functools
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+@functools.cache
+def missing(need: str) -> str:
+    """Why the machine lacks `need`; empty when it has it."""
+    if need == "browser":
+        return "" if shutil.which("chromium") else "no Chromium: install Debian's package chromium"
+    if shutil.which("docker") is None:
+        return "no Docker: install Debian's package docker.io"
+    answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=20, check=False)
+    return "" if answer.returncode == 0 else "no Docker engine answers: start dockerd"
+
+
+def check(item: pytest.Item) -> None:
+    """Called before each test."""
+    required = os.environ.get("CODEYARD_TEST_REQUIRE", "").split(",")
+    for need in ("docker", "browser"):
+        if item.get_closest_marker(need) is not None and (reason := missing(need)):
+            (pytest.fail if need in required else pytest.skip)(reason)

@@ -1,0 +1,269 @@
+"""The authorization matrix: every route and socket × every kind of caller, each cell with its status, on real rows.
+
+It is made from the router: a route that nobody listed here fails it, and so does one whose guard is another or gone.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.core.auth import SCOPES, Role
+from backend.core.db import new_id, now
+from tests import make
+from tests.clients import Refused
+
+CALLERS = ("anonymous", "outsider", "viewer", "member", "admin", "no scope", "expired", "revoked")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route: the scope its guard must name, what to send, and the status for each caller in the order of CALLERS."""
+
+    method: str
+    path: str
+    needs: str
+    statuses: tuple[int, ...]
+    body: Any = None
+    params: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def reading(method: str, path: str, scope: str, *, ok: int = 200, foreign: int = 404, **sent: Any) -> Row:
+    """Everybody of the organisation may; a stranger does not see it."""
+    return Row(method, path, scope, (401, foreign, ok, ok, ok, 403, 401, 401), **sent)
+
+
+def writing(method: str, path: str, scope: str, *, ok: int = 200, foreign: int = 404, **sent: Any) -> Row:
+    """Members and admins may."""
+    return Row(method, path, scope, (401, foreign, 403, ok, ok, 403, 401, 401), **sent)
+
+
+def administering(method: str, path: str, *, ok: int = 200, **sent: Any) -> Row:
+    return Row(method, path, "admin", (401, 404, 403, 403, ok, 403, 401, 401), **sent)
+
+
+def personal(method: str, path: str, *, ok: int = 200, **sent: Any) -> Row:
+    """Anybody who is signed in may, about themselves; a key may not."""
+    return Row(method, path, "person", (401, ok, ok, ok, ok, 403, 401, 401), **sent)
+
+
+def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
+    """Open on purpose: the answer does not depend on who asks."""
+    return Row(method, path, "anyone", (status,) * len(CALLERS), **sent)
+
+
+PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
+ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
+VCS = f"{ONE}/version-controls"
+
+MATRIX = [
+    open_to_all("GET", "/healthz", 200),
+    open_to_all("GET", "/readyz", 200),
+    open_to_all("GET", "/metrics", 200),
+    open_to_all("GET", "/api/docs", 200),
+    open_to_all("GET", "/api/docs/openapi.json", 200),
+    open_to_all("GET", "/api/docs/{path}", 404),
+    open_to_all("GET", "/api/v1/openapi.json", 200),
+    open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
+    open_to_all("POST", "/auth/register", 403, body=PERSON),
+    open_to_all("POST", "/auth/login", 401, body={"email": "x@example.com", "password": "wrong"}),
+    personal("POST", "/auth/logout", ok=204),
+    personal("GET", "/auth/me"),
+    personal("GET", "/auth/sign-ins"),
+    Row("DELETE", "/auth/sign-ins/{sign_in}", "person", (401, 404, 404, 404, 404, 403, 401, 401)),
+    personal("POST", "/auth/password", ok=204, body={"current": make.PASSWORD, "new": make.PASSWORD}),
+    reading("GET", "/organizations", "organization:read", foreign=200),
+    personal("POST", "/organizations", ok=201, body={"name": "Mine"}),
+    reading("GET", f"{ORG}/members", "organization:read"),
+    administering("PUT", f"{ORG}/members/{{user}}", ok=204, body={"role": "viewer"}),
+    administering("DELETE", f"{ORG}/members/{{user}}", ok=204),
+    administering("GET", f"{ORG}/invitations"),
+    administering("POST", f"{ORG}/invitations", ok=201, body={"email": "y@example.com"}),
+    administering("DELETE", f"{ORG}/invitations/{{invitation}}", ok=204),
+    administering("GET", f"{ORG}/api-keys"),
+    administering("POST", f"{ORG}/api-keys", ok=201, body={"name": "k", "scopes": ["files:read"]}),
+    administering("DELETE", f"{ORG}/api-keys/{{key}}", ok=204),
+    reading("GET", "/workspace", "workspaces:read", foreign=200),
+    writing("POST", "/workspace", "workspaces:write", ok=201, body={"name": "n", "organization_id": "{organization}"}),
+    reading("GET", "/workspace/bin", "workspaces:read", foreign=200),
+    reading("GET", WS, "workspaces:read"),
+    writing("PUT", WS, "workspaces:write", body={"name": "n"}),
+    writing("DELETE", WS, "workspaces:write", ok=204),
+    writing("POST", "/workspace/{binned_workspace}/restore", "workspaces:write"),
+    writing("POST", f"{WS}/duplicate", "workspaces:write", ok=201, body={"name": "n"}),
+    reading("GET", f"{WS}/default-session", "workspaces:read"),
+    writing("POST", "/sessions", "sessions:write", ok=201, body={"workspace_id": "{workspace}", "name": "{unique}"}),
+    reading("GET", "/sessions", "sessions:read", foreign=200),
+    reading("GET", "/sessions/{workspace}/sessions", "sessions:read"),
+    reading("GET", "/sessions/{session}", "sessions:read"),
+    writing("DELETE", "/sessions/{session}", "sessions:write", ok=204),
+    writing("POST", "/sessions/{binned_session}/restore", "sessions:write"),
+    reading("GET", f"{ONE}/terminals", "terminals:read"),
+    Row("DELETE", f"{ONE}/terminals/{{terminal}}", "terminals:write", (401, 404, 403, 404, 404, 403, 401, 401)),
+    Row(
+        "WS",
+        "/ws/terminal",
+        "terminals:read",
+        (401, 404, 403, 101, 101, 403, 401, 401),
+        params={"session_id": "{session}"},
+    ),
+    Row("GET", "/events", "signed-in", (401, 200, 200, 200, 200, 200, 401, 401)),
+    Row("WS", "/ws/events", "signed-in", (401, 101, 101, 101, 101, 101, 401, 401)),
+]
+
+
+def shape(path: str) -> str:
+    """A path without the names of its parameters, as both the router and this table can be brought to."""
+    import re
+
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def absolute(path: str) -> str:
+    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/s/")
+    return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
+
+
+def routed(app: Any) -> dict[tuple[str, str], Any]:
+    """(method, shape of path) → handler of everything that the application serves."""
+    found = {}
+    for route in app.app.routes:
+        if hasattr(route, "route_handler_map"):
+            for method, (handler, _) in route.route_handler_map.items():
+                if method != "OPTIONS" or (
+                    "OPTIONS" in handler.http_methods and handler.fn.__module__.startswith("backend")
+                ):
+                    found[method, shape(route.path)] = handler
+        else:
+            found["WS", shape(route.path)] = route.route_handler
+    return found
+
+
+def needed(handler: Any) -> str:
+    return "+".join(getattr(guard, "needs", "?") for guard in handler.resolve_guards()) or "no guard"
+
+
+async def test_every_route_is_listed_and_every_listed_one_exists(app):
+    listed = {(row.method, shape(absolute(row.path))) for row in MATRIX}
+    served = set(routed(app))
+    assert served - listed == set(), "routes that the matrix does not list"
+    assert listed - served == set(), "rows of routes that are gone"
+
+
+async def test_every_route_is_guarded_as_listed(app):
+    handlers = routed(app)
+    wrong = [
+        f"{row.method} {row.path}: listed {row.needs}, guarded by {found}"
+        for row in MATRIX
+        if (found := needed(handlers[row.method, shape(absolute(row.path))])) != row.needs
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_a_route_without_its_guard_is_seen(app):
+    """What the test above would say of one whose guard was taken out."""
+    handler = routed(app)["GET", "/api/v1/workspace"]
+    assert needed(handler) == "workspaces:read"
+    guards = handler._resolved_guards if hasattr(handler, "_resolved_guards") else None
+    assert guards is not None
+    handler._resolved_guards = ()
+    try:
+        assert needed(handler) == "no guard"
+    finally:
+        handler._resolved_guards = guards
+
+
+@pytest.fixture
+async def seeds(client, ada, database, resources):
+    """Real rows behind every id of a path."""
+    workspace = (await client.post("/workspace", json={"name": "one"})).json()
+    made = {
+        "organization": str(ada.organization_id),
+        "workspace": workspace["id"],
+        "path": "nowhere",
+        "terminal": "none",
+    }
+
+    async def session(name: str) -> str:
+        return (await client.post("/sessions", json={"workspace_id": workspace["id"], "name": name})).json()["id"]
+
+    made["session"] = await session("one")
+    made["binned_session"] = await session("binned")
+    await client.delete(f"/sessions/{made['binned_session']}")
+    other = (await client.post("/workspace", json={"name": "binned"})).json()
+    made["binned_workspace"] = other["id"]
+    await client.delete(f"/workspace/{other['id']}")
+    made["user"] = str((await make.person(database, ada.organization_id, Role.MEMBER)).user_id)
+    made["key"] = str((await make.key(database, ada.organization_id, "files:read")).key_id)
+    invitation = await client.post(f"/organizations/{ada.organization_id}/invitations", json={"email": "z@example.com"})
+    made["invitation"] = invitation.json()["id"]
+    made["sign_in"] = (await client.get("/auth/sign-ins")).json()["items"][0]["id"]
+    return made
+
+
+@pytest.fixture
+def caller(call, database, ada, client):
+    async def become(who: str, row: Row) -> Any:
+        if who == "anonymous":
+            return call(None)
+        if who == "outsider":
+            return call(await make.person(database, await make.organization(database, "Other"), Role.OWNER))
+        if who in ("viewer", "member", "admin"):
+            return call(await make.person(database, ada.organization_id, Role(who)))
+        if who == "no scope":
+            without = sorted(set(SCOPES) - {row.needs, row.needs.replace(":read", ":write"), "admin"})
+            return call(await make.key(database, ada.organization_id, *without))
+        if who == "expired":
+            return call(await make.key(database, ada.organization_id, *SCOPES, expires_at=now() - timedelta(seconds=1)))
+        key = await make.key(database, ada.organization_id, *SCOPES)
+        await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")
+        return call(key)
+
+    return become
+
+
+def filled(value: Any, seeds: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return value.format(**seeds) if "{" in value else value
+    if isinstance(value, dict):
+        return {key: filled(inner, seeds) for key, inner in value.items()}
+    return value
+
+
+async def ask(client: Any, row: Row, seeds: dict[str, str]) -> int:
+    path, params = filled(row.path, seeds), filled(row.params, seeds)
+    if row.method == "WS":
+        try:
+            async with client.socket(path, **params):
+                return 101
+        except Refused as refused:
+            return refused.status
+    url = path if absolute(path) != path else f"http://localhost:8300{path}"
+    if path == "/events":  # a stream that does not end is looked at by its head
+        return (await client.head(url)).status_code
+    body = filled(row.body, seeds)
+    content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+    return (await client.request(row.method, url, params=params, headers=row.headers, **content)).status_code
+
+
+@pytest.mark.parametrize("row", MATRIX, ids=lambda row: f"{row.method} {row.path}")
+async def test_each_cell_has_its_status(row: Row, seeds, caller):
+    """Attack rows 16, 30, 41 and 42. Callers who may not come first: what they leave must still be there for those who may.
+    A deletion that succeeded for a member is 404 for the admin after them."""
+    got = {}
+    for who, expected in zip(CALLERS, row.statuses, strict=True):
+        client = await caller(who, row)
+        got[who] = await ask(client, row, seeds | {"unique": new_id().hex})
+        gone_already = row.method == "DELETE" or row.path.endswith("/restore")
+        if gone_already and who == "admin" and got[who] == 404 and got["member"] in (200, 204):
+            got[who] = expected
+    assert got == dict(zip(CALLERS, row.statuses, strict=True))
+
+
+async def test_ids_that_are_nobodys_are_not_found(client):
+    """Attack rows 17 and 42: unknown, malformed and hostile ids alike."""
+    for odd in (str(new_id()), "x", "..", "%2e%2e", "1", "%00", "'--"):
+        for path in (f"/workspace/{odd}", f"/sessions/{odd}", f"/organizations/{odd}/members"):
+            assert (await client.get(path)).status_code in (404, 400), (path, odd)

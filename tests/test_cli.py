@@ -1,0 +1,132 @@
+"""The command line, as processes: what it prints, its exit codes, and what it says where it cannot."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.server import OWNER, ROOT, Server
+
+
+def run(*words: str, settings: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")} | (settings or {})
+    command = [sys.executable, "-m", "backend.cli", *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as running:
+        yield running
+
+
+def test_an_unknown_command_is_wrong_usage():
+    assert run("frobnicate").returncode == 2
+    assert run("--version").stdout.startswith("codeyard ")
+
+
+def test_settings_are_shown_with_secrets_hidden():
+    secret = {"CODEYARD_METRICS_TOKEN": "hush", "CODEYARD_DATABASE_URL": "postgresql://me:hush@db/x"}
+    shown = run("settings", settings=secret)
+    assert shown.returncode == 0
+    assert "hush" not in shown.stdout
+    assert "CODEYARD_PORT=8300" in shown.stdout
+    assert json.loads(run("settings", "--json", settings=secret).stdout)["CODEYARD_METRICS_TOKEN"] == "…"
+
+
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_a_misspelt_setting_stops_every_command_and_is_named(command: str):
+    told = run(command, settings={"CODEYARD_PROT": "1"})
+    assert told.returncode == 1
+    assert "CODEYARD_PROT is not a setting. Did you mean CODEYARD_PORT?" in told.stderr
+
+
+def test_what_codeyard_shell_reads_does_not_stop_the_others():
+    assert run("settings", settings={"CODEYARD_URL": "http://x", "CODEYARD_KEY": "cy_live_x"}).returncode == 0
+
+
+def test_shell_without_a_key_is_not_allowed():
+    assert run("shell", "some-session").returncode == 4
+
+
+def test_doctor_finds_what_the_server_needs():
+    told = run("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(told.stdout)}
+    assert told.returncode == 0
+    assert findings["PostgreSQL"]["detail"].startswith("embedded, postgres (PostgreSQL) 18")
+    assert all(finding["ok"] or finding["remedy"] for finding in findings.values())
+
+
+def test_doctor_fails_where_something_needed_lacks(tmp_path):
+    told = run("doctor", settings={"PATH": str(tmp_path)})
+    assert told.returncode == 1
+    assert "MISSING git" in told.stdout
+
+
+def test_a_reader_that_leaves_is_no_error_worth_a_traceback():
+    command = f"{sys.executable} -m backend.cli completion fish | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("do", {"down", "doctor"}), ("completion z", {"zsh"})])
+def test_bash_completes_commands_and_their_words(typed: str, offered: set[str]):
+    words = " ".join(["codeyard", *typed.split()])
+    script = f"""{run("completion", "bash").stdout}
+COMP_WORDS=({words}); COMP_CWORD={len(typed.split())}; _codeyard; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    assert set(done.stdout.split()) == offered
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("up", settings={"CODEYARD_PORT": str(port), "CODEYARD_DATA": str(tmp_path / "data")})
+    assert told.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("postgresql://nobody@127.0.0.1:1/x", "does not answer"), ("sqlite:///x", "starts with postgresql://")],
+)
+def test_a_database_that_does_not_answer_is_named(tmp_path, url: str, why: str):
+    told = run("up", settings={"CODEYARD_DATABASE_URL": url, "CODEYARD_DATA": str(tmp_path / "data")})
+    assert told.returncode == 1
+    assert why in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_data_directory_that_cannot_be_one_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    told = run("up", settings={"CODEYARD_DATA": str(tmp_path / "file")})
+    assert told.returncode == 1
+    assert "CODEYARD_DATA" in told.stderr
+
+
+def test_down_with_no_server_says_so(tmp_path):
+    told = run("down", settings={"CODEYARD_DATA": str(tmp_path)})
+    assert (told.returncode, told.stdout) == (0, "No server was running.\n")
+
+
+def test_a_password_is_reset_with_and_without_the_server_and_ends_sign_ins(server: Server):
+    login = {"email": OWNER["email"], "password": "another fine password"}
+    for password in ("another fine password", "and yet another one"):
+        done = run("reset-password", OWNER["email"], settings=server.settings, stdin=password + "\n")
+        assert done.returncode == 0, done.stderr
+        if server.process.poll() is not None:
+            server.start()
+        assert server.request("POST", "/auth/login", login | {"password": password}, signed_in=False)[0] == 200
+        server.stop()
+    server.start()
+    assert run("reset-password", "who@example.com", settings=server.settings, stdin="long enough\n").returncode == 1
+    assert run("reset-password", OWNER["email"], settings=server.settings, stdin="short\n").returncode == 2
+
+
+def test_the_link_is_printed_until_somebody_used_it(server: Server):
+    server.stop()
+    assert server.start() == ""  # the fixture's owner used the first one
