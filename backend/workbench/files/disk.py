@@ -53,10 +53,12 @@ class IntoItself(Invalid):
 
 @dataclass(frozen=True)
 class Content:
-    """Part of a file as bytes. `etag` is that of the whole file; None where that is larger than one call may read."""
+    """Part of a file as bytes. `size` and `etag` are those of the whole file, the ETag None where that is larger than one call
+    may read."""
 
     data: bytes
     status: os.stat_result
+    size: int
     etag: str | None
 
 
@@ -84,9 +86,10 @@ def read(root: Root, parts: Parts, *, offset: int = 0, limit: int | None = None,
         if wanted > largest:
             raise TooLarge(f"One call reads up to {largest} bytes: send `offset` and `limit`.", size=status.st_size)
         if status.st_size > largest:
-            return Content(os.pread(found, wanted, offset), status, None)
+            return Content(os.pread(found, wanted, offset), status, status.st_size, None)
         data = _read_all(file, largest)
-    return Content(data[offset : None if limit is None else offset + limit], status, etag_of(data))
+    part = data if not offset and limit is None else data[offset : None if limit is None else offset + limit]
+    return Content(part, status, len(data), etag_of(data))
 
 
 def _read_all(file: BinaryIO, largest: int) -> bytes:

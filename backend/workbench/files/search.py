@@ -172,7 +172,7 @@ def _collect(root: Root, process: "subprocess.Popen[bytes]", found: Found, limit
 
 def _lines(process: "subprocess.Popen[bytes]", found: Found, deadline: float) -> Generator[bytes, None, None]:
     """What it prints, line by line, until a limit is reached, which is noted in `found`."""
-    assert process.stdout is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None
     output = process.stdout.fileno()
     poll = select.poll()
     poll.register(output, select.POLLIN)
