@@ -209,6 +209,20 @@ class Root:
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
 
+    def open_plain(self, parts: tuple[bytes, ...], flags: int) -> int:
+        """As `open`, for what was found by listing: raises OSError where any component is a link by now."""
+        if self._kernel and parts:
+            return openat2(self.fd, b"/".join(parts), flags)
+        here = os.dup(self.fd)
+        for number, name in enumerate(parts or (b".",), 1):
+            try:
+                last = number >= len(parts)
+                there = os.open(name, (flags if last else DIRECTORY) | os.O_NOFOLLOW, dir_fd=here)
+            finally:
+                os.close(here)
+            here = there
+        return here
+
     def open(self, parts: tuple[bytes, ...], flags: int) -> int:
         """A descriptor of what lies at `parts`, links that stay inside followed. `flags` must not create."""
         with told():

@@ -186,3 +186,21 @@ class SearchResult(msgspec.Struct):
     files: int
     truncated: bool
     reason: str | None
+
+
+class Change(msgspec.Struct, omit_defaults=True):
+    """`type` is created, modified or deleted. What was in a deleted folder is gone with it."""
+
+    type: str
+    path: str
+    path_b64: str | None = None
+
+
+class Changes(msgspec.Struct, omit_defaults=True):
+    """One message of /ws/lsp-fs-watch. `seq` grows by one with each message that tells something. `resync`: some changes were
+    lost, read again what you show. `partial`: the system allows no more watches, so some folders are not watched."""
+
+    events: list[Change]
+    seq: int
+    resync: bool = False
+    partial: bool = False

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from backend.core.errors import NotFound
-from backend.workbench.files.beneath import NotDirectory, Root, is_hidden, show, told
+from backend.workbench.files.beneath import Root, is_hidden, show, told
 from backend.workbench.files.ignore import Ignore
 from backend.workbench.files.schemas import Entry
 
@@ -54,11 +53,9 @@ def tree(
     while waiting:
         folder = waiting.popleft()
         try:
-            opened = root.open(folder.parts, _FOLDER)
-        except (NotFound, NotDirectory):
-            if folder.level == 1:
-                raise
-            continue  # gone since it was listed
+            opened = (root.open if folder.level == 1 else root.open_plain)(folder.parts, _FOLDER)
+        except OSError:
+            continue  # gone since it was listed, or not ours to read
         try:
             left = _list(opened, folder, waiting, left, depth, hidden, ignored)
         finally:
