@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from backend.core.auth import Role
 from tests import make
+from tests.clients import Closed, Refused
 
 
 @pytest.fixture
@@ -237,3 +239,39 @@ async def test_a_session_that_is_not_ready_or_gone_is_told(act, client, session)
     await client.delete(f"/sessions/{one}")
     gone = await client.post(f"/workspace/{one}/filesystem", json={"op": "stat", "path": ""})
     assert gone.status_code == 404
+
+
+async def test_a_change_is_told_to_every_viewer(act, client, session):
+    async with client.socket("/ws/lsp-fs-watch", session_id=session) as one:
+        async with client.socket("/ws/lsp-fs-watch", session_id=session) as two:
+            for viewer in (one, two):
+                assert await viewer.receive_json() == {"events": [], "seq": 0}
+            await act("write", path="a", content="x")
+            for viewer in (one, two):
+                assert await viewer.receive_json() == {"events": [{"type": "created", "path": "a"}], "seq": 1}
+            await one.send("nobody listens to this")
+            await act("delete", path="a")
+            assert (await two.receive_json())["events"] == [{"type": "deleted", "path": "a"}]
+
+
+async def test_watching_ends_with_the_session(client, session, work):
+    async with client.socket("/ws/lsp-fs-watch", session_id=session) as viewer:
+        await viewer.receive_json()
+        shutil.rmtree(work)
+        with pytest.raises(Closed) as closed:
+            await viewer.receive_json()
+        assert closed.value.code == 1000
+    with pytest.raises(Refused) as refused:
+        async with client.socket("/ws/lsp-fs-watch", session_id=session):
+            pass
+    assert refused.value.status in (404, 503)
+
+
+async def test_who_may_not_read_may_not_watch(call, database, ada, session):
+    other = call(await make.person(database, await make.organization(database, "Other")))
+    unscoped = call(await make.key(database, ada.organization_id, "workspaces:read"))
+    for caller, status in ((other, 404), (unscoped, 403), (call(None), 401)):
+        with pytest.raises(Refused) as refused:
+            async with caller.socket("/ws/lsp-fs-watch", session_id=session):
+                pass
+        assert refused.value.status == status

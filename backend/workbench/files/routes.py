@@ -1,13 +1,18 @@
-"""/workspace/{session_id}/filesystem, /file-tree and /search."""
+"""/workspace/{session_id}/filesystem, /file-tree and /search, and GET /ws/lsp-fs-watch."""
 
+import asyncio
+from typing import Any
 from uuid import UUID
 
-from litestar import Router, post
-from litestar.params import FromPath, JSONBody
+import msgspec
+from litestar import Router, WebSocket, post, websocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from backend.core.auth import Me, scope
 from backend.core.resources import Hands
 from backend.workbench.files import schemas, service
+from backend.workbench.files.watch import Viewer, watching
 
 MAX_BODY = 100_000_000
 """Bytes of one request: base64 of the largest file that `max_file_mb` allows by default, with room."""
@@ -42,4 +47,44 @@ async def search_files(
     return await service.find(resources, actor, session_id, data)
 
 
-router = Router("/", route_handlers=[act_on_file, list_tree, search_files], tags=["files"])
+@websocket("/ws/lsp-fs-watch", guards=[scope("files:read")])
+async def watch_files(
+    socket: WebSocket[Any, Any, Any], resources: Hands, actor: Me, session_id: FromQuery[UUID]
+) -> None:
+    """What changes in the session's folder: text frames {events[{type, path}], seq}, the first one empty.
+
+    Closes with 1000 when the session is gone, 1012 when the server goes. A viewer that comes back reads anew.
+    """
+    async with watching(await service.watched(resources, actor, session_id)) as viewer:
+        await viewer.started()
+        await socket.accept()
+        ends = {
+            asyncio.create_task(_tell(socket, viewer)): (1000, "the session is gone"),
+            asyncio.create_task(resources.live.draining.wait()): (1012, "the server is restarting"),
+            asyncio.create_task(_left(socket)): None,
+        }
+        try:
+            over, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in ends:
+                task.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+        if farewell := ends[over.pop()]:
+            await socket.close(*farewell)
+
+
+async def _tell(socket: WebSocket[Any, Any, Any], viewer: Viewer) -> None:
+    async for changes in viewer.messages():
+        await socket.send_text(msgspec.json.encode(changes).decode())
+
+
+async def _left(socket: WebSocket[Any, Any, Any]) -> None:
+    """Until the viewer leaves; nothing that it says means anything."""
+    try:
+        while True:
+            await socket.receive_data("text")
+    except WebSocketDisconnect:
+        pass
+
+
+router = Router("/", route_handlers=[act_on_file, list_tree, search_files, watch_files], tags=["files"])

@@ -85,6 +85,12 @@ async def find(
     return await _beneath(resources, session, run)
 
 
+async def watched(resources: Resources, actor: Actor, session_id: UUID) -> Path:
+    """The folder to watch."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    return folder_of(resources, session.id)
+
+
 def largest(resources: Resources) -> int:
     """Bytes that one call reads or writes."""
     return resources.settings.max_file_mb << 20

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from backend.core.errors import Unavailable
 from backend.workbench.files.beneath import DIRECTORY, Root, is_hidden, show
 from backend.workbench.files.schemas import Change, Changes
 
@@ -39,6 +40,10 @@ MOST = 5000
 """Changes in one message; more are a `resync`."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class CannotWatch(Unavailable):
+    """This folder cannot be watched: it is gone, or the system's limit on watchers (fs.inotify.max_user_instances) is reached."""
 
 
 def _checked(result: int) -> int:
@@ -196,6 +201,12 @@ class Viewer:
         self._watcher = watcher
         self._queue: asyncio.Queue[Changes | None] = asyncio.Queue(BEHIND)
         self._lost = False
+
+    async def started(self) -> None:
+        """Until the watches are in place. Raises CannotWatch."""
+        await self._watcher.ready.wait()
+        if self._watcher.gone:
+            raise CannotWatch
 
     async def messages(self) -> AsyncIterator[Changes]:
         """The first is empty: what changes from now on is told."""
