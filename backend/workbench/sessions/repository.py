@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
+from backend.core.db import Database
 from backend.workbench.sessions.models import Session, Status
 
 READ = "sessions:read"
@@ -60,6 +61,17 @@ async def of_workspace(db: AsyncSession, workspace_id: UUID) -> list[Session]:
     mine = Session.workspace_id == workspace_id, Session.deleted_at.is_(None)
     query = select(Session).where(*mine).order_by(Session.is_default.desc(), Session.created_at)
     return list(await db.scalars(query))
+
+
+_LOOK_UP = text("SELECT * FROM sessions WHERE id = :id AND deleted_at IS NULL")
+
+
+async def look_up(database: Database, session_id: UUID) -> Session | None:
+    """A session that is not in the bin, detached, outside of any transaction. Every file that is read or written begins with
+    this, and it takes a fifth of the time of loading it through the ORM. Whether the caller may see it is the caller's to ask."""
+    async with database.read() as connection:
+        row = (await connection.execute(_LOOK_UP, {"id": session_id})).mappings().one_or_none()
+    return None if row is None else Session(**row)
 
 
 async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:
