@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-NPM = PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm --prefix frontend
+NPM = PATH="$(CURDIR)/.venv/node/bin:$$PATH" node .venv/node/lib/node_modules/npm/bin/npm-cli.js --prefix frontend
 
 .PHONY: help up down test check format bench frontend clean
 

@@ -108,7 +108,10 @@ async def _serve(settings: Settings, dsn: str) -> None:
         await migrations.migrate(database)
         resources = make_resources(settings, database)
         with _listen(settings) as listener:
-            await _Server(resources, listener).serve(sockets=[listener])
+            server = _Server(resources, listener)
+            await server.serve(sockets=[listener])
+        if not server.started:
+            raise CannotStart("The server did not start; its log, above, says why.")
     finally:
         await database.close()
 

@@ -414,7 +414,7 @@ def shell_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     user = _user()
     base = {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": user.pw_dir if user else os.environ.get("HOME", "/"),
+        "HOME": os.environ.get("HOME") or (user.pw_dir if user else "/"),
         "USER": user.pw_name if user else str(os.getuid()),
         "LOGNAME": user.pw_name if user else str(os.getuid()),
         "SHELL": default_shell(),

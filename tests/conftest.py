@@ -1,6 +1,7 @@
 """What every test may ask for: a real PostgreSQL, the application on it, callers with rights, a server on a port."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,15 @@ from backend.core.settings import Settings
 from tests import make, require
 from tests.clients import Caller
 from tests.make import Somebody
+
+
+def pytest_configure() -> None:
+    """Shells of the tests start without the dotfiles of whoever runs them."""
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="cy-home-")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["HOME"], ignore_errors=True)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

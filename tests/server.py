@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from backend.core.postgres import Postgres
+
 ROOT = Path(__file__).resolve().parents[1]
 OWNER = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "organization": "Acme"}
 
@@ -56,6 +58,7 @@ class Server:
     def start(self) -> str:
         """Starts it and waits until it is ready; the one-time token when one was printed, else an empty string."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")} | self.settings
+        environment["HOME"] = str(self.data)  # shells start without the dotfiles of whoever runs this
         if self.port:  # a restart comes back where it was
             environment["CODEYARD_PORT"] = str(self.port)
         log = (self.data / "server.log").open("a")
@@ -140,6 +143,10 @@ class Server:
     @property
     def socket_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/api/v1"
+
+    def dsn(self) -> str:
+        """The embedded database, for who wants to look past the server."""
+        return Postgres(self.data / "postgres").dsn()
 
     def resident_mb(self) -> float:
         """Memory of the server process alone, in MB."""

@@ -18,7 +18,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job as QueuedJob
 from pgqueuer.queries import Queries
-from sqlalchemy import text
+from sqlalchemy import or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -118,22 +118,24 @@ async def run_order(resources: "Resources", payload: bytes) -> None:
         log.error("a job that this version does not know was dropped: %s", order.job)
         return
     function, kind = _jobs[order.job]
-    tries = await _count_try(resources.database, order)
+    database = (
+        resources.database
+    )  # away, it is waited for: an order that ends here in an error is out of the queue for good
+    tries = await database.persist(lambda: _count_try(database, order))
     if tries > TRIES:
-        await _end(resources.database, order, "its worker died each time")
+        await database.persist(lambda: _end(database, order, "its worker died each time"))
         return
     try:
         await function(msgspec.json.decode(order.data, type=kind), resources)
     except Exception as error:
         log.exception("job %s failed, try %d of %d", order.job, tries, TRIES)
+        why = repr(error)
         if tries >= TRIES:
-            await _end(resources.database, order, repr(error))
-            return
-        async with resources.database.begin() as db:
-            await _put(db, order, timedelta(seconds=2**tries))
+            await database.persist(lambda: _end(database, order, why))
+        else:
+            await database.persist(lambda: _put_again(database, order, timedelta(seconds=2**tries)))
     else:
-        async with resources.database.begin() as db:
-            await db.execute(text("DELETE FROM job_tries WHERE id = :id"), {"id": order.id})
+        await database.persist(lambda: _done(database, order))
 
 
 async def _count_try(database: Database, order: Order) -> int:
@@ -142,6 +144,16 @@ async def _count_try(database: Database, order: Order) -> int:
         again = first.on_conflict_do_update(index_elements=["id"], set_={"tries": JobTry.tries + 1})
         tries = await db.scalar(again.returning(JobTry.tries))
         return tries or 1
+
+
+async def _put_again(database: Database, order: Order, after: timedelta) -> None:
+    async with database.begin() as db:
+        await _put(db, order, after)
+
+
+async def _done(database: Database, order: Order) -> None:
+    async with database.begin() as db:
+        await db.execute(text("DELETE FROM job_tries WHERE id = :id"), {"id": order.id})
 
 
 async def _end(database: Database, order: Order, error: str) -> None:
@@ -205,7 +217,7 @@ async def _claim(database: Database, name: str, period: timedelta) -> bool:
     async with database.begin() as db:
         moment: datetime = now()
         due = insert(PeriodicRun).values(job=name, next_run=moment + period)
-        moved = due.on_conflict_do_update(
-            index_elements=["job"], set_={"next_run": moment + period}, where=PeriodicRun.next_run <= moment
-        )
+        # two periods from now can only be what a clock said that was ahead and has been put right
+        is_due = or_(PeriodicRun.next_run <= moment, PeriodicRun.next_run > moment + 2 * period)
+        moved = due.on_conflict_do_update(index_elements=["job"], set_={"next_run": moment + period}, where=is_due)
         return await db.scalar(moved.returning(PeriodicRun.job)) is not None

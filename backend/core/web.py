@@ -22,11 +22,9 @@ from litestar.exceptions import (
 )
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Gauge, Histogram
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.core.auth import actor_of
-from backend.core.db import new_id
+from backend.core.db import is_away, new_id
 from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, Unavailable
 
 log = logging.getLogger("codeyard.access")
@@ -240,10 +238,6 @@ class OtherHttpError(AppError):
         super().__init__(message)
 
 
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-         asyncpg.CannotConnectNowError, ConnectionError)  # fmt: skip
-
-
 def translate(error: BaseException) -> AppError:
     """What the caller is told of any error."""
     if isinstance(error, AppError):
@@ -258,7 +252,7 @@ def translate(error: BaseException) -> AppError:
         return DiskFull()
     if _is_disk_full(error):
         return DiskFull()
-    if isinstance(error, _AWAY) or (isinstance(error, DBAPIError) and _is_away(error)):
+    if is_away(error):
         return Unavailable(headers={"Retry-After": "2"})
     return InternalError()
 
@@ -280,11 +274,6 @@ def _translate_http(error: HTTPException) -> AppError:
     if isinstance(error, ClientException) and error.status_code == 400:
         return MalformedRequest(f"The request could not be read: {str(cause or error.detail)[:300]}")
     return OtherHttpError(error.detail or "The request was refused.", error.status_code)
-
-
-def _is_away(error: DBAPIError) -> bool:
-    original = getattr(error.orig, "__cause__", None) or error.orig
-    return error.connection_invalidated or isinstance(original, _AWAY)
 
 
 def _is_disk_full(error: BaseException) -> bool:

@@ -379,3 +379,28 @@ def is_older(folder: Path, *, hours: float) -> bool:
     with contextlib.suppress(OSError):
         return time.time() - folder.stat().st_mtime > hours * 3600
     return False
+
+
+def count_changes(place: Place, commit_id: str) -> int:
+    """How many files that commit of the bare repository changes against its parent."""
+    commit = git.open_bare(place)[commit_id].peel(pygit2.Commit)
+    before = commit.parents[0].tree if commit.parents else None
+    if before is None:
+        return len(commit.tree.diff_to_tree())
+    return len(before.diff_to_tree(commit.tree, flags=DiffOption.SKIP_BINARY_CHECK))
+
+
+def differs(place: Place, commit_id: str | None) -> bool:
+    """Whether the working copy is neither HEAD's tree nor that commit's."""
+    repository = git.open_session(place)
+    if not state(place).dirty:
+        return False
+    tree = _write_tree(repository)
+    return commit_id is None or git.open_bare(place)[commit_id].peel(pygit2.Commit).tree_id != tree
+
+
+def delete_refs(place: Place, names: Sequence[str]) -> None:
+    bare = git.open_bare(place)
+    for name in names:
+        if bare.references.get(name) is not None:
+            bare.references.delete(name)

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import random
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -103,8 +105,6 @@ class Jupyter:
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
             subprocess.run([str(python), "-m", "pip", "install", "-q", *PEER], check=True)
             (home / "installed").touch()
-        import socket
-
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
@@ -158,10 +158,11 @@ async def sees(shell: Shell, text: bytes) -> None:
         seen = seen[-1000:] + await shell.output()
 
 
-async def echoes(shell: Shell, count: int, *, pause: float = 0.0) -> list[float]:
+async def echoes(shell: Shell, count: int, *, pause: float, seed: int = 0) -> list[float]:
     """Milliseconds from a key to its echo, `count` times; `cat` runs there. `pause` is the mean time between keys."""
     times = []
-    dice = random.Random(os.getpid())
+    dice = random.Random(seed)
+    await asyncio.sleep(pause * dice.random())
     for number in range(count):
         if number % 60 == 59:  # a line has an end: the kernel keeps 4,095 characters of it
             await shell.type("\n")
@@ -171,21 +172,16 @@ async def echoes(shell: Shell, count: int, *, pause: float = 0.0) -> list[float]
         while b"x" not in await shell.output():
             pass
         times.append((time.perf_counter() - started) * 1000)
-        if pause:
-            await asyncio.sleep(pause * dice.uniform(0.5, 1.5))
+        await asyncio.sleep(pause * dice.uniform(0.5, 1.5))
     return times
 
 
-def collected(garbage: bool = True) -> Iterator[None]:
-    """Keeps the collector of this client out of the measurement."""
-    import gc
-
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps this client's garbage collector out of the measurement."""
     gc.collect()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-
-
-quiet = contextlib.contextmanager(collected)

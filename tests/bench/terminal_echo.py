@@ -30,7 +30,9 @@ async def measure(opener: Opener, terminals: int) -> list[float]:
         with quiet():
             if terminals == 1:
                 return await echoes(shells[0], KEYS_ALONE, pause=0.002)
-            times = await asyncio.gather(*(echoes(shell, KEYS_AMONG_50, pause=PAUSE) for shell in shells))
+            times = await asyncio.gather(
+                *(echoes(shell, KEYS_AMONG_50, pause=PAUSE, seed=seed) for seed, shell in enumerate(shells))
+            )
     return [one for some in times for one in some]
 
 
@@ -44,9 +46,8 @@ def main() -> None:
                 for terminals in (1, 50):
                     times = uvloop.run(measure(opener, terminals))
                     found[who][terminals] += times
-                    say(
-                        f"round {number + 1}: {who}, {terminals}: p50 {percentile(times, 0.5):.2f} ms, p99 {percentile(times, 0.99):.2f} ms"
-                    )
+                    p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
+                    say(f"round {number + 1}: {who}, {terminals}: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
                     if who == "ours":
                         for terminal in server.ask("GET", f"/workspace/{session_id}/terminals")["items"]:
                             server.ask("DELETE", f"/workspace/{session_id}/terminals/{terminal['id']}")
@@ -61,7 +62,7 @@ def main() -> None:
         figures["ours"],
         figures["theirs"] | {"what": "jupyter_server with terminado, same client"},
         ratio,
-        {key: ("<=", 0.5) for key in ratio},
+        dict.fromkeys(ratio, ("<=", 0.5)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Echo of one terminal while another one floods, watched by a viewer in a process of its own, against the same when all is quiet."""
+"""Echo of one terminal while another one floods, watched from a process of its own, against the same when all is quiet."""
 
 import asyncio
 import contextlib
@@ -62,9 +62,10 @@ def main() -> None:
                     rates.append((seen.value - before) / 1e6 / (time.perf_counter() - began))
                     done.set()
                     await asyncio.to_thread(viewer.join)
+                    calm_p99, beside_p99 = percentile(calm[-1], 0.99), percentile(beside[-1], 0.99)
                     say(
-                        f"round {number + 1}: p99 {percentile(calm[-1], 0.99):.2f} ms quiet, {percentile(beside[-1], 0.99):.2f} ms"
-                        f" beside a flood of {rates[-1]:.1f} MB/s"
+                        f"round {number + 1}: p99 {calm_p99:.2f} ms quiet,"
+                        f" {beside_p99:.2f} ms beside a flood of {rates[-1]:.1f} MB/s"
                     )
 
         uvloop.run(go())

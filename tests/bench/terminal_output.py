@@ -1,5 +1,9 @@
 """20 MB of 99-column lines through one terminal until the viewer holds the last byte, against a bare `os.read` loop over the
-same program, and against jupyter_server with terminado. Two programs: one that writes line by line, and `cat`."""
+same program, and against jupyter_server with terminado.
+
+The program is `cat`, which is faster than any terminal, so that the terminal is what is measured. One that prints line by line
+is reported beside it: there the program is the limit, for everybody alike.
+"""
 
 import asyncio
 import os
@@ -11,8 +15,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import uvloop
-
 from tests.bench.harness import finish, say
 from tests.bench.shells import Jupyter, Shell, ours, quiet, session_of, settle
 from tests.server import Server
@@ -20,14 +22,10 @@ from tests.server import Server
 ROUNDS = 7
 LINES = 200_000
 LAST = b"-the end-"
-WRITER = (
-    """
-import os
-for number in range(%d):
-    os.write(1, b"%%098d.\\n" %% number)
+PRINTER = f"""
+for number in range({LINES}):
+    print(f"{{number:099d}}")
 """
-    % LINES
-)
 
 Opener = Callable[[], AbstractAsyncContextManager[Shell]]
 
@@ -69,19 +67,19 @@ def bare(command: str) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Server() as server, Jupyter() as jupyter:
-        with open(f"{folder}/writer.py", "w") as script:
-            script.write(WRITER)
+        with open(f"{folder}/printer.py", "w") as script:
+            script.write(PRINTER)
         with open(f"{folder}/lines", "w") as lines:
             lines.writelines(f"{number:098d}.\n" for number in range(LINES))
-        commands = {"lines": f"{sys.executable} -S {folder}/writer.py", "cat": f"cat {folder}/lines"}
+        commands = {"lines": f"{sys.executable} -S {folder}/printer.py", "cat": f"cat {folder}/lines"}
         session_id = session_of(server)
         rates: dict[str, dict[str, list[float]]] = {name: {"ours": [], "bare": [], "theirs": []} for name in commands}
         for number in range(ROUNDS):
             for name, command in commands.items():
                 found = rates[name]
                 found["bare"].append(bare(command))
-                found["ours"].append(uvloop.run(through(lambda: ours(server, session_id), command)))
-                found["theirs"].append(uvloop.run(through(jupyter.shell, command)))
+                found["ours"].append(asyncio.run(through(lambda: ours(server, session_id), command)))
+                found["theirs"].append(asyncio.run(through(jupyter.shell, command)))
                 say(
                     f"round {number + 1}, {name}: "
                     + ", ".join(f"{who} {rate[-1]:.0f} MB/s" for who, rate in found.items())
@@ -97,7 +95,7 @@ def main() -> None:
             for name, found in figures.items()
             for who in ("bare", "theirs")
         },
-        {f"{name}_of_{who}": (">=", bound) for name in figures for who, bound in (("bare", 0.75), ("theirs", 1.5))},
+        {"cat_of_bare": (">=", 0.75), "cat_of_theirs": (">=", 1.5)},
     )
 
 

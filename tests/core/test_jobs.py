@@ -88,3 +88,26 @@ async def test_a_periodic_job_is_claimed_by_one(database):
         await db.execute(text("DELETE FROM periodic_runs WHERE job = 'x'"))
     claims = await asyncio.gather(*(jobs._claim(database, "x", jobs.timedelta(hours=1)) for _ in range(8)))
     assert claims.count(True) == 1
+
+
+async def test_a_clock_that_was_ahead_and_is_put_right_does_not_silence_a_periodic_job(database):
+    async with database.begin() as db:
+        await db.execute(text("DELETE FROM periodic_runs WHERE job = 'x'"))
+        db.add(jobs.PeriodicRun(job="x", next_run=now() + jobs.timedelta(days=365)))
+    claims = [await jobs._claim(database, "x", jobs.timedelta(hours=1)) for _ in range(2)]
+    assert claims == [True, False]
+
+
+async def test_a_job_waits_for_a_database_that_is_away(resources, database, monkeypatch):
+    """PgQueuer forgets an order whose function raises, so none may."""
+    count, failures = jobs._count_try, [ConnectionResetError(), ConnectionResetError()]
+
+    async def unlucky(*words: object) -> int:
+        if failures:
+            raise failures.pop()
+        return await count(*words)
+
+    monkeypatch.setattr(jobs, "_count_try", unlucky)
+    order = jobs.Order(jobs.new_id(), "tests.core.test_jobs.deliver", msgspec.Raw(b'{"word":"late"}'))
+    await jobs.run_order(resources, msgspec.json.encode(order))
+    assert delivered == ["late"]

@@ -288,7 +288,7 @@ async def test_a_session_that_is_not_ready_or_was_deleted_opens_none(client, ses
     with pytest.raises(Refused) as refused:
         async with client.socket("/ws/terminal", session_id=session_id):
             pass
-    assert (refused.value.status, refused.value.body["error"]["code"]) == (409, "session_not_ready")
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (409, "not_ready")
     async with database.begin() as db:
         (await db.get_one(Session, session_id)).deleted_at = now()
     with pytest.raises(Refused) as refused:

@@ -1,25 +1,24 @@
 """Who holds a credential: one statement per call, in autocommit, since every request asks it."""
 
 from datetime import timedelta
-from uuid import UUID
 
-from sqlalchemy import text
+import msgspec
 
 from backend.core import crypto
 from backend.core.auth import ROLES, Actor, Credential, Role, with_reads
 from backend.core.db import Database, now
 
-_BY_KEY = text(
+_BY_KEY = (
     "SELECT id, organization_id, name, scopes, expires_at,"
     " last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale"
-    " FROM api_keys WHERE hash = :hash AND (expires_at IS NULL OR expires_at > now())"
+    " FROM api_keys WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now())"
 )
-_BY_COOKIE = text(
+_BY_COOKIE = (
     "SELECT s.id, s.user_id, s.csrf_token, s.expires_at, u.name, u.owns_installation,"
     " s.last_used_at < now() - interval '10 minutes' AS stale,"
     " array_agg(m.organization_id) AS organizations, array_agg(m.role) AS roles"
     " FROM sign_ins s JOIN users u ON u.id = s.user_id LEFT JOIN memberships m ON m.user_id = u.id"
-    " WHERE s.hash = :hash AND s.expires_at > now() GROUP BY s.id, u.id"
+    " WHERE s.hash = $1 AND s.expires_at > now() GROUP BY s.id, u.id"
 )
 
 
@@ -31,33 +30,32 @@ async def authenticate(database: Database, credential: Credential, *, session_da
 
 
 async def _key(database: Database, secret: str) -> Actor | None:
-    async with database.read() as connection:
-        row = (await connection.execute(_BY_KEY, {"hash": crypto.digest(secret)})).one_or_none()
-        if row is None:
-            return None
-        if row.stale:
-            await connection.execute(text("UPDATE api_keys SET last_used_at = now() WHERE id = :id"), {"id": row.id})
-    grants = {row.organization_id: with_reads(frozenset(row.scopes))}
-    return Actor(key_id=row.id, name=row.name, grants=grants, expires_at=row.expires_at)
+    found = await database.rows(_BY_KEY, crypto.digest(secret))
+    if not found:
+        return None
+    [row] = found
+    if row["stale"]:
+        await database.rows("UPDATE api_keys SET last_used_at = now() WHERE id = $1", row["id"])
+    scopes: list[str] = msgspec.json.decode(row["scopes"])
+    grants = {row["organization_id"]: with_reads(frozenset(scopes))}
+    return Actor(key_id=row["id"], name=row["name"], grants=grants, expires_at=row["expires_at"])
 
 
 async def _cookie(database: Database, secret: str, session_days: int) -> Actor | None:
-    async with database.read() as connection:
-        row = (await connection.execute(_BY_COOKIE, {"hash": crypto.digest(secret)})).one_or_none()
-        if row is None:
-            return None
-        if row.stale:  # a sign-in in use lasts on
-            await connection.execute(
-                text("UPDATE sign_ins SET last_used_at = now(), expires_at = :until WHERE id = :id"),
-                {"id": row.id, "until": now() + timedelta(days=session_days)},
-            )
-    organizations: list[tuple[UUID | None, str]] = list(zip(row.organizations, row.roles, strict=True))
+    found = await database.rows(_BY_COOKIE, crypto.digest(secret))
+    if not found:
+        return None
+    [row] = found
+    if row["stale"]:  # a sign-in in use lasts on
+        until = now() + timedelta(days=session_days)
+        await database.rows("UPDATE sign_ins SET last_used_at = now(), expires_at = $2 WHERE id = $1", row["id"], until)
+    memberships = zip(row["organizations"], row["roles"], strict=True)
     return Actor(
-        user_id=row.user_id,
-        sign_in_id=row.id,
-        name=row.name,
-        grants={id: ROLES[Role(role)] for id, role in organizations if id is not None},
-        owns_installation=row.owns_installation,
-        csrf_token=row.csrf_token,
-        expires_at=row.expires_at,
+        user_id=row["user_id"],
+        sign_in_id=row["id"],
+        name=row["name"],
+        grants={id: ROLES[Role(role)] for id, role in memberships if id is not None},
+        owns_installation=row["owns_installation"],
+        csrf_token=row["csrf_token"],
+        expires_at=row["expires_at"],
     )

@@ -102,11 +102,15 @@ async def _fail(resources: Resources, session: Session, error: Exception) -> Non
 
 async def forget(resources: Resources, workspace_id: UUID, once: Once) -> None:
     """Takes back a workspace that could not be made: files, rows and receipt."""
-    async with resources.database.begin() as db:
-        made = list(await db.scalars(select(Session).where(Session.workspace_id == workspace_id)))
-    await _remove(resources, workspace_id, made)
-    async with resources.database.begin() as db:
-        await once.withdraw(db)
+
+    async def step() -> None:
+        async with resources.database.begin() as db:
+            made = list(await db.scalars(select(Session).where(Session.workspace_id == workspace_id)))
+        await _remove(resources, workspace_id, made)
+        async with resources.database.begin() as db:
+            await once.withdraw(db)
+
+    await resources.database.persist(step)
 
 
 async def _remove(resources: Resources, workspace_id: UUID, made: list[Session]) -> None:

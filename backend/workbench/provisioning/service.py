@@ -55,10 +55,9 @@ async def create(resources: Resources, actor: Actor, once: Once, data: Workspace
     except BaseException:
         await jobs.forget(resources, workspace.id, once)
         raise
-    await session_rules.finish_start(resources, Once.none(), session)
-    async with resources.database.begin() as db:
-        await once.seal(db, show(workspace))
-    return show(workspace)
+    shown = show(workspace)
+    await session_rules.finish_start(resources, once, session, answer=shown)
+    return shown
 
 
 async def _add(
@@ -117,12 +116,17 @@ async def duplicate(
     except BaseException:
         await jobs.forget(resources, workspace.id, once)
         raise
-    async with resources.database.begin() as db:
-        for copy in copies.values():
-            if await sessions.leave_starting(db, copy.id, Status.READY):
-                await emit(db, SessionReady(**session_rules.where(copy)))
-        await once.seal(db, show(workspace))
-    return show(workspace)
+    shown = show(workspace)
+
+    async def ready() -> None:
+        async with resources.database.begin() as db:
+            for copy in copies.values():
+                if await sessions.leave_starting(db, copy.id, Status.READY):
+                    await emit(db, SessionReady(**session_rules.where(copy)))
+            await once.seal(db, shown)
+
+    await resources.database.persist(ready)
+    return shown
 
 
 def _copies(living: list[Session], workspace: Workspace) -> dict[UUID, Session]:

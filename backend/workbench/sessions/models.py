@@ -12,12 +12,13 @@ from backend.core.db import Base, CreatedAt, Key, Time
 
 
 class Status(StrEnum):
-    """starting → ready | failed → deleted (in the bin). A clone is `starting` until its history is here."""
+    """starting → ready | failed → deleted (in the bin) → restoring → ready. A clone is `starting` until its history is here."""
 
     STARTING = "starting"
     READY = "ready"
     FAILED = "failed"
     DELETED = "deleted"
+    RESTORING = "restoring"
 
 
 class Session(Base):

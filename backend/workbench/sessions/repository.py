@@ -83,6 +83,7 @@ async def leave_starting(
     db: AsyncSession, session_id: UUID, status: Status, reason: dict[str, str] | None = None
 ) -> bool:
     """False if somebody else has moved it on already: a deletion while it started sticks."""
-    still = update(Session).where(Session.id == session_id, Session.status == Status.STARTING)
+    on_the_way = Session.status.in_([Status.STARTING, Status.RESTORING])
+    still = update(Session).where(Session.id == session_id, on_the_way)
     moved = await db.scalar(still.values(status=status, status_reason=reason).returning(Session.id))
     return moved is not None

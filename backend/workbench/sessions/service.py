@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
 from backend.core.db import new_id, now
 from backend.core.errors import AppError, Conflict, Gone, Invalid, NotFound, clash
-from backend.core.events import emit
+from backend.core.events import Event, emit
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
 from backend.workbench.sessions import disk, repository, schemas
@@ -120,26 +121,48 @@ async def create(resources: Resources, actor: Actor, once: Once, data: schemas.S
     return await finish_start(resources, once, session)
 
 
-async def finish_start(resources: Resources, once: Once, session: Session) -> schemas.Session:
-    """Says that the session is ready, unless it was deleted while it started: then nothing of it stays."""
+async def finish_start(
+    resources: Resources, once: Once, session: Session, *, answer: msgspec.Struct | None = None
+) -> schemas.Session:
+    """Says that the session is ready, unless it was deleted while it started: then nothing of it stays. The receipt is sealed
+    with `answer`, else with the session."""
     state = await disk.state(resources, session)
-    async with resources.database.begin() as db:
-        if await repository.leave_starting(db, session.id, Status.READY):
-            session.status = Status.READY
-            shown = show(session, state)
-            await once.seal(db, shown)
-            await emit(db, SessionReady(**where(session)))
-            return shown
+    session.status = Status.READY
+    shown = show(session, state)
+    if await _arrive(resources, session, SessionReady(**where(session)), once, answer or shown):
+        return shown
     await disk.remove(resources, session)
     raise DeletedMeanwhile
 
 
+async def _arrive(
+    resources: Resources, session: Session, fact: Event, once: Once, answer: msgspec.Struct | None
+) -> bool:
+    """The last step of a start or restore; False if the session was deleted meanwhile."""
+
+    async def step() -> bool:
+        async with resources.database.begin() as db:
+            if await repository.leave_starting(db, session.id, Status.READY):
+                if answer is not None:
+                    await once.seal(db, answer)
+                await emit(db, fact)
+                return True
+            found = await repository.get(db, session.id)
+            return found is not None and found.status == Status.READY  # by a first try that broke after its commit
+
+    return await resources.database.persist(step)
+
+
 async def forget(resources: Resources, once: Once, session: Session) -> None:
     """Takes back a session that could not be started: files, branch, row and receipt."""
+
+    async def step() -> None:
+        async with resources.database.begin() as db:
+            await once.withdraw(db)
+            await db.execute(delete(Session).where(Session.id == session.id, Session.status == Status.STARTING))
+
     await disk.remove(resources, session)
-    async with resources.database.begin() as db:
-        await once.withdraw(db)
-        await db.execute(delete(Session).where(Session.id == session.id, Session.status == Status.STARTING))
+    await resources.database.persist(step)
 
 
 async def put_into_bin(db: AsyncSession, actor: Actor, session_id: UUID) -> None:
@@ -171,7 +194,7 @@ async def restarting(db: AsyncSession, session: Session) -> None:
     in_bin = Session.id == session.id, Session.status == Status.DELETED, Session.purging.is_(False)
     with clash("uq_sessions_workspace_id_name", NameTaken):
         moved = await db.scalar(
-            update(Session).where(*in_bin).values(status=Status.STARTING, deleted_at=None).returning(Session.id)
+            update(Session).where(*in_bin).values(status=Status.RESTORING, deleted_at=None).returning(Session.id)
         )
     if moved is None:
         raise NoSuchSession
@@ -182,15 +205,17 @@ async def come_back(resources: Resources, session: Session) -> None:
     try:
         await disk.take_out_of_bin(resources, session)
     except BaseException:
-        async with resources.database.begin() as db:
-            back = update(Session).where(Session.id == session.id, Session.status == Status.STARTING)
-            await db.execute(back.values(status=Status.DELETED, deleted_at=now()))
+        await resources.database.persist(lambda: _put_back(resources, session))
         raise
-    async with resources.database.begin() as db:
-        if not await repository.leave_starting(db, session.id, Status.READY):
-            raise DeletedMeanwhile
-        await emit(db, SessionRestored(**where(session)))
+    if not await _arrive(resources, session, SessionRestored(**where(session)), Once.none(), None):
+        raise DeletedMeanwhile
     session.status = Status.READY
+
+
+async def _put_back(resources: Resources, session: Session) -> None:
+    async with resources.database.begin() as db:
+        back = update(Session).where(Session.id == session.id, Session.status == Status.RESTORING)
+        await db.execute(back.values(status=Status.DELETED, deleted_at=now()))
 
 
 def free_branch(name: str, taken: set[str]) -> str:

@@ -23,8 +23,7 @@ Offset = Annotated[int | None, QueryParameter(ge=0, description="What was seen a
 @get("/workspace/{session_id:uuid}/terminals", guards=[scope("terminals:read")])
 async def list_terminals(resources: Hands, actor: Me, session_id: FromPath[UUID]) -> Page[schemas.Terminal]:
     """All of the session's terminals, oldest first; one whose program ended stays for an hour."""
-    async with resources.database.begin() as db:
-        terminals = await service.listed(db, resources, actor, session_id)
+    terminals = await service.listed(resources, actor, session_id)
     return Page([schemas.show(terminal) for terminal in terminals])
 
 

@@ -3,25 +3,21 @@
 import os
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from backend.core.auth import Actor
 from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.workbench.sessions import repository as sessions
-from backend.workbench.sessions.models import Session, Status
+from backend.workbench.sessions.models import Status
+from backend.workbench.sessions.service import NoSuchSession, NotReady
 from backend.workbench.terminals import repository
 from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
+from backend.workbench.terminals.repository import Entrance
 from runtimes.terminal import Terminal, Viewer
 from runtimes.terminals import KeeperLost, KeeperRefused, default_shell, shell_environment
 
 READ, WRITE = "terminals:read", "terminals:write"
 PER_SESSION = 100
-
-
-class NoSuchSession(NotFound):
-    """There is no such session."""
 
 
 class NoSuchTerminal(NotFound):
@@ -30,10 +26,6 @@ class NoSuchTerminal(NotFound):
 
 class NoSuchService(NotFound):
     """There is no such service in this session."""
-
-
-class SessionNotReady(Conflict):
-    """The session is not ready: wait for the event session.ready."""
 
 
 class Unisolated(Forbidden):
@@ -57,9 +49,9 @@ class KeeperAway(Unavailable):
     """The process that keeps the terminals does not answer; try again in a few seconds."""
 
 
-async def listed(db: AsyncSession, resources: Resources, actor: Actor, session_id: UUID) -> list[Terminal]:
+async def listed(resources: Resources, actor: Actor, session_id: UUID) -> list[Terminal]:
     """The session's terminals, oldest first."""
-    await _session(db, actor, session_id, READ)
+    await _enter(resources, actor, session_id, READ)
     return _of(resources, session_id)
 
 
@@ -75,10 +67,10 @@ async def attach(
     size: tuple[int, int] | None,
 ) -> Viewer:
     """A viewer of that terminal, or of a new one where `terminal_id` is None. Who may only read, watches."""
-    async with resources.database.begin() as db:
-        session = await _session(db, actor, session_id, READ if terminal_id else WRITE)
-        if not resources.settings.allow_unisolated and not await repository.acts_for_the_owner(db, actor):
-            raise Unisolated
+    session = await _enter(resources, actor, session_id, READ if terminal_id else WRITE)
+    owner = actor.owns_installation or session.owns_installation
+    if not owner and not resources.settings.allow_unisolated:
+        raise Unisolated
     if service_id is not None:
         raise NoSuchService  # services come with their runtime; until then no session has one
     if terminal_id is None:
@@ -98,8 +90,7 @@ async def attach(
 
 async def close(resources: Resources, actor: Actor, session_id: UUID, terminal_id: str) -> None:
     """End what runs in it and forget it."""
-    async with resources.database.begin() as db:
-        session = await _session(db, actor, session_id, WRITE)
+    session = await _enter(resources, actor, session_id, WRITE)
     terminal = _find(resources, session_id, terminal_id)
     await _ask_to_close(resources, terminal.id)
     async with resources.database.begin() as db:
@@ -111,9 +102,9 @@ async def close_all(resources: Resources, session_id: UUID) -> None:
     await resources.terminals.close_all("session_id", str(session_id))
 
 
-async def _open(resources: Resources, session: Session, size: tuple[int, int]) -> Terminal:
+async def _open(resources: Resources, session: Entrance, size: tuple[int, int]) -> Terminal:
     if session.status != Status.READY:
-        raise SessionNotReady
+        raise NotReady(status=session.status)
     if len(_of(resources, session.id)) >= PER_SESSION:
         raise TooManyTerminals(limit=PER_SESSION)
     shell = default_shell()
@@ -146,8 +137,8 @@ async def _ask_to_close(resources: Resources, terminal_id: str) -> None:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
 
 
-async def _session(db: AsyncSession, actor: Actor, session_id: UUID, needs: str) -> Session:
-    session = await sessions.find(db, actor, session_id, scope=READ)
+async def _enter(resources: Resources, actor: Actor, session_id: UUID, needs: str) -> Entrance:
+    session = await repository.entrance(resources.database, actor, session_id)
     if session is None:
         raise NoSuchSession
     actor.require(session.organization_id, needs)
@@ -166,7 +157,7 @@ def _find(resources: Resources, session_id: UUID, terminal_id: str) -> Terminal:
     return terminal
 
 
-def _where(session: Session) -> dict[str, UUID]:
+def _where(session: Entrance) -> dict[str, UUID]:
     return {
         "organization_id": session.organization_id,
         "workspace_id": session.workspace_id,

@@ -21,9 +21,8 @@ async def list_workspaces(
 ) -> Page[schemas.Workspace]:
     """The workspaces of all of the caller's organisations, oldest first."""
     after = decode(cursor, tuple[datetime, UUID])
-    async with resources.database.read() as db:
-        rows = await repository.list_page(db, actor, after=after, limit=limit)
-    return page(rows, limit, lambda row: schemas.Workspace(*row), lambda row: (row.created_at, row.id))
+    rows = await repository.list_page(resources.database, actor, after=after, limit=limit)
+    return page(rows, limit, lambda row: row, lambda row: (row.created_at, row.id))
 
 
 @get("/{workspace_id:uuid}", guards=[scope("workspaces:read")])

@@ -1,0 +1,1 @@
+"""Snapshots: the undo of everything destructive."""

@@ -1,0 +1,45 @@
+"""The timer: a snapshot of every session whose files changed, and the end of timed ones after a month."""
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from backend.core.db import now
+from backend.core.jobs import every
+from backend.core.resources import Resources
+from backend.workbench.sessions.models import Session, Status
+from backend.workbench.snapshots import service
+from backend.workbench.snapshots.models import Snapshot
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=30)
+
+
+@every(timedelta(minutes=1))
+async def take_timed(resources: Resources) -> None:
+    """Looks every minute which sessions had no snapshot for `snapshot_minutes`, and takes one where files changed."""
+    minutes = resources.settings.snapshot_minutes
+    if minutes == 0:
+        return
+    recent = select(Snapshot.id).where(
+        Snapshot.session_id == Session.id, Snapshot.created_at > now() - timedelta(minutes=minutes)
+    )
+    async with resources.database.begin() as db:
+        query = select(Session).where(Session.status == Status.READY, ~recent.exists())
+        due = (await db.scalars(query)).all()
+    for session in due:
+        try:
+            await service.take_if_changed(resources, session)
+        except Exception:  # one broken working copy must not keep the others from theirs
+            log.exception("no timed snapshot of session %s", session.id)
+
+
+@every(timedelta(hours=6))
+async def drop_old(resources: Resources) -> None:
+    async with resources.database.begin() as db:
+        query = select(Snapshot, Session).join(Session, Session.id == Snapshot.session_id)
+        old = (await db.execute(query.where(Snapshot.reason == "timer", Snapshot.created_at < now() - KEPT))).all()
+    for snapshot, session in old:
+        await service.drop(resources, session, [snapshot])

@@ -1,0 +1,1 @@
+"""Version control of a session: status, history, differences, commits, merges, remotes."""
