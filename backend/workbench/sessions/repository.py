@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select, text, tuple_, update
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
@@ -63,15 +64,19 @@ async def of_workspace(db: AsyncSession, workspace_id: UUID) -> list[Session]:
     return list(await db.scalars(query))
 
 
-_LOOK_UP = text("SELECT * FROM sessions WHERE id = :id AND deleted_at IS NULL")
+_LOOK_UP = "SELECT * FROM sessions WHERE id = $1 AND deleted_at IS NULL"
 
 
 async def look_up(database: Database, session_id: UUID) -> Session | None:
-    """A session that is not in the bin, detached, outside of any transaction. Every file that is read or written begins with
-    this, and it takes a fifth of the time of loading it through the ORM. Whether the caller may see it is the caller's to ask."""
-    async with database.read() as connection:
-        row = (await connection.execute(_LOOK_UP, {"id": session_id})).mappings().one_or_none()
-    return None if row is None else Session(**row)
+    """A session that is not in the bin, detached, by one statement outside of any transaction: every file that is read or
+    written waits for this. Whether the caller may see it is the caller's to ask."""
+    found = await database.rows(_LOOK_UP, session_id)
+    if not found:
+        return None
+    fields = dict(found[0])
+    if fields["status_reason"] is not None:
+        fields["status_reason"] = msgspec.json.decode(fields["status_reason"])
+    return Session(**fields)
 
 
 async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:
