@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import io
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -239,6 +241,17 @@ async def test_a_session_that_is_not_ready_or_gone_is_told(act, client, session)
     await client.delete(f"/sessions/{one}")
     gone = await client.post(f"/workspace/{one}/filesystem", json={"op": "stat", "path": ""})
     assert gone.status_code == 404
+
+
+async def test_the_working_copy_is_downloaded(act, client, session):
+    await act("write", path="src/a", content="x" * 1_000_000)
+    for query, type in (("", "application/zip"), ("?format=tar.gz", "application/gzip")):
+        answer = await client.get(f"/workspace/{session}/archive{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, type)
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as found:
+        assert sorted(found.getnames()) == ["src", "src/a"]
+    assert (await client.get(f"/workspace/{session}/archive?format=rar")).status_code in (400, 422)
 
 
 async def test_a_change_is_told_to_every_viewer(act, client, session):

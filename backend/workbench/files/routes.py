@@ -1,17 +1,18 @@
-"""/workspace/{session_id}/filesystem, /file-tree and /search, and GET /ws/lsp-fs-watch."""
+"""/workspace/{session_id}/filesystem, /file-tree, /search and /archive, and GET /ws/lsp-fs-watch."""
 
 import asyncio
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Router, WebSocket, post, websocket
+from litestar import Router, WebSocket, get, post, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.response import Stream
 
 from backend.core.auth import Me, scope
 from backend.core.resources import Hands
-from backend.workbench.files import schemas, service
+from backend.workbench.files import archive, schemas, service
 from backend.workbench.files.watch import Viewer, watching
 
 MAX_BODY = 100_000_000
@@ -45,6 +46,15 @@ async def search_files(
 ) -> schemas.SearchResult:
     """Lines of text that match, in files that git does not ignore, sorted by path."""
     return await service.find(resources, actor, session_id, data)
+
+
+@get("/workspace/{session_id:uuid}/archive", guards=[scope("files:read")])
+async def download_archive(
+    resources: Hands, actor: Me, session_id: FromPath[UUID], format: FromQuery[archive.Format] = "zip"
+) -> Stream:
+    """The whole working copy without its history. Links are stored as links."""
+    chunks, disposition = await service.download(resources, actor, session_id, format)
+    return Stream(chunks, media_type=archive.MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
 
 
 @websocket("/ws/lsp-fs-watch", guards=[scope("files:read")])
@@ -87,4 +97,6 @@ async def _left(socket: WebSocket[Any, Any, Any]) -> None:
         pass
 
 
-router = Router("/", route_handlers=[act_on_file, list_tree, search_files, watch_files], tags=["files"])
+router = Router(
+    "/", route_handlers=[act_on_file, list_tree, search_files, download_archive, watch_files], tags=["files"]
+)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from uuid import UUID
 from backend.core.auth import Actor
 from backend.core.errors import AppError, Invalid, NotFound
 from backend.core.resources import Resources
-from backend.workbench.files import disk, schemas
+from backend.workbench.files import archive, disk, schemas
 from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show
 from backend.workbench.files.search import search
 from backend.workbench.files.tree import moment, tree
@@ -83,6 +83,23 @@ async def find(
         return schemas.SearchResult(found.matches, found.files, found.reason is not None, found.reason)
 
     return await _beneath(resources, session, run)
+
+
+async def download(
+    resources: Resources, actor: Actor, session_id: UUID, format: archive.Format
+) -> tuple[AsyncIterator[bytes], str]:
+    """The archive in chunks, each made in a thread, and the header that names it."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    chunks = archive.stream(folder_of(resources, session.id), format)
+
+    async def send() -> AsyncIterator[bytes]:
+        try:
+            while chunk := await resources.in_thread(next, chunks, b""):
+                yield chunk
+        finally:
+            chunks.close()
+
+    return send(), archive.disposition(session.name, format)
 
 
 async def watched(resources: Resources, actor: Actor, session_id: UUID) -> Path:
