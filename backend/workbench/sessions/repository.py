@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, and_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
+from backend.core.db import Database
 from backend.workbench.sessions.models import Session, Status
 
 READ = "sessions:read"
@@ -60,6 +62,21 @@ async def of_workspace(db: AsyncSession, workspace_id: UUID) -> list[Session]:
     mine = Session.workspace_id == workspace_id, Session.deleted_at.is_(None)
     query = select(Session).where(*mine).order_by(Session.is_default.desc(), Session.created_at)
     return list(await db.scalars(query))
+
+
+_LOOK_UP = "SELECT * FROM sessions WHERE id = $1 AND deleted_at IS NULL"
+
+
+async def look_up(database: Database, session_id: UUID) -> Session | None:
+    """A session that is not in the bin, detached, by one statement outside of any transaction: every file that is read or
+    written waits for this. Whether the caller may see it is the caller's to ask."""
+    found = await database.rows(_LOOK_UP, session_id)
+    if not found:
+        return None
+    fields = dict(found[0])
+    if fields["status_reason"] is not None:
+        fields["status_reason"] = msgspec.json.decode(fields["status_reason"])
+    return Session(**fields)
 
 
 async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:

@@ -50,19 +50,24 @@ async def get(
 ) -> Session:
     """The session, if `actor` sees it and has `scope` there. Whoever has any scope of the session's organisation learns that
     it exists; everybody else gets the same 404 as for none. Raises NoSuchSession, MissingScope."""
-    seen_with = repository.READ if any(repository.READ in scopes for scopes in actor.grants.values()) else scope
-    session = await repository.find(db, actor, session_id, scope=seen_with, binned=binned)
+    session = await repository.find(db, actor, session_id, scope=_seen_with(actor, scope), binned=binned)
     if session is None:
         raise NoSuchSession
     actor.require(session.organization_id, scope)
     return session
 
 
+def _seen_with(actor: Actor, scope: str) -> str:
+    return repository.READ if any(repository.READ in scopes for scopes in actor.grants.values()) else scope
+
+
 async def ready(resources: Resources, actor: Actor, session_id: UUID, scope: str) -> Session:
-    """The session to work in, loaded in a transaction of its own: what every route that touches its disk begins with.
+    """The session to work in, loaded by one statement of its own: what every route that touches its disk begins with.
     Raises NoSuchSession, MissingScope, NotReady."""
-    async with resources.database.begin() as db:
-        session = await get(db, actor, session_id, scope)
+    session = await repository.look_up(resources.database, session_id)
+    if session is None or not actor.may(session.organization_id, _seen_with(actor, scope)):
+        raise NoSuchSession
+    actor.require(session.organization_id, scope)
     if session.status != Status.READY:
         raise NotReady(status=session.status, reason=session.status_reason)
     return session

@@ -1,0 +1,252 @@
+"""Files of a session: who may do what to them. Each call loads the session in a short transaction, then goes to one thread."""
+
+import base64
+import binascii
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from backend.core.auth import Actor
+from backend.core.errors import AppError, Invalid, NotFound
+from backend.core.resources import Resources
+from backend.workbench.files import archive, disk, schemas
+from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show
+from backend.workbench.files.search import search
+from backend.workbench.files.tree import moment, tree
+from backend.workbench.sessions import service as sessions
+from backend.workbench.sessions.models import Session
+from backend.workbench.snapshots import service as snapshots
+
+READ, WRITE = "files:read", "files:write"
+T = TypeVar("T")
+Parts = tuple[bytes, ...]
+
+
+class BadContent(Invalid):
+    """`content` is not valid base64."""
+
+
+def folder_of(resources: Resources, session_id: UUID) -> Path:
+    """The working copy of a session."""
+    return resources.data / "sessions" / str(session_id) / "workspace"
+
+
+def parts_of(path: str | None, path_b64: str | None) -> Parts:
+    """What a caller named by either. Raises BadPath."""
+    if path_b64 is not None:
+        return parse(decode_b64(path_b64))
+    if path is None:
+        raise BadPath("Send `path`, or `path_b64` for a name that is not UTF-8.")
+    return parse(path)
+
+
+async def act(resources: Resources, actor: Actor, session_id: UUID, operation: schemas.Operation) -> schemas.Answer:
+    """One operation on the session's files."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    if not isinstance(operation, schemas.Read | schemas.Stat):
+        actor.require(session.organization_id, WRITE)
+    match operation:
+        case schemas.Delete():
+            return await _delete(resources, session, operation)
+        case schemas.Move() | schemas.Copy():
+            return await _transfer(resources, session, operation)
+    return await _beneath(resources, session, lambda root: _act(root, operation, largest(resources)))
+
+
+async def list_tree(resources: Resources, actor: Actor, session_id: UUID, query: schemas.TreeQuery) -> schemas.FileTree:
+    parts = parts_of(query.path, query.path_b64)
+    session = await sessions.ready(resources, actor, session_id, READ)
+    listed = partial(tree, parts=parts, depth=query.depth, hidden=query.hidden, ignored=query.ignored)
+    found = await _beneath(resources, session, listed)
+    return schemas.FileTree(show(b"/".join(parts)).path, found.entries, found.truncated)
+
+
+async def find(
+    resources: Resources, actor: Actor, session_id: UUID, query: schemas.SearchQuery
+) -> schemas.SearchResult:
+    session = await sessions.ready(resources, actor, session_id, READ)
+
+    def run(root: Root) -> schemas.SearchResult:
+        found = search(
+            root,
+            query.query,
+            regex=query.regex,
+            case_sensitive=query.case_sensitive,
+            include=query.include,
+            exclude=query.exclude,
+            limit=query.limit,
+        )
+        return schemas.SearchResult(found.matches, found.files, found.reason is not None, found.reason)
+
+    return await _beneath(resources, session, run)
+
+
+async def download(
+    resources: Resources, actor: Actor, session_id: UUID, format: archive.Format
+) -> tuple[AsyncIterator[bytes], str]:
+    """The archive in chunks, each made in a thread, and the header that names it."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    chunks = archive.stream(folder_of(resources, session.id), format)
+
+    async def send() -> AsyncIterator[bytes]:
+        try:
+            while chunk := await resources.in_thread(next, chunks, b""):
+                yield chunk
+        finally:
+            chunks.close()
+
+    return send(), archive.disposition(session.name, format)
+
+
+async def watched(resources: Resources, actor: Actor, session_id: UUID) -> Path:
+    """The folder to watch."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    return folder_of(resources, session.id)
+
+
+def largest(resources: Resources) -> int:
+    """Bytes that one call reads or writes."""
+    return resources.settings.max_file_mb << 20
+
+
+async def _beneath(resources: Resources, session: Session, work: Callable[[Root], T]) -> T:
+    """Runs `work` in a thread on the session's folder."""
+
+    def run() -> T:
+        with Root(folder_of(resources, session.id)) as root:
+            return work(root)
+
+    return await resources.in_thread(run)
+
+
+def _act(
+    root: Root, operation: schemas.Read | schemas.Write | schemas.Mkdir | schemas.Stat, largest: int
+) -> schemas.Answer:
+    parts = parts_of(operation.path, operation.path_b64)
+    match operation:
+        case schemas.Read():
+            return _read(root, parts, operation, largest)
+        case schemas.Write():
+            written = disk.write(
+                root,
+                parts,
+                _content(operation),
+                etag=operation.etag,
+                executable=operation.executable,
+                parents=operation.parents,
+                largest=largest,
+            )
+            path, path_b64 = show(b"/".join(parts))
+            return schemas.Written(path, written.size, written.etag, path_b64)
+        case schemas.Mkdir():
+            if operation.parents:
+                disk.make_folders(root, parts[:-1])
+            disk.make_folder(root, parts)
+    return _status(root, parts, largest)
+
+
+def _content(operation: schemas.Write) -> bytes:
+    if operation.encoding == "utf-8":
+        return operation.content.encode()
+    try:
+        return base64.b64decode(operation.content, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadContent from None
+
+
+def _read(root: Root, parts: Parts, operation: schemas.Read, largest: int) -> schemas.Content:
+    found = disk.read(root, parts, offset=operation.offset, limit=operation.limit, largest=largest)
+    truncated = operation.offset + len(found.data) < found.size
+    content, encoding = _encode(found.data, operation.encoding, truncated)
+    path, path_b64 = show(b"/".join(parts))
+    return schemas.Content(
+        path=path,
+        content=content,
+        encoding=encoding,
+        size=found.size,
+        etag=found.etag,
+        mtime=moment(int(found.status.st_mtime)),
+        executable=bool(found.status.st_mode & 0o111),
+        truncated=truncated,
+        path_b64=path_b64,
+    )
+
+
+def _encode(data: bytes, wanted: schemas.Encoding | None, cut: bool) -> tuple[str, schemas.Encoding]:
+    """Text where it is text (without NUL, unless asked for as such); a character cut in two at the end is left out."""
+    if wanted != "base64" and (wanted is not None or b"\0" not in data):
+        for without in range(4 if cut and len(data) > 3 else 1):
+            try:
+                return data[: len(data) - without].decode(), "utf-8"
+            except UnicodeDecodeError as error:
+                if error.reason != "unexpected end of data":
+                    break
+    return base64.b64encode(data).decode(), "base64"
+
+
+def _status(root: Root, parts: Parts, largest: int, snapshot_id: str | None = None) -> schemas.Status:
+    found, target = disk.status(root, parts)
+    etag = None
+    if stat.S_ISREG(found.st_mode) and found.st_size <= largest:
+        try:
+            etag = disk.read(root, parts, largest=largest).etag
+        except NotFound:
+            raise
+        except AppError:  # what may not be read has no ETag, and is described all the same
+            etag = None
+    path, path_b64 = show(b"/".join(parts))
+    return schemas.Status(
+        path=path,
+        type=disk.kind(found.st_mode),
+        size=found.st_size,
+        mtime=moment(int(found.st_mtime)),
+        executable=stat.S_ISREG(found.st_mode) and bool(found.st_mode & 0o111),
+        etag=etag,
+        target=None if target is None else show(target).path,
+        path_b64=path_b64,
+        snapshot_id=snapshot_id,
+    )
+
+
+async def _delete(resources: Resources, session: Session, operation: schemas.Delete) -> schemas.Deleted:
+    """What goes is in a snapshot first."""
+    parts = parts_of(operation.path, operation.path_b64)
+    check, delete = (
+        partial(do, parts=parts, recursive=operation.recursive, etag=operation.etag, largest=largest(resources))
+        for do in (disk.check_delete, disk.delete)
+    )
+    await _beneath(resources, session, check)
+    saved = None if operation.without_snapshot else await _snapshot(resources, session, parts)
+    await _beneath(resources, session, delete)
+    return schemas.Deleted(True, saved)
+
+
+async def _transfer(resources: Resources, session: Session, operation: schemas.Move | schemas.Copy) -> schemas.Status:
+    parts, to = parts_of(operation.path, operation.path_b64), parts_of(operation.to, operation.to_b64)
+    saved = None
+    if operation.overwrite and await _beneath(resources, session, lambda root: _is_there(root, to)):
+        saved = await _snapshot(resources, session, to)
+    act = disk.move if isinstance(operation, schemas.Move) else disk.copy
+
+    def run(root: Root) -> schemas.Status:
+        act(root, parts, to, overwrite=operation.overwrite)
+        return _status(root, to, largest(resources), saved)
+
+    return await _beneath(resources, session, run)
+
+
+def _is_there(root: Root, parts: Parts) -> bool:
+    try:
+        disk.status(root, parts)
+    except NotFound:
+        return False
+    return True
+
+
+async def _snapshot(resources: Resources, session: Session, parts: Parts) -> str:
+    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(b"/".join(parts))])
+    return str(row.id)
