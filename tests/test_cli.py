@@ -3,15 +3,18 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
+from backend.core.postgres import Postgres
 from tests.server import OWNER, ROOT, Server, wait_until
 
 
@@ -190,3 +193,27 @@ def test_down_ends_the_terminals_that_a_killed_server_left(server: Server):
     assert run("down", settings=server.settings).stdout == "No server was running. Its terminals were ended.\n"
     wait_until(lambda: not alive(told["pid"]))
     server.start()
+
+
+def test_a_worker_beside_a_server_with_a_database_of_its_own_runs_the_jobs():
+    place = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
+    place.chmod(0o755)
+    postgres = Postgres(place / "pg", durable=False)
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    subprocess.run(["git", "init", "-q", "-b", "trunk", str(place / "repo")], check=True)
+    commit = ["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"]
+    subprocess.run(commit, cwd=place / "repo", check=True)
+    try:
+        with Server(CODEYARD_DATABASE_URL=postgres.start(), CODEYARD_WORKERS="0") as server:
+            assert not (server.data / "postgres").exists()
+            command = [sys.executable, "-m", "backend.cli", "worker"]
+            worker = subprocess.Popen(command, cwd=ROOT, env=os.environ | server.settings, stderr=subprocess.DEVNULL)
+            workspace = server.ask("POST", "/workspace", {"name": "cloned", "clone_url": f"file://{place / 'repo'}"})
+            session = f"/sessions/{workspace['default_session_id']}"
+            wait_until(lambda: server.ask("GET", session)["status"] == "ready")
+            assert server.ask("GET", session)["branch"] == "trunk"
+            worker.terminate()
+            assert worker.wait(20) == 0
+    finally:
+        postgres.stop()
+        shutil.rmtree(place)
