@@ -1,4 +1,5 @@
-"""A WebSocket client that costs next to nothing (RFC 6455, as far as a benchmark needs it), so that servers are measured and not it."""
+"""A WebSocket client that costs next to nothing (RFC 6455, as far as a benchmark needs it), so that servers are measured
+and not it."""
 
 import asyncio
 import base64
