@@ -104,7 +104,14 @@ export function Editor({ sessionId, path, visible, tick, onDirty }: Props) {
           highlightActiveLineGutter(),
           highlightSelectionMatches(),
           keymap.of([
-            { key: "Mod-s", preventDefault: true, run: () => (save(), true) },
+            {
+              key: "Mod-s",
+              preventDefault: true,
+              run: () => {
+                save();
+                return true;
+              },
+            },
             ...closeBracketsKeymap,
             ...defaultKeymap,
             ...searchKeymap,

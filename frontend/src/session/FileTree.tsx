@@ -119,7 +119,10 @@ export function FileTree({ sessionId, tick, current, onOpen, onGone }: Props) {
                 type="button"
                 aria-label={`Rename ${entry.path}`}
                 title="Rename (F2)"
-                onClick={(event) => (event.stopPropagation(), setAsked({ kind: "rename", path: entry.path }))}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  setAsked({ kind: "rename", path: entry.path });
+                }}
               >
                 ✎
               </button>
@@ -127,7 +130,10 @@ export function FileTree({ sessionId, tick, current, onOpen, onGone }: Props) {
                 type="button"
                 aria-label={`Delete ${entry.path}`}
                 title="Delete"
-                onClick={(event) => (event.stopPropagation(), setAsked({ kind: "delete", path: entry.path }))}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  setAsked({ kind: "delete", path: entry.path });
+                }}
               >
                 ×
               </button>

@@ -83,7 +83,10 @@ export function Terminals({ sessionId }: { sessionId: string }) {
               type="button"
               aria-label={`End terminal ${number + 1}`}
               title="End"
-              onClick={(event) => (event.stopPropagation(), close(tab))}
+              onClick={(event) => {
+                event.stopPropagation();
+                close(tab);
+              }}
             >
               ×
             </button>

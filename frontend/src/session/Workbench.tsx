@@ -212,7 +212,10 @@ export function Workbench({ sessionId }: { sessionId: string }) {
               <button
                 type="button"
                 aria-label={`Close ${path}`}
-                onClick={(event) => (event.stopPropagation(), close(path))}
+                onClick={(event) => {
+                  event.stopPropagation();
+                  close(path);
+                }}
               >
                 ×
               </button>
