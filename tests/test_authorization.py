@@ -102,6 +102,18 @@ MATRIX = [
     reading("GET", "/sessions/{session}", "sessions:read"),
     writing("DELETE", "/sessions/{session}", "sessions:write", ok=204),
     writing("POST", "/sessions/{binned_session}/restore", "sessions:write"),
+    reading("POST", f"{ONE}/filesystem", "files:read", body={"op": "stat", "path": ""}),
+    writing("POST", f"{ONE}/filesystem", "files:read", body={"op": "write", "path": "a.txt", "content": "x"}),
+    reading("POST", f"{ONE}/file-tree", "files:read", body={}),
+    reading("POST", f"{ONE}/search", "files:read", body={"query": "x"}),
+    reading("GET", f"{ONE}/archive", "files:read"),
+    Row(
+        "WS",
+        "/ws/lsp-fs-watch",
+        "files:read",
+        (401, 404, 101, 101, 101, 403, 401, 401),
+        params={"session_id": "{session}"},
+    ),
     reading("GET", f"{VCS}/repositories", "vcs:read"),
     reading("GET", f"{VCS}/status", "vcs:read"),
     reading("POST", f"{VCS}/log", "vcs:read", body={}),
@@ -142,7 +154,7 @@ def shape(path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/s/")
+    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/register", "/s/")
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 
 
