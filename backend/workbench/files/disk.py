@@ -139,13 +139,13 @@ def _write(root: Root, parts: Parts, data: bytes, etag: str | None, executable: 
         _check_target(root, parts, old, etag, largest)
         try:
             with replacing(place, _mode(old, executable), new=etag == "*") as file:
-                _write_all(file, data)
+                write_all(file, data)
         except FileExistsError:
             raise EtagMismatch("There is a file at this path already.") from None
     return Written(len(data), etag_of(data))
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
+def write_all(file: BinaryIO, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
@@ -190,9 +190,9 @@ _UMASK = _umask()
 
 
 @contextmanager
-def replacing(place: Place, mode: int | None, *, new: bool = False) -> Iterator[BinaryIO]:
+def replacing(place: Place, mode: int | None, *, new: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write, which takes `place` when the block ends well and is gone when it does not. With `new` only an empty
-    place, else FileExistsError. `mode` None is what the umask makes of a new file."""
+    place, else FileExistsError. `mode` None is what the umask makes of a new file. One of many need not be `durable`."""
     name = TEMPORARY + secrets.token_hex(8).encode()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     made = os.open(name, flags, 0o666, dir_fd=place.folder)
@@ -202,7 +202,8 @@ def replacing(place: Place, mode: int | None, *, new: bool = False) -> Iterator[
             if mode is not None:
                 os.fchmod(made, mode)
             _give_to_owner_of(place.folder, made)
-            os.fsync(made)
+            if durable:
+                os.fsync(made)
         if new:
             os.link(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
         else:
