@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from backend.core.errors import Conflict, Invalid, NotFound, StaleEtag, TooLarge
@@ -221,6 +222,33 @@ def _give_to_owner_of(folder: int, made: int) -> None:
         owner = os.fstat(folder)
         if owner.st_uid or owner.st_gid:
             os.fchown(made, owner.st_uid, owner.st_gid)
+
+
+def adopt(root: Root, parts: Parts, file: Path) -> None:
+    """Moves a complete file of the server's own to `parts`, where it replaces a file and keeps its mode bits."""
+    make_folders(root, parts[:-1])
+    with root.at(parts, follow=True) as place, _changing(place), told():
+        old = _status(place)
+        _check_target(root, parts, old, None, 0)
+        mode = _mode(old, None)
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(opened, 0o666 & ~_UMASK if mode is None else mode)
+            _give_to_owner_of(place.folder, opened)
+            os.rename(file, place.name, dst_dir_fd=place.folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with replacing(place, mode) as into:
+                _pour(opened, into)
+        finally:
+            os.close(opened)
+
+
+def _pour(source: int, into: BinaryIO) -> None:
+    """Copies what is left of an open file; where the file system can share the blocks, it does."""
+    while os.copy_file_range(source, into.fileno(), 1 << 30):
+        pass
 
 
 def _status(place: Place) -> os.stat_result | None:
