@@ -47,7 +47,7 @@ clean: ## remove everything that was installed or built; data directories stay
 	@touch $@
 
 frontend/node_modules/installed: frontend/package.json frontend/package-lock.json .venv/installed
-	$(NPM) ci --no-audit --no-fund
+	$(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/installed $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print 2>/dev/null)

@@ -21,6 +21,7 @@ from backend.accounts.signin import service as signin
 from backend.app import asgi, create_app, make_resources
 from backend.core import jobs, logs, migrations
 from backend.core.db import Database
+from backend.core.errors import Unavailable
 from backend.core.postgres import Postgres
 from backend.core.resources import Resources
 from backend.core.settings import Settings
@@ -121,8 +122,8 @@ async def _check(database: Database) -> None:
     try:
         async with database.read() as connection:
             number = (await connection.execute(text("SHOW server_version_num"))).scalar_one()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
-        cause = getattr(error, "orig", None) or error
+    except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, Unavailable) else getattr(error, "orig", error)
         raise CannotStart(f"The database does not answer ({cause}): is CODEYARD_DATABASE_URL right?") from None
     if int(number) < OLDEST_POSTGRES * 10_000:
         raise CannotStart(f"The database is PostgreSQL {int(number) // 10_000}; {OLDEST_POSTGRES} or newer is needed.")
@@ -141,6 +142,7 @@ class _Server(uvicorn.Server):
                 http="httptools",
                 ws="websockets-sansio",
                 ws_max_size=16 * 1024 * 1024,
+                ws_per_message_deflate=False,  # packing a flood would keep everybody else's keystrokes waiting
                 ws_ping_interval=20.0,
                 ws_ping_timeout=30.0,
                 timeout_graceful_shutdown=5,

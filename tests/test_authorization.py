@@ -66,6 +66,8 @@ MATRIX = [
     open_to_all("GET", "/api/docs/openapi.json", 200),
     open_to_all("GET", "/api/docs/{path}", 404),
     open_to_all("GET", "/api/v1/openapi.json", 200),
+    *(open_to_all("GET", path, 200) for path in ("/", "/sign-in", "/setup", "/register", "/s/{session}")),
+    open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
     open_to_all("POST", "/auth/login", 401, body={"email": "x@example.com", "password": "wrong"}),
@@ -100,6 +102,24 @@ MATRIX = [
     reading("GET", "/sessions/{session}", "sessions:read"),
     writing("DELETE", "/sessions/{session}", "sessions:write", ok=204),
     writing("POST", "/sessions/{binned_session}/restore", "sessions:write"),
+    reading("GET", f"{VCS}/repositories", "vcs:read"),
+    reading("GET", f"{VCS}/status", "vcs:read"),
+    reading("POST", f"{VCS}/log", "vcs:read", body={}),
+    reading("GET", f"{VCS}/log/HEAD", "vcs:read"),
+    reading("POST", f"{VCS}/diff", "vcs:read", body={"from": "HEAD", "to": "HEAD"}),
+    reading("GET", f"{VCS}/diff/working-copy", "vcs:read"),
+    writing("POST", f"{VCS}/commit", "vcs:write", ok=409, body={"message": "m"}),
+    reading("POST", f"{VCS}/commit/generate-message", "vcs:read", ok=409, body={}),
+    writing("POST", f"{VCS}/discard", "vcs:write", body={}),
+    writing("POST", f"{VCS}/rollback", "vcs:write", body={"commit_id": "HEAD"}),
+    reading("GET", f"{VCS}/snapshots", "vcs:read"),
+    writing("POST", f"{VCS}/snapshots", "vcs:write", ok=201, body={}),
+    writing("POST", f"{VCS}/snapshots/{{snapshot}}/restore", "vcs:write"),
+    reading("GET", f"{VCS}/blame", "vcs:read", ok=404, params={"path": "none"}),
+    reading("GET", f"{VCS}/branches", "vcs:read"),
+    writing("POST", f"{VCS}/merge", "vcs:write", body={"from_session": "{session}"}),
+    writing("POST", f"{VCS}/push", "vcs:write", ok=422, body={}),
+    writing("POST", f"{VCS}/pull", "vcs:write", ok=422, body={}),
     reading("GET", f"{ONE}/terminals", "terminals:read"),
     Row("DELETE", f"{ONE}/terminals/{{terminal}}", "terminals:write", (401, 404, 403, 404, 404, 403, 401, 401)),
     Row(
@@ -118,7 +138,7 @@ def shape(path: str) -> str:
     """A path without the names of its parameters, as both the router and this table can be brought to."""
     import re
 
-    return re.sub(r"\{[^}]*\}", "{}", path)
+    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD", "{}", path)
 
 
 def absolute(path: str) -> str:
@@ -190,6 +210,8 @@ async def seeds(client, ada, database, resources):
         return (await client.post("/sessions", json={"workspace_id": workspace["id"], "name": name})).json()["id"]
 
     made["session"] = await session("one")
+    taken = await client.post(f"/workspace/{made['session']}/version-controls/snapshots", json={})
+    made["snapshot"] = taken.json()["id"]
     made["binned_session"] = await session("binned")
     await client.delete(f"/sessions/{made['binned_session']}")
     other = (await client.post("/workspace", json={"name": "binned"})).json()

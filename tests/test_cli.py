@@ -1,14 +1,21 @@
 """The command line, as processes: what it prints, its exit codes, and what it says where it cannot."""
 
+import contextlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
-from tests.server import OWNER, ROOT, Server
+from backend.core.postgres import Postgres
+from tests.server import OWNER, ROOT, Server, wait_until
 
 
 def run(*words: str, settings: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -130,3 +137,83 @@ def test_a_password_is_reset_with_and_without_the_server_and_ends_sign_ins(serve
 def test_the_link_is_printed_until_somebody_used_it(server: Server):
     server.stop()
     assert server.start() == ""  # the fixture's owner used the first one
+
+
+@contextlib.contextmanager
+def terminal(server: Server, session_id: str, terminal_id: str = ""):
+    """(socket, what it said when attached) of a new terminal, or of one that is there."""
+    address = f"{server.socket_url}/ws/terminal?session_id={session_id}" + (
+        f"&terminal_id={terminal_id}" if terminal_id else ""
+    )
+    with connect(address, additional_headers={"Authorization": f"Bearer {server.key}"}, compression=None) as socket:
+        yield socket, json.loads(socket.recv(20))
+
+
+def until(socket, word: bytes) -> None:
+    seen = b""
+    while word not in seen:
+        frame = socket.recv(20)
+        seen += frame if isinstance(frame, bytes) else b""
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_terminals_survive_sigterm_and_a_kill_but_neither_ctrl_c_nor_down(server: Server):
+    session_id = server.ask("POST", "/workspace", {"name": "shells"})["default_session_id"]
+    for leave in (server.stop, server.kill):
+        with terminal(server, session_id) as (socket, told):
+            socket.send(b"KEPT=it; echo my-$((6*7))\n")
+            until(socket, b"my-42")
+        leave()
+        server.start()
+        with terminal(server, session_id, told["terminal_id"]) as (socket, again):
+            assert again["pid"] == told["pid"]
+            socket.send(b"echo still-$KEPT\n")
+            until(socket, b"still-it")
+    for end in (lambda: server.process.send_signal(signal.SIGINT), lambda: run("down", settings=server.settings)):
+        with terminal(server, session_id) as (_, told):
+            pass
+        assert alive(told["pid"])
+        end()
+        assert server.process.wait(30) == 0
+        wait_until(lambda told=told: not alive(told["pid"]))
+        server.stop()
+        server.start()
+
+
+def test_down_ends_the_terminals_that_a_killed_server_left(server: Server):
+    session_id = server.ask("POST", "/workspace", {"name": "left"})["default_session_id"]
+    with terminal(server, session_id) as (_, told):
+        pass
+    server.kill()
+    assert alive(told["pid"])
+    assert run("down", settings=server.settings).stdout == "No server was running. Its terminals were ended.\n"
+    wait_until(lambda: not alive(told["pid"]))
+    server.start()
+
+
+def test_a_worker_beside_a_server_with_a_database_of_its_own_runs_the_jobs():
+    place = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
+    place.chmod(0o755)
+    postgres = Postgres(place / "pg", durable=False)
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    subprocess.run(["git", "init", "-q", "-b", "trunk", str(place / "repo")], check=True)
+    commit = ["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"]
+    subprocess.run(commit, cwd=place / "repo", check=True)
+    try:
+        with Server(CODEYARD_DATABASE_URL=postgres.start(), CODEYARD_WORKERS="0") as server:
+            assert not (server.data / "postgres").exists()
+            command = [sys.executable, "-m", "backend.cli", "worker"]
+            worker = subprocess.Popen(command, cwd=ROOT, env=os.environ | server.settings, stderr=subprocess.DEVNULL)
+            workspace = server.ask("POST", "/workspace", {"name": "cloned", "clone_url": f"file://{place / 'repo'}"})
+            session = f"/sessions/{workspace['default_session_id']}"
+            wait_until(lambda: server.ask("GET", session)["status"] == "ready")
+            assert server.ask("GET", session)["branch"] == "trunk"
+            worker.terminate()
+            assert worker.wait(20) == 0
+    finally:
+        postgres.stop()
+        shutil.rmtree(place)

@@ -1,8 +1,11 @@
 """What goes wrong under a running server: PostgreSQL dies, the disk fills, a second server comes, the server itself is
 killed half way. A clear error or a recovery each time, and nothing that was acknowledged is lost."""
 
+import base64
+import contextlib
 import os
 import signal
+import subprocess
 import threading
 from collections import Counter
 
@@ -122,3 +125,70 @@ def test_the_data_is_free_again_at_once_when_its_server_was_killed(server: Serve
     server.start()
     assert keeper_left.is_dir()
     assert server.request("GET", "/workspace")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A server whose data lies on a file system of 200 MB."""
+    server = Server()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "tmpfs", str(server.data)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        server.data.rmdir()
+        pytest.skip("only root can mount a small file system")
+    try:
+        with server:
+            yield server
+    finally:
+        subprocess.run(["umount", "-l", str(server.data)], check=True)
+        server.data.rmdir()
+
+
+@contextlib.contextmanager
+def full(server: Server):
+    """The disk has no byte left until the block ends."""
+    filler = server.data / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def file_call(server: Server, session_id: str, **words: object) -> tuple[int, dict]:
+    return server.request("POST", f"/workspace/{session_id}/filesystem", words)[:2]
+
+
+def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Server):
+    workspace = small.ask("POST", "/workspace", {"name": "kept"})
+    session_id = workspace["default_session_id"]
+    vcs = f"/workspace/{session_id}/version-controls"
+    big = base64.b64encode(os.urandom(1 << 20)).decode()
+    assert file_call(small, session_id, op="write", path="a.txt", content="first")[0] == 200
+    first = small.ask("POST", f"{vcs}/commit", {"message": "first"})["id"]
+    assert file_call(small, session_id, op="write", path="big", content=big, encoding="base64")[0] == 200
+
+    with full(small):
+        refused = {
+            "write": file_call(small, session_id, op="write", path="a.txt", content="x" * 100_000),
+            "commit": small.request("POST", f"{vcs}/commit", {"message": "second"})[:2],
+            "fork": small.request("POST", "/sessions", {"workspace_id": workspace["id"], "name": "other"})[:2],
+            "workspace": small.request("POST", "/workspace", {"name": "another"})[:2],
+        }
+        assert {(what, status) for what, (status, _) in refused.items()} <= {
+            (what, status) for what in refused for status in (507, 503)
+        }
+        assert refused["write"][0] == refused["commit"][0] == 507
+        assert "disk is full" in refused["write"][1]["error"]["message"]
+        assert file_call(small, session_id, op="read", path="a.txt")[1]["content"] == "first"
+        assert small.ask("POST", f"{vcs}/log", {})["items"][0]["id"] == first
+
+    assert file_call(small, session_id, op="read", path="big", encoding="base64")[1]["content"] == big
+    second = small.ask("POST", f"{vcs}/commit", {"message": "second"})["id"]
+    assert [commit["id"] for commit in small.ask("POST", f"{vcs}/log", {})["items"]][:2] == [second, first]
+    wait_until(lambda: unfinished(small) == [])
+    small.ask("POST", "/sessions", {"workspace_id": workspace["id"], "name": "other"})
+    small.ask("POST", "/workspace", {"name": "another"})

@@ -46,13 +46,22 @@ class Postgres:
         self.cluster = directory / "data"
         self._seen_from = directory  # where the unprivileged user finds `directory`
         self._durable = durable
-        self._account = _account()
+        self._account = _account(self.cluster)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
     def start(self) -> str:
         """Starts, creating the cluster first where there is none, and returns `postgresql://…`. Raises PostgresError."""
+        try:
+            self._start()
+        except OSError as error:  # somebody else's folder, a full disk, no setpriv
+            raise PostgresError(f"PostgreSQL cannot be started in {self.directory}: {error}") from error
+        self._watcher = threading.Thread(target=self._watch, name="postgres", daemon=True)
+        self._watcher.start()
+        return self.dsn()
+
+    def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._own(self.directory)
         self._make_reachable()
@@ -63,9 +72,6 @@ class Postgres:
         self._check_version()
         self._end_leftover()
         self._launch()
-        self._watcher = threading.Thread(target=self._watch, name="postgres", daemon=True)
-        self._watcher.start()
-        return self.dsn()
 
     def dsn(self) -> str:
         """Where the cluster is reached while it runs, by this process or another of the same user."""
@@ -317,10 +323,14 @@ def embedded_programs() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
 
 
-def _account() -> pwd.struct_passwd | None:
-    """The unprivileged user to become, which initdb wants listed in passwd; None when this process is unprivileged."""
+def _account(cluster: Path) -> pwd.struct_passwd | None:
+    """The unprivileged user to become, which initdb wants listed in passwd; None when this process is unprivileged. A cluster
+    that is there stays with its owner, whatever users the machine has got since."""
     if os.geteuid() != 0:
         return None
+    with contextlib.suppress(OSError, KeyError):
+        if owner := cluster.stat().st_uid:
+            return pwd.getpwuid(owner)
     for name in ("postgres", "codeyard-postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)

@@ -5,6 +5,7 @@ sockets refused with a real status, and the end of sockets whose access changed.
 import asyncio
 import errno
 import logging
+import os
 import re
 import time
 from typing import Any, cast
@@ -22,6 +23,7 @@ from litestar.exceptions import (
 )
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Gauge, Histogram
+from pygit2 import GitError
 
 from backend.core.auth import actor_of
 from backend.core.db import is_away, new_id
@@ -33,6 +35,7 @@ REQUESTS = Counter("codeyard_requests_total", "Requests answered", ["method", "r
 SECONDS = Histogram("codeyard_request_seconds", "Time to answer a request", ["method", "route"])
 SOCKETS = Gauge("codeyard_sockets", "Open WebSockets", ["route"])
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -248,8 +251,6 @@ def translate(error: BaseException) -> AppError:
         return MalformedRequest("The body is nested too deeply.")
     if isinstance(error, UnicodeDecodeError):
         return MalformedRequest("The body is not valid UTF-8.")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull()
     if _is_disk_full(error):
         return DiskFull()
     if is_away(error):
@@ -277,5 +278,10 @@ def _translate_http(error: HTTPException) -> AppError:
 
 
 def _is_disk_full(error: BaseException) -> bool:
+    """Said by the kernel to us, to libgit2 (which passes on the words alone) or to PostgreSQL."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    if isinstance(error, GitError):
+        return any(os.strerror(number) in str(error) for number in _FULL)
     original = getattr(getattr(error, "orig", None), "__cause__", None)
     return isinstance(original, asyncpg.DiskFullError)

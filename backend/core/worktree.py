@@ -88,7 +88,7 @@ async def clone(
     create_bare(place)
     await git.run(
         "fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--end-of-options", url.address,
-        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+        "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
         git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file, progress=progress,
         timeout=3600,
     )  # fmt: skip
@@ -279,22 +279,22 @@ def restore(place: Place, commit_id: str, paths: Sequence[str] | None = None) ->
     commit = repository[commit_id].peel(pygit2.Commit)
     strategy = _FORCE | CheckoutStrategy.DONT_UPDATE_INDEX
     if paths is not None:
-        _check_out(repository, commit.tree_id, strategy, paths)
+        check_out_paths(repository, commit.tree_id, strategy, paths)
         return
     before = repository[_write_tree(repository)].peel(pygit2.Tree)
-    _check_out(repository, commit.tree_id, strategy)
+    check_out_paths(repository, commit.tree_id, strategy)
     for delta in before.diff_to_tree(commit.tree).deltas:
         if delta.status == DeltaStatus.DELETED:
-            _unlink(place.work_tree, delta.old_file.path)
+            unlink(place.work_tree, delta.old_file.path)
 
 
-def _check_out(
+def check_out_paths(
     repository: pygit2.Repository, tree: pygit2.Oid, strategy: CheckoutStrategy, paths: Sequence[str] | None = None
 ) -> None:
     repository.checkout_tree(repository[tree], strategy=strategy, paths=None if paths is None else list(paths))  # type: ignore[no-untyped-call]
 
 
-def _unlink(root: Path, path: str) -> None:
+def unlink(root: Path, path: str) -> None:
     """Removes a file and the folders that this empties, up to the root. A symlink on the way is not followed."""
     parts = path.split("/")
     for depth in range(1, len(parts)):

@@ -1,11 +1,14 @@
 """Signing in: the first account, sign-up, login, sign-ins, and the ways in which each is refused."""
 
 import asyncio
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
 from backend.accounts.signin import service
-from backend.accounts.signin.models import SignIn
+from backend.accounts.signin.models import FailedLogin, SignIn
+from backend.core import crypto
+from backend.core.db import now
 from backend.core.settings import Settings
 from tests import make
 
@@ -95,6 +98,15 @@ async def test_guessing_is_slowed_down_and_locks_nobody_out(call, app, ada):
     elsewhere._transport.client = ("10.1.1.1", 1)
     good = await elsewhere.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
     assert good.status_code == 200
+
+
+async def test_wrong_passwords_of_a_clock_that_was_ahead_lock_nobody_out(call, database, ada):
+    async with database.begin() as db:
+        for _ in range(service.WRONG_PER_ACCOUNT):
+            later = now() + timedelta(days=365)
+            db.add(FailedLogin(account=crypto.digest(ada.email), address="127.0.0.1", at=later))
+    answer = await call(None).post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    assert answer.status_code == 200
 
 
 async def test_odd_names_are_refused_and_never_break_anything(call):

@@ -16,9 +16,8 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from tests.bench.harness import say
+from tests.bench.wire import Wire, connect
 from tests.server import Server
 
 PEER = ["jupyter_server==2.21.1", "terminado==0.18.1"]
@@ -28,7 +27,7 @@ ACK_EVERY = 256 << 10
 class Ours:
     """A viewer of one of our terminals; acknowledges what it is sent."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Wire) -> None:
         self.socket = socket
         self.terminal_id = ""
         self.offset = self.acknowledged = 0
@@ -39,7 +38,7 @@ class Ours:
     async def output(self) -> bytes:
         """The next piece of output."""
         while True:
-            frame = await self.socket.recv()
+            frame = await self.socket.receive()
             if isinstance(frame, bytes):
                 self.offset += len(frame)
                 if self.offset - self.acknowledged >= ACK_EVERY:
@@ -57,7 +56,7 @@ class Ours:
 class Theirs:
     """A terminado terminal's socket: JSON lists of a kind and a text."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Wire) -> None:
         self.socket = socket
 
     async def type(self, text: str) -> None:
@@ -65,7 +64,7 @@ class Theirs:
 
     async def output(self) -> bytes:
         while True:
-            kind, *rest = json.loads(await self.socket.recv())
+            kind, *rest = json.loads(await self.socket.receive())
             if kind == "stdout":
                 return str(rest[0]).encode()
 
@@ -78,7 +77,7 @@ async def ours(server: Server, session_id: str, **query: str | int) -> AsyncIter
     rest = "".join(f"&{name}={value}" for name, value in query.items())
     address = f"{server.socket_url}/ws/terminal?session_id={session_id}{rest}"
     headers = {"Authorization": f"Bearer {server.key}"}
-    async with connect(address, additional_headers=headers, max_size=None, compression=None) as socket:
+    async with connect(address, headers) as socket:
         yield Ours(socket)
 
 
@@ -141,7 +140,7 @@ class Jupyter:
     async def shell(self) -> AsyncIterator[Theirs]:
         name = json.loads(await asyncio.to_thread(self._ask, "POST", "/api/terminals"))["name"]
         address = f"ws://127.0.0.1:{self.port}/terminals/websocket/{name}?token={self.token}"
-        async with connect(address, max_size=None, compression=None) as socket:
+        async with connect(address) as socket:
             yield Theirs(socket)
 
 
@@ -158,19 +157,32 @@ async def sees(shell: Shell, text: bytes) -> None:
         seen = seen[-1000:] + await shell.output()
 
 
+async def start_cat(shell: Shell) -> None:
+    """`cat` instead of the shell: the kernel echoes each key. Nothing of the start is left to be read."""
+    await shell.type("exec cat\n")
+    await sees(shell, b"exec cat")
+    await shell.type("ready\n")
+    seen = b""
+    while seen.count(b"ready") < 2:  # the echo of the line, and cat's
+        seen += await shell.output()
+    await settle(shell)
+
+
 async def echoes(shell: Shell, count: int, *, pause: float, seed: int = 0) -> list[float]:
     """Milliseconds from a key to its echo, `count` times; `cat` runs there. `pause` is the mean time between keys."""
     times = []
     dice = random.Random(seed)
     await asyncio.sleep(pause * dice.random())
     for number in range(count):
-        if number % 60 == 59:  # a line has an end: the kernel keeps 4,095 characters of it
+        if number % 60 == 0 and number:  # a line has an end: the kernel keeps 4,095 characters of it
             await shell.type("\n")
-            await settle(shell, 0.05)
+            said = b""
+            while said.count(b"x") < 60:  # cat says the line again
+                said += await shell.output()
         started = time.perf_counter()
         await shell.type("x")
         while b"x" not in await shell.output():
-            pass
+            pass  # the end of the line before
         times.append((time.perf_counter() - started) * 1000)
         await asyncio.sleep(pause * dice.uniform(0.5, 1.5))
     return times

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import uvloop
 
 from tests.bench.harness import finish, percentile, say
-from tests.bench.shells import Jupyter, Shell, echoes, ours, quiet, session_of, settle
+from tests.bench.shells import Jupyter, Shell, echoes, ours, quiet, session_of, start_cat
 from tests.server import Server
 
 ROUNDS = 5
@@ -24,9 +24,7 @@ async def measure(opener: Opener, terminals: int) -> list[float]:
     """Milliseconds of each echo, over all terminals."""
     async with contextlib.AsyncExitStack() as stack:
         shells = [await stack.enter_async_context(opener()) for _ in range(terminals)]
-        for shell in shells:
-            await shell.type("exec cat\n")
-        await asyncio.gather(*(settle(shell, 1.0) for shell in shells))
+        await asyncio.gather(*(start_cat(shell) for shell in shells))
         with quiet():
             if terminals == 1:
                 return await echoes(shells[0], KEYS_ALONE, pause=0.002)

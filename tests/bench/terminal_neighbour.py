@@ -9,7 +9,7 @@ import time
 import uvloop
 
 from tests.bench.harness import finish, percentile, say
-from tests.bench.shells import Ours, echoes, ours, quiet, session_of, settle
+from tests.bench.shells import Ours, echoes, ours, quiet, session_of, settle, start_cat
 from tests.server import Server
 
 ROUNDS = 7
@@ -47,8 +47,7 @@ def main() -> None:
 
         async def go() -> None:
             async with ours(server, session_id) as shell:
-                await shell.type("exec cat\n")
-                await settle(shell, 1.0)
+                await start_cat(shell)
                 for number in range(ROUNDS):
                     calm.append(await type_in(shell))
                     done, seen = spawn.Event(), spawn.Value("Q", 0)

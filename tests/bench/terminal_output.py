@@ -5,7 +5,6 @@ The program is `cat`, which is faster than any terminal, so that the terminal is
 is reported beside it: there the program is the limit, for everybody alike.
 """
 
-import asyncio
 import os
 import pty
 import statistics
@@ -14,6 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+
+import uvloop
 
 from tests.bench.harness import finish, say
 from tests.bench.shells import Jupyter, Shell, ours, quiet, session_of, settle
@@ -78,8 +79,8 @@ def main() -> None:
             for name, command in commands.items():
                 found = rates[name]
                 found["bare"].append(bare(command))
-                found["ours"].append(asyncio.run(through(lambda: ours(server, session_id), command)))
-                found["theirs"].append(asyncio.run(through(jupyter.shell, command)))
+                found["ours"].append(uvloop.run(through(lambda: ours(server, session_id), command)))
+                found["theirs"].append(uvloop.run(through(jupyter.shell, command)))
                 say(
                     f"round {number + 1}, {name}: "
                     + ", ".join(f"{who} {rate[-1]:.0f} MB/s" for who, rate in found.items())

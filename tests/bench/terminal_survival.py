@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import uvloop
-from websockets.exceptions import WebSocketException
 
 from tests.bench.harness import finish, percentile, say
 from tests.bench.shells import ours, session_of
@@ -55,9 +54,9 @@ class Viewer:
 
     async def watch(self, server: Server, session_id: str, ready: float, back: "asyncio.Queue[float]") -> None:
         """One connection, until it breaks. Says through `back` after how long it was attached again."""
-        with contextlib.suppress(WebSocketException, OSError, EOFError):
+        with contextlib.suppress(OSError):
             async with ours(server, session_id, terminal_id=self.terminal_id, after=self.offset) as shell:
-                told = json.loads(await shell.socket.recv())
+                told = json.loads(await shell.socket.receive())
                 assert (told["type"], told["offset"]) == ("attached", self.offset), told
                 shell.offset = shell.acknowledged = self.offset
                 back.put_nowait(time.perf_counter() - ready)

@@ -20,6 +20,9 @@ def place():
     made = Path(tempfile.mkdtemp(prefix="cy-pg-", dir="/tmp"))
     made.chmod(0o755)
     yield made
+    for name in ("run.path", "mount.path"):  # folders elsewhere that it remembers
+        for remembered in made.rglob(name):
+            shutil.rmtree(remembered.read_text(), ignore_errors=True)
     shutil.rmtree(made, ignore_errors=True)
 
 
@@ -118,7 +121,6 @@ async def test_a_folder_that_the_user_cannot_reach_is_mounted_for_it_alone(place
     again = Postgres(place / "pg")
     assert await ask(again.start(), "SELECT 1") == 1
     again.stop()
-    mounted.rmdir()
 
 
 def test_where_that_cannot_be_done_the_remedy_is_named(place, monkeypatch):
@@ -127,3 +129,32 @@ def test_where_that_cannot_be_done_the_remedy_is_named(place, monkeypatch):
         pytest.skip("only root starts it as somebody else")
     with pytest.raises(PostgresError, match="/var/lib/codeyard"):
         Postgres(place / "pg").start()
+
+
+async def test_a_cluster_stays_with_its_owner(place):
+    if os.geteuid() != 0:
+        pytest.skip("only root starts it as somebody else")
+    first = Postgres(place / "pg")
+    first.start()
+    first.stop()
+    subprocess.run(["chown", "-R", "nobody", str(place / "pg")], check=True)
+    again = Postgres(place / "pg")
+    assert await ask(again.start(), "SELECT 1") == 1
+    assert (place / "pg" / "data").owner() == "nobody"
+    again.stop()
+
+
+def test_a_folder_that_cannot_be_one_is_named(place):
+    (place / "pg").touch()
+    with pytest.raises(PostgresError, match="cannot be started"):
+        Postgres(place / "pg").start()
+
+
+def test_stopping_twice_or_before_the_start_is_no_error(place):
+    server = Postgres(place / "pg")
+    server.stop()
+    server = Postgres(place / "pg")
+    server.start()
+    server.stop()
+    server.stop()
+    assert server.pid is None

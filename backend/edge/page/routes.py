@@ -1,0 +1,44 @@
+"""/, /sign-in, /setup, /register, /s/{session_id} and /assets/…: what `make frontend` built."""
+
+import secrets
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from backend.core.auth import anyone
+from backend.core.errors import NotFound
+from backend.edge.page import build
+
+
+class NoSuchAsset(NotFound):
+    """The page has no such part; reload it, it may be older than the server."""
+
+
+@get(["/", "/sign-in", "/setup", "/register", "/s/{session_id:str}"], guards=[anyone], include_in_schema=False)
+async def show_page(session_id: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
+    """The workbench. Each answer has its own nonce, the only one with which a style element counts."""
+    nonce = secrets.token_urlsafe(18)
+    headers = {
+        "content-security-policy": (
+            "default-src 'none'; script-src 'self'; "
+            f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        ),
+        "permissions-policy": "camera=(), microphone=(), geolocation=()",
+        "cache-control": "no-store",
+        "content-type": "text/html; charset=utf-8",
+    }
+    return Response(build.page().replace(b"__NONCE__", nonce.encode()), headers=headers)
+
+
+@get("/assets/{path:path}", guards=[anyone], include_in_schema=False)
+async def get_asset(path: FromPath[str]) -> Response[bytes]:
+    """A part of the page. Names carry a hash of the content, so browsers keep them for good."""
+    found = build.assets().get(path.lstrip("/"))
+    if found is None:
+        raise NoSuchAsset
+    kept = "no-cache" if path.lstrip("/").startswith("docs/") else "public, max-age=31536000, immutable"
+    return Response(found.content, headers={"content-type": found.kind, "cache-control": kept})
+
+
+at_root = [show_page, get_asset]

@@ -1,0 +1,283 @@
+"""The working copy and its commits: status, commit, discard, rollback, merge. Callers hold the session's lock."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Sequence
+
+import pygit2
+from pygit2.enums import CheckoutStrategy, FileMode, FileStatus
+
+from backend.core import git, worktree
+from backend.core.git import Place
+from backend.workbench.vcs import diffs
+from backend.workbench.vcs.errors import BadPath, Conflicts, DetachedHead, NothingToCommit, UncommittedChanges
+from backend.workbench.vcs.history import resolve
+from backend.workbench.vcs.schemas import ChangedPath, Merged, Status, WorkingStatus
+
+_FORCE = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
+_NEW = FileStatus.INDEX_NEW | FileStatus.WT_NEW
+_GONE = FileStatus.INDEX_DELETED | FileStatus.WT_DELETED
+
+
+def status(place: Place) -> WorkingStatus:
+    """HEAD and every path that differs from it, renames found."""
+    repository = git.open_session(place)
+    head = worktree.head_of(repository)
+    branch = None if repository.head_is_detached else branch_of(repository)
+    found = changed_paths(repository)
+    if any(flags & _NEW for flags in found.values()) and any(flags & _GONE for flags in found.values()):
+        return WorkingStatus(branch, str(head) if head else None, _with_renames(repository))
+    files = [_show(path, _word(flags)) for path, flags in sorted(found.items())]
+    return WorkingStatus(branch, str(head) if head else None, files)
+
+
+def branch_of(repository: pygit2.Repository) -> str:
+    """The branch that HEAD names, also before its first commit."""
+    target = repository.references["HEAD"].target
+    return str(target).removeprefix("refs/heads/")
+
+
+def changed_paths(repository: pygit2.Repository) -> dict[str, FileStatus]:
+    ignorable = FileStatus.IGNORED | FileStatus.CURRENT
+    found = repository.status(untracked_files="all")
+    return {path: FileStatus(flags) for path, flags in found.items() if flags & ~ignorable}
+
+
+def _word(flags: FileStatus) -> Status:
+    if flags & FileStatus.CONFLICTED:
+        return "conflicted"
+    if flags & FileStatus.WT_NEW and not flags & FileStatus.INDEX_DELETED:
+        return "untracked"
+    if flags & FileStatus.INDEX_NEW:
+        return "deleted" if flags & FileStatus.WT_DELETED else "added"
+    return "deleted" if flags & _GONE and not flags & FileStatus.WT_NEW else "modified"
+
+
+def _show(path: str, word: Status, old_path: str | None = None) -> ChangedPath:
+    shown, encoded = diffs.name(path.encode(errors="surrogateescape"))
+    return ChangedPath(shown, word, staged=False, old_path=old_path, path_b64=encoded)
+
+
+def _with_renames(repository: pygit2.Repository) -> list[ChangedPath]:
+    diff = diffs.working_diff(repository)
+    diffs.find_renames(diff)
+    files = []
+    for delta in diff.deltas:
+        file = diffs.describe(delta)
+        files.append(ChangedPath(file.path, file.status, staged=False, old_path=file.old_path, path_b64=file.path_b64))
+    return sorted(files, key=lambda file: file.path)
+
+
+# --- commit ------------------------------------------------------------------------------------------------------------
+
+
+def commit(place: Place, message: str, author: tuple[str, str], paths: Sequence[str] | None) -> str:
+    """A commit of all changes, or of those at or below `paths`, published. Raises NothingToCommit, DetachedHead."""
+    repository = git.open_session(place)
+    refuse_detached(repository)
+    head = worktree.head_of(repository)
+    index = repository.index
+    index.read(True)
+    if paths is None:
+        refuse_conflicted(index)
+        index.add_all()
+        tree = index.write_tree()
+    else:
+        wanted = select(changed_paths(repository), paths)
+        tree = _tree_with(repository, head, wanted)
+        for path in wanted:
+            _follow(repository, index, path)
+    if head is not None and tree == repository[head].peel(pygit2.Commit).tree_id:
+        raise NothingToCommit
+    made = _record(repository, message, author, tree, [head] if head else [])
+    index.write()
+    worktree.publish(place)
+    return made
+
+
+def _record(
+    repository: pygit2.Repository, message: str, author: tuple[str, str], tree: pygit2.Oid, parents: list[pygit2.Oid]
+) -> str:
+    signature = pygit2.Signature(*_clean(author))
+    text = message.strip() + "\n"
+    return str(repository.create_commit("HEAD", signature, signature, text, tree, parents))
+
+
+def _clean(author: tuple[str, str]) -> tuple[str, str]:
+    """Git keeps neither angle brackets nor line ends in a name; an empty one is refused by libgit2."""
+    name, email = ("".join(c for c in part if c.isprintable() and c not in "<>").strip() for part in author)
+    return name or "Codeyard", email or "codeyard@localhost"
+
+
+def _tree_with(repository: pygit2.Repository, head: pygit2.Oid | None, paths: Sequence[str]) -> pygit2.Oid:
+    """HEAD's tree with `paths` as the working copy has them."""
+    index = pygit2.Index()
+    if head is not None:
+        index.read_tree(repository[head].peel(pygit2.Tree))
+    for path in paths:
+        _follow(repository, index, path)
+    tree: pygit2.Oid = index.write_tree(repository)
+    return tree
+
+
+def _follow(repository: pygit2.Repository, index: pygit2.Index, path: str) -> None:
+    """Makes the index say of `path` what the working copy does. Unmerged sides of it are settled by that."""
+    entry = _entry(repository, path)
+    _forget(index, path)
+    if index.conflicts is not None:
+        with contextlib.suppress(KeyError, OSError):
+            del index.conflicts[path]
+    if entry is not None:
+        index.add(entry)
+
+
+def _entry(repository: pygit2.Repository, path: str) -> pygit2.IndexEntry | None:
+    try:
+        found = os.lstat(os.path.join(repository.workdir, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        target = os.readlink(os.path.join(os.fsencode(repository.workdir), os.fsencode(path)))
+        return pygit2.IndexEntry(path, repository.create_blob(target), FileMode.LINK)
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    mode = FileMode.BLOB_EXECUTABLE if found.st_mode & 0o100 else FileMode.BLOB
+    return pygit2.IndexEntry(path, repository.create_blob_fromworkdir(path), mode)
+
+
+def select(found: dict[str, FileStatus], paths: Sequence[str]) -> list[str]:
+    """The changed paths at or below `paths`."""
+    for path in paths:
+        parts = path.split("/")
+        if path.startswith("/") or ".." in parts or ".git" in (part.lower() for part in parts) or "\x00" in path:
+            raise BadPath(path=path[:200])
+    below = tuple(path.rstrip("/") + "/" for path in paths)
+    exact = {path.rstrip("/") for path in paths}
+    return sorted(path for path in found if path in exact or path.startswith(below))
+
+
+def refuse_detached(repository: pygit2.Repository) -> None:
+    if not repository.head_is_unborn and repository.head_is_detached:
+        raise DetachedHead
+
+
+def refuse_conflicted(index: pygit2.Index) -> None:
+    if index.conflicts is not None:
+        files = sorted({side.path for sides in index.conflicts for side in sides if side is not None})
+        raise Conflicts(
+            "A merge in this session's terminal left conflicts: resolve them, or commit by `paths`.", files=files
+        )
+
+
+# --- going back --------------------------------------------------------------------------------------------------------
+
+
+def discard(place: Place, paths: Sequence[str] | None) -> None:
+    """The working copy (or `paths` of it) as HEAD has it; untracked files go. The caller took a snapshot."""
+    repository = git.open_session(place)
+    found = changed_paths(repository)
+    wanted = sorted(found) if paths is None else select(found, paths)
+    head = worktree.head_of(repository)
+    tree = repository[head].peel(pygit2.Tree) if head else None
+    kept = [path for path in wanted if tree is not None and path in tree]
+    index = repository.index
+    index.read(True)
+    for path in wanted:
+        if path not in kept:
+            _forget(index, path)
+            worktree.unlink(place.work_tree, path)
+    index.write()
+    if kept and tree is not None:
+        for path in kept:
+            _forget(index, path)
+        worktree.check_out_paths(repository, tree.id, _FORCE, kept)
+
+
+def _forget(index: pygit2.Index, path: str) -> None:
+    with contextlib.suppress(OSError, KeyError):
+        index.remove(path)
+
+
+def roll_back(place: Place, revision: str, author: tuple[str, str], *, move_head: bool) -> str | None:
+    """The content of that commit: as a new commit on top (its id), or by moving the branch back (None)."""
+    repository = git.open_session(place)
+    refuse_detached(repository)
+    target = resolve(repository, revision)
+    head = worktree.head_of(repository)
+    worktree.restore(place, str(target.id))
+    if move_head:
+        repository.references.create(f"refs/heads/{branch_of(repository)}", target.id, force=True)
+        made = None
+    elif head is not None and repository[head].peel(pygit2.Commit).tree_id == target.tree_id:
+        made = str(head)
+    else:
+        summary = target.message.partition("\n")[0]
+        text = f"Roll back to {str(target.id)[:10]}\n\n{summary}\n"
+        made = _record(repository, text, author, target.tree_id, [head] if head else [])
+    repository.index.read_tree(target.tree)
+    repository.index.write()
+    worktree.publish(place)
+    return made
+
+
+# --- merging -----------------------------------------------------------------------------------------------------------
+
+
+def plan_merge(place: Place, theirs: str) -> pygit2.Oid | None:
+    """The tree that merging commit `theirs` gives, made in memory; None when it is contained already. Raises Conflicts or
+    UncommittedChanges with the files; nothing was touched."""
+    repository = git.open_session(place)
+    refuse_detached(repository)
+    head = worktree.head_of(repository)
+    other = repository[theirs].peel(pygit2.Commit)
+    if head is None:
+        return other.tree_id
+    base = repository.merge_base(head, other.id)
+    if base == other.id:
+        return None
+    if base == head:
+        tree = other.tree_id
+    else:
+        merged = repository.merge_commits(repository[head].peel(pygit2.Commit), other)
+        if merged.conflicts is not None:
+            files = sorted({side.path for sides in merged.conflicts for side in sides if side is not None})
+            raise Conflicts(files=files)
+        tree = merged.write_tree(repository)
+    touched = {
+        path
+        for delta in repository[head].peel(pygit2.Tree).diff_to_tree(repository[tree].peel(pygit2.Tree)).deltas
+        for path in (delta.old_file.path, delta.new_file.path)
+    }
+    if mine := sorted(touched & set(changed_paths(repository))):
+        raise UncommittedChanges(files=mine)
+    return tree
+
+
+def merge(place: Place, theirs: str, tree: pygit2.Oid, author: tuple[str, str], message: str) -> Merged:
+    """Carries out what `plan_merge` found: only the files that differ are written."""
+    repository = git.open_session(place)
+    head = worktree.head_of(repository)
+    other = repository[theirs].peel(pygit2.Commit)
+    forward = head is None or repository.merge_base(head, other.id) == head
+    before = (
+        repository[head].peel(pygit2.Tree) if head else repository[repository.TreeBuilder().write()].peel(pygit2.Tree)
+    )
+    after = repository[tree].peel(pygit2.Tree)
+    deltas = list(before.diff_to_tree(after).deltas)
+    written = [delta.new_file.path for delta in deltas if delta.new_file.mode]
+    if written:
+        worktree.check_out_paths(repository, tree, _FORCE, written)
+    index = repository.index
+    for delta in deltas:
+        if not delta.new_file.mode:
+            _forget(index, delta.old_file.path)
+            worktree.unlink(place.work_tree, delta.old_file.path)
+    index.write()
+    if forward:
+        repository.references.create(f"refs/heads/{branch_of(repository)}", other.id, force=True)
+        made = str(other.id)
+    else:
+        made = _record(repository, message, author, tree, [head, other.id] if head else [other.id])
+    worktree.publish(place)
+    return Merged(made, forward, None)

@@ -1,0 +1,192 @@
+"""Differences: hunks, the words in a line that changed, renames, binaries, and an end to what is too long."""
+
+import base64
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+import pygit2
+from pygit2.enums import DeltaStatus, DiffFind, DiffOption
+
+from backend.workbench.vcs.schemas import Diff, FileDiff, Hunk, Line, Status
+
+MOST_FILES = 2000
+MOST_LINES = 20_000
+LONGEST_LINE = 2000
+_COMPARED_LINE = 400
+_COMPARED_PAIRS = 400
+_WORD = re.compile(r"\w+|\s+|.", re.DOTALL)
+
+_STATUS: dict[DeltaStatus, Status] = {
+    DeltaStatus.ADDED: "added",
+    DeltaStatus.DELETED: "deleted",
+    DeltaStatus.MODIFIED: "modified",
+    DeltaStatus.RENAMED: "renamed",
+    DeltaStatus.COPIED: "added",
+    DeltaStatus.TYPECHANGE: "modified",
+    DeltaStatus.UNTRACKED: "untracked",
+    DeltaStatus.CONFLICTED: "conflicted",
+    DeltaStatus.UNREADABLE: "untracked",
+}
+_WORKING = (
+    DiffOption.INCLUDE_UNTRACKED
+    | DiffOption.RECURSE_UNTRACKED_DIRS
+    | DiffOption.SHOW_UNTRACKED_CONTENT
+    | DiffOption.INCLUDE_TYPECHANGE
+)
+_LITERAL = DiffOption.DISABLE_PATHSPEC_MATCH
+
+
+def between(
+    old: pygit2.Tree | None,
+    new: pygit2.Tree,
+    *,
+    paths: Sequence[str] | None = None,
+    context: int = 3,
+) -> Diff:
+    """What turns one tree into another; `old` None is the empty one."""
+    flags = DiffOption.INCLUDE_TYPECHANGE
+    if old is None:
+        found = new.diff_to_tree(swap=True, flags=flags, context_lines=context)
+    else:
+        found = old.diff_to_tree(new, flags=flags, context_lines=context)
+    return show(found, paths)
+
+
+def working_copy(repository: pygit2.Repository, *, paths: Sequence[str] | None = None, context: int = 3) -> Diff:
+    """What is not committed: from HEAD to the working copy, untracked files included."""
+    return show(working_diff(repository, context=context), paths)
+
+
+def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.Diff:
+    if repository.head_is_unborn:
+        empty = repository[repository.TreeBuilder().write()].peel(pygit2.Tree)
+        return empty.diff_to_workdir(flags=_WORKING, context_lines=context)
+    tree = repository.head.peel(pygit2.Tree)
+    repository.index.read(True)
+    return tree.diff_to_workdir(flags=_WORKING, context_lines=context)
+
+
+def find_renames(diff: pygit2.Diff) -> None:
+    diff.find_similar(flags=DiffFind.FIND_RENAMES | DiffFind.FIND_FOR_UNTRACKED, rename_limit=400)
+
+
+def show(diff: pygit2.Diff, paths: Sequence[str] | None = None) -> Diff:
+    """The wire form of a libgit2 diff, with renames found. Hunks end at `MOST_LINES`, files at `MOST_FILES`."""
+    find_renames(diff)
+    files: list[FileDiff] = []
+    lines_left, pairs_left, truncated = MOST_LINES, _COMPARED_PAIRS, False
+    for patch in diff:
+        if patch is None:
+            continue
+        delta = patch.delta
+        if paths is not None and not _below(paths, delta):
+            continue
+        if len(files) == MOST_FILES:
+            truncated = True
+            break
+        file = describe(delta)
+        _, file.additions, file.deletions = patch.line_stats
+        if not file.binary:
+            size = file.additions + file.deletions
+            if size > lines_left:
+                file.truncated = truncated = True
+            else:
+                file.hunks = [_hunk(hunk) for hunk in patch.hunks]
+                lines_left -= sum(len(hunk.lines) for hunk in file.hunks)
+                pairs_left = _mark_words(file.hunks, pairs_left)
+        files.append(file)
+    return Diff(files, truncated)
+
+
+def _below(paths: Sequence[str], delta: pygit2.DiffDelta) -> bool:
+    names = {delta.new_file.path, delta.old_file.path}
+    return any(name == path or name.startswith(path.rstrip("/") + "/") for name in names for path in paths)
+
+
+def describe(delta: pygit2.DiffDelta) -> FileDiff:
+    gone = delta.status == DeltaStatus.DELETED
+    raw = delta.old_file.raw_path if gone else delta.new_file.raw_path
+    path, encoded = name(raw)
+    renamed = delta.status == DeltaStatus.RENAMED
+    return FileDiff(
+        path=path,
+        path_b64=encoded,
+        old_path=name(delta.old_file.raw_path)[0] if renamed else None,
+        status=_STATUS.get(delta.status, "modified"),
+        additions=0,
+        deletions=0,
+        binary=bool(delta.is_binary),
+        hunks=[],
+    )
+
+
+def name(raw: bytes) -> tuple[str, str | None]:
+    """A path for people and, where that is not the path itself, the exact one in base64."""
+    try:
+        return raw.decode(), None
+    except UnicodeDecodeError:
+        return raw.decode(errors="backslashreplace"), base64.b64encode(raw).decode()
+
+
+def _hunk(hunk: pygit2.DiffHunk) -> Hunk:
+    lines = [
+        Line(
+            kind=line.origin,
+            text=line.raw_content.decode(errors="replace").rstrip("\r\n")[:LONGEST_LINE],
+            old=line.old_lineno if line.old_lineno > 0 else None,
+            new=line.new_lineno if line.new_lineno > 0 else None,
+        )
+        for line in hunk.lines
+        if line.origin in " +-"
+    ]
+    header = hunk.header.rpartition("@@")[2].strip()
+    return Hunk(hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines, header, lines)
+
+
+def _mark_words(hunks: Iterable[Hunk], pairs_left: int) -> int:
+    """Gives `spans` to lines that replace one another: the n-th removed line of a block to its n-th added one."""
+    for hunk in hunks:
+        for removed, added in _blocks(hunk.lines):
+            for old, new in zip(removed, added, strict=False):
+                if pairs_left == 0:
+                    return 0
+                pairs_left -= 1
+                if max(len(old.text), len(new.text)) <= _COMPARED_LINE:
+                    old.spans, new.spans = spans(old.text, new.text)
+    return pairs_left
+
+
+def _blocks(lines: Sequence[Line]) -> Iterable[tuple[list[Line], list[Line]]]:
+    removed: list[Line] = []
+    added: list[Line] = []
+    for line in (*lines, Line(" ", "")):
+        if line.kind == "-" and not added:
+            removed.append(line)
+        elif line.kind == "+" and removed:
+            added.append(line)
+        else:
+            if removed and added:
+                yield removed, added
+            removed, added = ([line] if line.kind == "-" else []), []
+
+
+def spans(old: str, new: str) -> tuple[list[tuple[int, int]] | None, list[tuple[int, int]] | None]:
+    """The [from, to) characters by which two lines differ, word by word; None for both where they have little in common."""
+    old_words, new_words = _WORD.findall(old), _WORD.findall(new)
+    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
+    if matcher.ratio() < 0.4:
+        return None, None
+    old_spans: list[tuple[int, int]] = []
+    new_spans: list[tuple[int, int]] = []
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind != "equal":
+            _add(old_spans, old_words, a, b)
+            _add(new_spans, new_words, c, d)
+    return old_spans, new_spans
+
+
+def _add(found: list[tuple[int, int]], words: Sequence[str], start: int, end: int) -> None:
+    if start < end:
+        at = sum(map(len, words[:start]))
+        found.append((at, at + sum(map(len, words[start:end]))))

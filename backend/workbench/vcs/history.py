@@ -1,0 +1,175 @@
+"""Looking back: revisions, the log, one commit, blame, branches."""
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pygit2
+
+from backend.core import paging, worktree
+from backend.workbench.vcs import diffs
+from backend.workbench.vcs.errors import NoSuchFile, NoSuchRevision
+from backend.workbench.vcs.schemas import Blame, BlameHunk, Commit, CommitDetail, LogQuery, Person
+
+MOST_LOOKED_AT = 100_000
+"""Commits that one page of a filtered log goes through."""
+
+
+def resolve(repository: pygit2.Repository, revision: str) -> pygit2.Commit:
+    """The commit that `revision` names. Raises NoSuchRevision."""
+    try:
+        return repository.revparse_single(revision).peel(pygit2.Commit)
+    except (KeyError, ValueError, pygit2.GitError, pygit2.InvalidSpecError):
+        raise NoSuchRevision(f"There is no commit, branch or tag {revision[:100]} here.") from None
+
+
+def log(repository: pygit2.Repository, query: LogQuery) -> paging.Page[Commit]:
+    """One page, newest first. The cursor holds where the log began and how many commits lie behind, so commits made
+    meanwhile do not move it."""
+    position = paging.decode(query.cursor, tuple[str, int])
+    if position is None:
+        head = worktree.head_of(repository)
+        if query.start is None and head is None:
+            return paging.Page([])
+        start = resolve(repository, query.start) if query.start else repository[str(head)].peel(pygit2.Commit)
+        seen = 0
+    else:
+        start, seen = resolve(repository, position[0]), position[1]
+    names = names_by_commit(repository)
+    found: list[Commit] = []
+    for looked, commit in enumerate(_walk(repository, start, seen)):
+        if len(found) == query.limit or looked == MOST_LOOKED_AT:
+            return paging.Page(found, paging.encode(str(start.id), seen + looked))
+        if matches(commit, query):
+            found.append(show(commit, names))
+    return paging.Page(found)
+
+
+def _walk(repository: pygit2.Repository, start: pygit2.Commit, skip: int) -> Iterator[pygit2.Commit]:
+    """Newest first as the client does it: of all commits whose child was shown, the one with the latest commit time. (libgit2's
+    own walk by time reads the whole history first and puts commits of one second in any order.)"""
+    order = itertools.count()
+    waiting = [(-start.commit_time, next(order), start)]
+    met = {start.id}
+    shown = 0
+    while waiting:
+        _, _, commit = heapq.heappop(waiting)
+        for parent_id in commit.parent_ids:
+            if parent_id not in met:
+                met.add(parent_id)
+                parent = repository[parent_id].peel(pygit2.Commit)
+                heapq.heappush(waiting, (-parent.commit_time, next(order), parent))
+        shown += 1
+        if shown > skip:
+            yield commit
+
+
+def matches(commit: pygit2.Commit, query: LogQuery) -> bool:
+    if query.author and query.author.lower() not in f"{commit.author.name} <{commit.author.email}>".lower():
+        return False
+    if query.query and query.query.lower() not in commit.message.lower():
+        return False
+    return query.path is None or changes(commit, query.path.strip("/"))
+
+
+def changes(commit: pygit2.Commit, path: str) -> bool:
+    """Whether the commit changed `path` against every parent, as `git log -- path` sees it."""
+    here = _at(commit.tree, path)
+    if not commit.parents:
+        return here is not None
+    return all(_at(parent.tree, path) != here for parent in commit.parents)
+
+
+def _at(tree: pygit2.Tree, path: str) -> tuple[pygit2.Oid, int] | None:
+    try:
+        entry = tree[path]
+    except KeyError:
+        return None
+    return entry.id, entry.filemode
+
+
+def names_by_commit(repository: pygit2.Repository) -> dict[pygit2.Oid, list[str]]:
+    """Branches and tags by the commit they point at."""
+    found: dict[pygit2.Oid, list[str]] = {}
+    for name in repository.references:
+        if name.startswith(("refs/heads/", "refs/tags/")):
+            try:
+                target = repository.references[name].peel(pygit2.Commit).id
+            except (KeyError, pygit2.GitError):
+                continue
+            found.setdefault(target, []).append(name.split("/", 2)[2])
+    return found
+
+
+def show(commit: pygit2.Commit, names: dict[pygit2.Oid, list[str]]) -> Commit:
+    return Commit(
+        id=str(commit.id),
+        parents=[str(parent) for parent in commit.parent_ids],
+        author=person(commit.author),
+        committer=person(commit.committer),
+        time=moment(commit.author),
+        message=commit.message,
+        refs=names.get(commit.id, []),
+    )
+
+
+def person(signature: pygit2.Signature) -> Person:
+    return Person(signature.raw_name.decode(errors="replace"), (signature.raw_email or b"").decode(errors="replace"))
+
+
+def moment(signature: pygit2.Signature) -> datetime:
+    """When, with the offset it was made at, where that is one that exists."""
+    try:
+        zone = timezone(timedelta(minutes=signature.offset))
+        return datetime.fromtimestamp(signature.time, zone)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def detail(repository: pygit2.Repository, revision: str) -> CommitDetail:
+    """One commit with its differences against its first parent."""
+    commit = resolve(repository, revision)
+    before = commit.parents[0].tree if commit.parents else None
+    diff = diffs.between(before, commit.tree)
+    shown = show(commit, names_by_commit(repository))
+    return CommitDetail(
+        id=shown.id,
+        parents=shown.parents,
+        author=shown.author,
+        committer=shown.committer,
+        time=shown.time,
+        message=shown.message,
+        refs=shown.refs,
+        files=diff.files,
+        truncated=diff.truncated,
+    )
+
+
+def blame(repository: pygit2.Repository, path: str, revision: str | None) -> Blame:
+    """Which commit each line comes from, as of `revision` (HEAD)."""
+    head = worktree.head_of(repository)
+    if revision is None and head is None:
+        raise NoSuchFile
+    commit = resolve(repository, revision or str(head))
+    try:
+        found = repository.blame(path, newest_commit=commit.id)
+    except (KeyError, ValueError, pygit2.GitError):
+        raise NoSuchFile(f"There is no file {path[:200]} in {str(commit.id)[:10]}.") from None
+    commits: dict[pygit2.Oid, pygit2.Commit] = {}
+    hunks = []
+    for hunk in found:
+        oid = hunk.final_commit_id
+        made = commits.get(oid) or commits.setdefault(oid, repository[oid].peel(pygit2.Commit))
+        summary = made.message.partition("\n")[0]
+        hunks.append(
+            BlameHunk(
+                str(oid),
+                hunk.final_start_line_number,
+                hunk.lines_in_hunk,
+                person(made.author),
+                moment(made.author),
+                summary,
+            )
+        )
+    return Blame(path, str(commit.id), hunks)

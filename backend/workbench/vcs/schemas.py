@@ -1,0 +1,234 @@
+"""Version control on the wire. Paths that are not UTF-8 are escaped in `path` and exact in `path_b64`."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+Revision = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x20\x7f-][^\x00-\x20\x7f]*$")]
+Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+Paths = Annotated[list[Path], Meta(max_length=10_000)]
+RepositoryName = Annotated[str, Meta(min_length=1, max_length=80)]
+Message = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=r"\S")]
+Url = Annotated[str, Meta(min_length=1, max_length=2000)]
+Status = Literal["added", "modified", "deleted", "renamed", "untracked", "conflicted"]
+
+
+class Repository(msgspec.Struct):
+    """`ahead` and `behind` count against what the remote had when it was last asked; null before."""
+
+    name: str
+    path: str
+    branch: str | None
+    head: str | None
+    remote_url: str | None
+    ahead: int | None
+    behind: int | None
+    dirty: bool
+
+
+class ChangedPath(msgspec.Struct, omit_defaults=True):
+    path: str
+    status: Status
+    staged: bool | None = None
+    old_path: str | None = None
+    path_b64: str | None = None
+
+
+class WorkingStatus(msgspec.Struct):
+    """`branch` is null on a detached HEAD."""
+
+    branch: str | None
+    head: str | None
+    files: list[ChangedPath]
+
+
+class Person(msgspec.Struct):
+    name: str
+    email: str
+
+
+class Commit(msgspec.Struct):
+    id: str
+    parents: list[str]
+    author: Person
+    committer: Person
+    time: datetime
+    message: str
+    refs: list[str]
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """`kind` is " ", "+" or "-"; `old` and `new` are line numbers; `spans` are the [from, to) characters that differ from
+    the line it replaces."""
+
+    kind: str
+    text: str
+    old: int | None = None
+    new: int | None = None
+    spans: list[tuple[int, int]] | None = None
+
+
+class Hunk(msgspec.Struct):
+    old_start: int
+    old_lines: int
+    new_start: int
+    new_lines: int
+    header: str
+    lines: list[Line]
+
+
+class FileDiff(msgspec.Struct):
+    """`truncated` says that hunks were left out because there were too many lines."""
+
+    path: str
+    old_path: str | None
+    status: Status
+    additions: int
+    deletions: int
+    binary: bool
+    hunks: list[Hunk]
+    truncated: bool = False
+    path_b64: str | None = None
+
+
+class Diff(msgspec.Struct):
+    files: list[FileDiff]
+    truncated: bool
+
+
+class CommitDetail(Commit):
+    files: list[FileDiff] = []
+    truncated: bool = False
+
+
+class LogQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from"}):
+    """`author` and `query` look for a part of name, e-mail or message, whatever its case; `from` is where to start."""
+
+    path: Path | None = None
+    author: Annotated[str, Meta(max_length=300)] | None = None
+    query: Annotated[str, Meta(max_length=300)] | None = None
+    start: Revision | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    cursor: Annotated[str, Meta(max_length=300)] = ""
+    repository: RepositoryName = "root"
+
+
+class DiffQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from"}):
+    start: Revision
+    to: Revision
+    paths: Paths | None = None
+    context: Annotated[int, Meta(ge=0, le=1000)] = 3
+    repository: RepositoryName = "root"
+
+
+class CommitCreate(msgspec.Struct, forbid_unknown_fields=True):
+    """All changes, or those below `paths`."""
+
+    message: Message
+    paths: Paths | None = None
+    author: Person | None = None
+    repository: RepositoryName = "root"
+
+
+class CommitId(msgspec.Struct):
+    id: str
+
+
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    paths: Paths | None = None
+    repository: RepositoryName = "root"
+
+
+class GeneratedMessage(msgspec.Struct):
+    message: str
+    source: Literal["model", "heuristic"]
+
+
+class Undo(msgspec.Struct):
+    """What was there before can be had again by restoring this snapshot."""
+
+    snapshot_id: UUID
+
+
+class Rollback(msgspec.Struct, forbid_unknown_fields=True):
+    """`content` commits the old content anew; `head` moves the branch back."""
+
+    commit_id: Revision
+    mode: Literal["content", "head"] = "content"
+    repository: RepositoryName = "root"
+
+
+class RolledBack(msgspec.Struct):
+    id: str | None
+    snapshot_id: UUID
+
+
+class Snapshot(msgspec.Struct):
+    id: UUID
+    commit_id: str
+    reason: str
+    label: str
+    created_at: datetime
+    files_changed: int
+
+
+class SnapshotCreate(msgspec.Struct, forbid_unknown_fields=True):
+    label: Annotated[str, Meta(max_length=200)] = ""
+
+
+class BlameHunk(msgspec.Struct):
+    """`lines` lines from `start` (1-based) come from that commit."""
+
+    commit_id: str
+    start: int
+    lines: int
+    author: Person
+    time: datetime
+    summary: str
+
+
+class Blame(msgspec.Struct):
+    path: str
+    commit_id: str
+    hunks: list[BlameHunk]
+
+
+class Branch(msgspec.Struct):
+    """`session_id` is the session that works on it, if one does."""
+
+    name: str
+    head: str
+    current: bool
+    session_id: UUID | None
+
+
+class Merge(msgspec.Struct, forbid_unknown_fields=True):
+    from_session: UUID
+    message: Message | None = None
+    repository: RepositoryName = "root"
+
+
+class Merged(msgspec.Struct):
+    """`id` is HEAD now; `fast_forward` when no merge commit was needed; `snapshot_id` null when nothing had to change."""
+
+    id: str
+    fast_forward: bool
+    snapshot_id: UUID | None
+
+
+class Remote(msgspec.Struct, forbid_unknown_fields=True):
+    """`url` sets the remote for good, `token` is used once and not kept, `branch` is the remote's, where it is another."""
+
+    url: Url | None = None
+    token: Annotated[str, Meta(max_length=1000)] = ""
+    branch: Annotated[str, Meta(max_length=250)] | None = None
+    repository: RepositoryName = "root"
+
+
+class Pushed(msgspec.Struct):
+    branch: str
+    head: str
+    remote_url: str

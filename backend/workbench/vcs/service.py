@@ -1,0 +1,213 @@
+"""Version control of a session: load the rows, act on the disk, say what happened. No transaction is open in between."""
+
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from backend.accounts.users import service as users
+from backend.core import git, worktree
+from backend.core.auth import Actor
+from backend.core.events import Event, emit
+from backend.core.git import Place
+from backend.core.resources import Resources
+from backend.workbench.sessions import disk
+from backend.workbench.sessions import service as sessions
+from backend.workbench.sessions.models import Session
+from backend.workbench.sessions.service import where
+from backend.workbench.snapshots import service as snapshots
+from backend.workbench.vcs import changes, diffs, history, message, remotes, schemas
+from backend.workbench.vcs.errors import DetachedHead, NoRemote, NoSuchRepository, NothingToCommit
+from backend.workbench.vcs.events import Committed, Pushed, WorkingCopyChanged
+from backend.workbench.workspaces import repository as workspace_rows
+from backend.workbench.workspaces.models import Repository
+
+P = ParamSpec("P")
+T = TypeVar("T")
+READ, WRITE = "vcs:read", "vcs:write"
+
+
+class Target:
+    """One repository of one session that the caller may work on."""
+
+    def __init__(self, session: Session, row: Repository, place: Place) -> None:
+        self.session, self.row, self.place = session, row, place
+
+
+async def target(resources: Resources, actor: Actor, session_id: UUID, repository: str, scope: str) -> Target:
+    """Raises NoSuchSession, MissingScope, NotReady, NoSuchRepository."""
+    session = await sessions.ready(resources, actor, session_id, scope)
+    async with resources.database.begin() as db:
+        rows = await workspace_rows.repositories(db, session.workspace_id)
+    row = next((row for row in rows if row.name == repository), None)
+    if row is None:
+        raise NoSuchRepository
+    return Target(session, row, disk.place_of(resources, session, row.name, row.path))
+
+
+async def locked(
+    resources: Resources, at: Target, function: Callable[Concatenate[Place, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Runs a change of the session in a thread, under its lock."""
+
+    def work() -> T:
+        with worktree.locked(at.place):
+            return function(at.place, *args, **kwargs)
+
+    return await resources.in_thread(work)
+
+
+async def say(resources: Resources, event: Event) -> None:
+    async with resources.database.begin() as db:
+        await emit(db, event)
+
+
+async def author_of(resources: Resources, actor: Actor, given: schemas.Person | None) -> tuple[str, str]:
+    """Who a commit is by: as given, else the person, else the key by its name."""
+    if given is not None:
+        return given.name, given.email
+    if actor.user_id is None:
+        return actor.name, f"key-{actor.id}@codeyard.invalid"
+    async with resources.database.begin() as db:
+        user = await users.get(db, actor.user_id)
+    return (user.name, user.email) if user else (actor.name, "")
+
+
+async def describe(resources: Resources, session: Session) -> list[schemas.Repository]:
+    async with resources.database.begin() as db:
+        rows = await workspace_rows.repositories(db, session.workspace_id)
+    found = []
+    for row in rows:
+        place = disk.place_of(resources, session, row.name, row.path)
+        status = await resources.in_thread(changes.status, place)
+        counts = await resources.in_thread(remotes.ahead_behind, place, upstream_of(session, row))
+        ahead, behind = counts or (None, None)
+        found.append(
+            schemas.Repository(
+                row.name, row.path, status.branch, status.head, row.remote_url, ahead, behind, bool(status.files)
+            )
+        )
+    return found
+
+
+def upstream_of(session: Session, row: Repository) -> str:
+    """The remote's branch that a session works towards: the default one's is the remote's default, another's its own."""
+    return row.default_branch if session.is_default else session.branch
+
+
+async def commit(resources: Resources, actor: Actor, at: Target, data: schemas.CommitCreate) -> str:
+    author = await author_of(resources, actor, data.author)
+    made = await locked(resources, at, changes.commit, data.message, author, data.paths)
+    await say(resources, Committed(**where(at.session), commit_id=made))
+    return made
+
+
+async def propose(resources: Resources, at: Target, paths: Sequence[str] | None) -> str:
+    found = await resources.in_thread(lambda: diffs.working_copy(git.open_session(at.place), paths=paths, context=1))
+    if not found.files:
+        raise NothingToCommit
+    return message.propose(found.files)
+
+
+async def discard(resources: Resources, at: Target, paths: Sequence[str] | None) -> UUID:
+    """The id of the snapshot that undoes it."""
+    undo = await snapshots.take(resources, at.session, reason="discard")
+    await locked(resources, at, changes.discard, paths)
+    await say(resources, WorkingCopyChanged(**where(at.session), how="discard"))
+    return undo.id
+
+
+async def roll_back(resources: Resources, actor: Actor, at: Target, data: schemas.Rollback) -> schemas.RolledBack:
+    author = await author_of(resources, actor, None)
+    await resources.in_thread(_check_rollback, at.place, data.commit_id)
+    undo = await snapshots.take(resources, at.session, reason="rollback")
+    made = await locked(resources, at, changes.roll_back, data.commit_id, author, move_head=data.mode == "head")
+    await say(resources, WorkingCopyChanged(**where(at.session), how="rollback"))
+    return schemas.RolledBack(made, undo.id)
+
+
+def _check_rollback(place: Place, revision: str) -> None:
+    repository = git.open_session(place)
+    changes.refuse_detached(repository)
+    history.resolve(repository, revision)
+
+
+async def merge(resources: Resources, actor: Actor, at: Target, data: schemas.Merge) -> schemas.Merged:
+    """Merges what another session has committed."""
+    other = await target(resources, actor, data.from_session, data.repository, READ)
+    if other.session.workspace_id != at.session.workspace_id:
+        raise sessions.NoSuchSession
+    await locked(resources, other, worktree.publish)
+    theirs = await resources.in_thread(lambda: worktree.head_of(git.open_session(other.place)))
+    text = data.message or f"Merge session {other.session.name}"
+    return await merge_commit(resources, actor, at, str(theirs), text)
+
+
+async def merge_commit(resources: Resources, actor: Actor, at: Target, theirs: str, text: str) -> schemas.Merged:
+    """Merges a commit that the bare repository has. Conflicts leave everything as it was."""
+    author = await author_of(resources, actor, None)
+    tree = await resources.in_thread(changes.plan_merge, at.place, theirs)
+    if tree is None:
+        head = await resources.in_thread(lambda: worktree.head_of(git.open_session(at.place)))
+        return schemas.Merged(str(head), False, None)
+    undo = await snapshots.take(resources, at.session, reason="merge")
+
+    def again_and_do(place: Place) -> schemas.Merged:  # the plan is made anew: somebody may have typed since
+        planned = changes.plan_merge(place, theirs)
+        return changes.merge(place, theirs, planned or tree, author, text)
+
+    merged = await locked(resources, at, again_and_do)
+    merged.snapshot_id = undo.id
+    await say(resources, WorkingCopyChanged(**where(at.session), how="merge"))
+    return merged
+
+
+async def remote_of(resources: Resources, at: Target, data: schemas.Remote) -> git.CloneUrl:
+    """The remote to talk to; a new `url` is kept, without its credentials. Raises NoRemote, BadCloneUrl."""
+    given = data.url or at.row.remote_url
+    if given is None:
+        raise NoRemote
+    url = await remotes.check_url(resources, given)
+    if data.url is not None and url.address != at.row.remote_url:
+        async with resources.database.begin() as db:
+            await db.execute(update(Repository).where(Repository.id == at.row.id).values(remote_url=url.address))
+    return url
+
+
+async def push(resources: Resources, at: Target, data: schemas.Remote) -> schemas.Pushed:
+    url = await remote_of(resources, at, data)
+    status = await resources.in_thread(changes.status, at.place)
+    if status.branch is None or status.head is None:
+        raise DetachedHead
+    await locked(resources, at, worktree.publish)
+    upstream = data.branch or upstream_of(at.session, at.row)
+    await remotes.push(resources, at.place, url, data.token, branch=status.branch, upstream=upstream)
+    await say(resources, Pushed(**where(at.session), branch=upstream))
+    return schemas.Pushed(upstream, status.head, url.address)
+
+
+async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Merged:
+    """Fetches the upstream branch and merges it."""
+    url = await remote_of(resources, at, data)
+    upstream = data.branch or upstream_of(at.session, at.row)
+    theirs = await remotes.fetch(resources, at.place, url, data.token, upstream=upstream)
+    return await merge_commit(resources, actor, at, theirs, f"Merge {upstream} of {url.address}")
+
+
+async def branches(resources: Resources, at: Target) -> list[schemas.Branch]:
+    """The workspace's published branches and who works on each."""
+    async with resources.database.begin() as db:
+        query = select(Session.branch, Session.id).where(
+            Session.workspace_id == at.session.workspace_id, Session.deleted_at.is_(None)
+        )
+        by_branch = {row.branch: row.id for row in (await db.execute(query)).all()}
+
+    def look() -> list[schemas.Branch]:
+        bare = git.open_bare(at.place)
+        return [
+            schemas.Branch(name, str(bare.branches[name].target), name == at.session.branch, by_branch.get(name))
+            for name in sorted(bare.branches.local)
+        ]
+
+    return await resources.in_thread(look)

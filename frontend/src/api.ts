@@ -1,0 +1,155 @@
+// The server's API: types of what it answers, and one function that calls it.
+
+export type Role = "owner" | "admin" | "member" | "viewer";
+export type Organization = { id: string; name: string; slug: string; role: Role | null };
+export type User = { id: string; email: string; name: string; created_at: string };
+export type Me = { user: User; organizations: Organization[]; csrf_token: string };
+export type Workspace = {
+  id: string;
+  organization_id: string;
+  name: string;
+  slug: string;
+  description: string;
+  default_session_id: string;
+  created_at: string;
+  updated_at: string;
+};
+export type Session = {
+  id: string;
+  workspace_id: string;
+  name: string;
+  branch: string;
+  parent_session_id: string | null;
+  is_default: boolean;
+  head: string | null;
+  dirty: boolean | null;
+  status: "starting" | "ready" | "failed" | "deleted";
+  status_reason: { code: string; message: string } | null;
+};
+export type Entry = {
+  name: string;
+  path: string;
+  type: "file" | "directory" | "symlink" | "other";
+  ignored?: boolean;
+  children?: Entry[];
+};
+export type FileContent = {
+  path: string;
+  content: string;
+  encoding: "utf-8" | "base64";
+  etag: string;
+  truncated: boolean;
+};
+export type Changed = { path: string; old_path?: string; status: string };
+export type Line = { kind: string; text: string; old?: number; new?: number; spans?: [number, number][] };
+export type Hunk = { old_start: number; new_start: number; header: string; lines: Line[] };
+export type FileDiff = {
+  path: string;
+  old_path: string | null;
+  status: string;
+  additions: number;
+  deletions: number;
+  binary: boolean;
+  truncated?: boolean;
+  hunks: Hunk[];
+};
+export type Commit = {
+  id: string;
+  parents: string[];
+  author: { name: string; email: string };
+  time: string;
+  message: string;
+  refs: string[];
+};
+export type TerminalRow = { id: string; title: string; state: "running" | "exited" };
+export type Page<T> = { items: T[]; next_cursor: string | null };
+export type Fact = {
+  id: string;
+  name: string;
+  workspace_id: string | null;
+  session_id: string | null;
+  data: Record<string, unknown>;
+};
+
+/** What the server refused, in words that name cause and remedy. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: Record<string, unknown> = {},
+  ) {
+    super(message);
+  }
+}
+
+let csrfToken = "";
+
+export function keepCsrfToken(token: string): void {
+  csrfToken = token;
+}
+
+/** Calls /api/v1{path}. Throws Refused; status 0 when the server could not be reached. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { "X-CSRF-Token": csrfToken };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Refused(0, "unreachable", "The server cannot be reached. Is it running? Trying again is safe.");
+  }
+  const text = await answer.text();
+  const decoded = text ? JSON.parse(text) : null;
+  if (!answer.ok) {
+    const error = decoded?.error ?? {};
+    throw new Refused(answer.status, error.code ?? "unknown", error.message ?? answer.statusText, error.details);
+  }
+  return decoded as T;
+}
+
+export const get = <T>(path: string) => call<T>("GET", path);
+export const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body);
+
+export const files = (session: string, op: Record<string, unknown>) =>
+  post<unknown>(`/workspace/${session}/filesystem`, op);
+export const vcs = (session: string) => `/workspace/${session}/version-controls`;
+
+export function socketUrl(path: string, query: Record<string, string | number>): string {
+  const words = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+  return `${location.origin.replace("http", "ws")}/api/v1${path}?${words}`;
+}
+
+/** A socket of JSON messages that comes back by itself, with growing pauses; `query` is asked anew each time. */
+export function listen(
+  path: string,
+  query: () => Record<string, string | number>,
+  hear: (message: never) => void,
+): () => void {
+  let socket: WebSocket | undefined;
+  let pause = 250;
+  let timer = 0;
+  let over = false;
+  const open = () => {
+    socket = new WebSocket(socketUrl(path, query()));
+    socket.onmessage = (message) => {
+      pause = 250;
+      hear(JSON.parse(message.data) as never);
+    };
+    socket.onclose = () => {
+      if (over) return;
+      timer = window.setTimeout(open, pause * (0.5 + Math.random()));
+      pause = Math.min(pause * 2, 10_000);
+    };
+  };
+  open();
+  return () => {
+    over = true;
+    window.clearTimeout(timer);
+    socket?.close();
+  };
+}

@@ -1,0 +1,68 @@
+// The page: signs in or shows where one is.
+import { StrictMode, useCallback, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { get, keepCsrfToken, type Me, type Refused } from "./api";
+import { MeContext } from "./me";
+import { Enter } from "./pages/Enter";
+import { Workspaces } from "./pages/Workspaces";
+import { Button, Notice } from "./parts/controls";
+import { go, usePath } from "./router";
+import { Workbench } from "./session/Workbench";
+import "./styles.css";
+
+// The editor and the terminal make <style> elements; the Content-Security-Policy lets only those with this page's nonce in.
+const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
+const create = document.createElement.bind(document);
+document.createElement = ((tag: string, options?: ElementCreationOptions) => {
+  const element = create(tag, options);
+  if (tag.toLowerCase() === "style") element.nonce = nonce;
+  return element;
+}) as typeof document.createElement;
+
+function App() {
+  const path = usePath();
+  const [me, setMe] = useState<Me | null | undefined>(undefined);
+  const [failure, setFailure] = useState("");
+
+  const arrive = useCallback((found: Me | null) => {
+    keepCsrfToken(found?.csrf_token ?? "");
+    setMe(found);
+  }, []);
+
+  const load = useCallback(() => {
+    setFailure("");
+    get<Me>("/auth/me").then(arrive, (error: Refused) =>
+      error.status === 401 ? arrive(null) : setFailure(error.message),
+    );
+  }, [arrive]);
+
+  useEffect(load, [load]);
+  useEffect(() => {
+    if (me === null && !["/sign-in", "/setup", "/register"].includes(path)) go("/sign-in");
+    if (me && ["/sign-in", "/setup", "/register"].includes(path)) go("/");
+  }, [me, path]);
+
+  if (failure)
+    return (
+      <main className="centre">
+        <Notice text={failure} />
+        <Button onClick={load}>Try again</Button>
+      </main>
+    );
+  if (me === undefined) return <main className="centre" aria-busy="true" />;
+  if (me === null) return <Enter path={path} onEnter={arrive} />;
+  const session = /^\/s\/([\w-]+)$/.exec(path)?.[1];
+  return (
+    <MeContext.Provider value={me}>
+      {session ? <Workbench key={session} sessionId={session} /> : <Workspaces onLeave={() => arrive(null)} />}
+    </MeContext.Provider>
+  );
+}
+
+const root = document.getElementById("page");
+if (root)
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );

@@ -1,0 +1,263 @@
+// All workspaces: open, make empty or from a git URL, delete, bring back.
+import { useCallback, useEffect, useRef, useState } from "react";
+import { call, type Fact, get, listen, type Page, post, type Refused, type Session, type Workspace } from "../api";
+import { useMe } from "../me";
+import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { go } from "../router";
+
+export function Workspaces({ onLeave }: { onLeave: () => void }) {
+  const me = useMe();
+  const [rows, setRows] = useState<Workspace[] | null>(null);
+  const [binned, setBinned] = useState<Workspace[]>([]);
+  const [progress, setProgress] = useState<Record<string, string>>({});
+  const [failure, setFailure] = useState("");
+  const [making, setMaking] = useState(false);
+  const [deleting, setDeleting] = useState<Workspace | null>(null);
+  const last = useRef("");
+
+  const load = useCallback(() => {
+    get<Page<Workspace>>("/workspace?limit=200").then(
+      (page) => setRows(page.items.reverse()),
+      (error: Refused) => setFailure(error.message),
+    );
+    get<Page<Workspace>>("/workspace/bin").then(
+      (page) => setBinned(page.items),
+      () => setBinned([]),
+    );
+  }, []);
+
+  useEffect(load, [load]);
+  useEffect(
+    () =>
+      listen(
+        "/ws/events",
+        () => (last.current ? { after: last.current } : ({} as Record<string, string>)),
+        (fact: Fact) => {
+          last.current = fact.id;
+          const id = fact.workspace_id ?? "";
+          if (fact.name === "session.progress")
+            setProgress((old) => ({ ...old, [id]: `${fact.data.step} ${fact.data.percent ?? ""} %` }));
+          if (fact.name === "session.failed")
+            setProgress((old) => ({ ...old, [id]: (fact.data.reason as { message: string }).message }));
+          if (fact.name === "session.ready") setProgress(({ [id]: _, ...rest }) => rest);
+          if (fact.name.startsWith("workspace.") || fact.name === "reset") load();
+        },
+      ),
+    [load],
+  );
+  useEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      if (
+        event.key === "n" &&
+        !event.ctrlKey &&
+        !event.metaKey &&
+        !(event.target instanceof HTMLInputElement) &&
+        !document.querySelector("dialog[open]")
+      ) {
+        event.preventDefault();
+        setMaking(true);
+      }
+    };
+    window.addEventListener("keydown", key);
+    return () => window.removeEventListener("keydown", key);
+  }, []);
+
+  const restore = (id: string) =>
+    post(`/workspace/${id}/restore`).then(load, (error: Refused) => setFailure(error.message));
+  const leave = () => post("/auth/logout").then(onLeave, onLeave);
+
+  return (
+    <div className="shell">
+      <header className="top">
+        <strong className="brand">Codeyard</strong>
+        <span className="grow" />
+        <a className="button quiet" href="/api/docs">
+          API
+        </a>
+        <span className="who" title={me.user.email}>
+          {me.user.name}
+        </span>
+        <Button kind="quiet" onClick={leave}>
+          Sign out
+        </Button>
+      </header>
+      <main className="list">
+        <div className="row">
+          <h1>Workspaces</h1>
+          <span className="grow" />
+          <Button kind="main" onClick={() => setMaking(true)} title="n">
+            New workspace
+          </Button>
+        </div>
+        <Notice text={failure} />
+        {rows?.length === 0 && (
+          <div className="empty">
+            <p>Nothing here yet. A workspace holds one project: its history, sessions and terminals.</p>
+            <Button kind="main" onClick={() => setMaking(true)}>
+              Create the first one
+            </Button>
+          </div>
+        )}
+        <ul className="cards">
+          {rows?.map((row) => (
+            <li key={row.id} className="card">
+              <a
+                href={`/s/${row.default_session_id}`}
+                onClick={(event) => {
+                  event.preventDefault();
+                  go(`/s/${row.default_session_id}`);
+                }}
+              >
+                <strong>{row.name}</strong>
+                <span className="soft">
+                  {row.description || me.organizations.find((o) => o.id === row.organization_id)?.name}
+                </span>
+                {progress[row.id] && <span className="progress">{progress[row.id]}</span>}
+              </a>
+              <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
+                Delete
+              </Button>
+            </li>
+          ))}
+        </ul>
+        {binned.length > 0 && (
+          <details>
+            <summary>Bin ({binned.length})</summary>
+            <ul className="cards">
+              {binned.map((row) => (
+                <li key={row.id} className="card">
+                  <span className="name">{row.name}</span>
+                  <Button onClick={() => restore(row.id)}>Restore</Button>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </main>
+      {making && <NewWorkspace onClose={() => setMaking(false)} />}
+      {deleting && (
+        <DeleteWorkspace
+          workspace={deleting}
+          onClose={() => {
+            setDeleting(null);
+            load();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function NewWorkspace({ onClose }: { onClose: () => void }) {
+  const me = useMe();
+  const [name, setName] = useState("");
+  const [url, setUrl] = useState("");
+  const [token, setToken] = useState("");
+  const [organization, setOrganization] = useState(me.organizations[0]?.id ?? "");
+  const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
+
+  const create = async () => {
+    setBusy(true);
+    setFailure("");
+    const guessed =
+      url
+        .replace(/\.git$/, "")
+        .split("/")
+        .filter(Boolean)
+        .pop() ?? "";
+    try {
+      const made = await post<Workspace>("/workspace", {
+        name: name.trim() || guessed || "workspace",
+        organization_id: organization,
+        ...(url.trim() ? { clone_url: url.trim() } : {}),
+        ...(token ? { clone_token: token } : {}),
+      });
+      const session = await get<Session>(`/sessions/${made.default_session_id}`);
+      if (session.status === "failed") {
+        await call("DELETE", `/workspace/${made.id}`);
+        throw new Error(session.status_reason?.message);
+      }
+      onClose();
+      if (session.status === "ready") go(`/s/${session.id}`);
+    } catch (error) {
+      setFailure((error as Error).message);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog title="New workspace" onClose={onClose} onSubmit={create}>
+      <Field
+        label="Git URL (optional)"
+        value={url}
+        onChange={(e) => setUrl(e.target.value)}
+        placeholder="https://… or git@host:path"
+        autoFocus
+      />
+      <Field
+        label="Name"
+        value={name}
+        onChange={(e) => setName(e.target.value)}
+        placeholder="as the repository, where it is left out"
+      />
+      {url && (
+        <Field
+          label="Token (private repositories)"
+          type="password"
+          autoComplete="off"
+          value={token}
+          onChange={(e) => setToken(e.target.value)}
+          hint="Used for this clone and not kept."
+        />
+      )}
+      {me.organizations.length > 1 && (
+        <label className="field">
+          Organisation
+          <select value={organization} onChange={(e) => setOrganization(e.target.value)}>
+            {me.organizations.map((o) => (
+              <option key={o.id} value={o.id}>
+                {o.name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Notice text={failure} />
+      <div className="row end">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" kind="main" disabled={busy}>
+          {busy ? (url ? "Cloning…" : "Creating…") : "Create"}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function DeleteWorkspace({ workspace, onClose }: { workspace: Workspace; onClose: () => void }) {
+  const [typed, setTyped] = useState("");
+  const [failure, setFailure] = useState("");
+  const remove = () => {
+    if (typed === workspace.name)
+      call("DELETE", `/workspace/${workspace.id}`).then(onClose, (error: Refused) => setFailure(error.message));
+  };
+  return (
+    <Dialog title={`Delete ${workspace.name}?`} onClose={onClose} onSubmit={remove}>
+      <p>Its sessions, terminals and working copies go into the bin for 7 days. Remotes are not touched.</p>
+      <Field
+        label={`Type ${workspace.name} to confirm`}
+        value={typed}
+        onChange={(e) => setTyped(e.target.value)}
+        autoFocus
+        autoComplete="off"
+      />
+      <Notice text={failure} />
+      <div className="row end">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" kind="danger" disabled={typed !== workspace.name}>
+          Delete
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,86 @@
+// The controls that every page is made of.
+import {
+  type ButtonHTMLAttributes,
+  type FormEvent,
+  type InputHTMLAttributes,
+  type ReactNode,
+  useEffect,
+  useId,
+  useRef,
+} from "react";
+
+export function Button({
+  kind = "plain",
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: "plain" | "main" | "danger" | "quiet" }) {
+  return <button type="button" {...rest} className={`button ${kind} ${rest.className ?? ""}`} />;
+}
+
+export function Field({
+  label,
+  hint,
+  ...rest
+}: InputHTMLAttributes<HTMLInputElement> & { label: string; hint?: string }) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <input id={id} {...rest} />
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}
+
+/** Something that went wrong, or that one should know. Read out by screen readers. */
+export function Notice({
+  text,
+  kind = "error",
+  children,
+}: {
+  text: string;
+  kind?: "error" | "info";
+  children?: ReactNode;
+}) {
+  if (!text) return null;
+  return (
+    <div className={`notice ${kind}`} role={kind === "error" ? "alert" : "status"}>
+      <span>{text}</span>
+      {children}
+    </div>
+  );
+}
+
+/** A question over the page. Escape and a click outside close it; Enter sends the form. */
+export function Dialog({
+  title,
+  onClose,
+  onSubmit,
+  children,
+}: {
+  title: string;
+  onClose: () => void;
+  onSubmit: () => void;
+  children: ReactNode;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    onSubmit();
+  };
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && onClose()}
+    >
+      <form onSubmit={submit}>
+        <h2 id={id}>{title}</h2>
+        {children}
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,231 @@
+"""The first page, driven in a real browser against a real server: the story that a newcomer goes through."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.server import OWNER, Server
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+EXPECTED = re.compile(r"status of (401|412)")
+"""What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A page of a fresh browser; whatever it complains of – a policy violated, an error thrown – fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    made = context.new_page()
+    complaints = []
+    made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.set_default_timeout(15_000)
+    yield made
+    context.close()
+    assert [text for text in complaints if not EXPECTED.search(text)] == []
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    def run(*words):
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=U", "-c", "user.email=u@example.com", *words], check=True
+        )
+
+    run("init", "-q", "-b", "main")
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    run("add", "-A")
+    run("commit", "-qm", "Say hello")
+    return f"file://{tmp_path}"
+
+
+def sign_in(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    page.get_by_label("E-mail").fill(OWNER["email"])
+    page.get_by_label("Password").fill(OWNER["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+
+
+def create(page: Page, name: str, url: str = "") -> None:
+    page.get_by_role("button", name="New workspace").click()
+    if url:
+        page.get_by_label("Git URL").fill(url)
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_role("tab", name="Terminal 1")).to_be_visible()
+
+
+def terminal_text(page: Page) -> str:
+    return page.locator(".term:not([hidden]) .xterm-rows").inner_text()
+
+
+def run_in_terminal(page: Page, command: str, expected: str) -> None:
+    page.locator(".term:not([hidden]) .xterm-screen").click()
+    page.keyboard.type(command + "\n")
+    expect(page.locator(".term:not([hidden]) .xterm-rows")).to_contain_text(expected)
+
+
+def test_the_one_time_link_creates_the_first_account(browser):
+    fresh = Server()
+    token = fresh.start()
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{fresh.url}/setup?token={token}")
+        for label, value in (
+            ("Name", "Ada"),
+            ("E-mail", "a@example.com"),
+            ("Password", "long enough"),
+            ("Organisation", "Acme"),
+        ):
+            page.get_by_label(label).fill(value)
+        page.get_by_role("button", name="Create account").click()
+        expect(page.get_by_text("Nothing here yet")).to_be_visible()
+        context.close()
+    finally:
+        fresh.down()
+        shutil.rmtree(fresh.data, ignore_errors=True)
+
+
+def test_a_wrong_password_is_told(page, server):
+    page.goto(server.url)
+    page.get_by_label("E-mail").fill(OWNER["email"])
+    page.get_by_label("Password").fill("not the one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("E-mail address or password is wrong.")
+
+
+def test_from_a_git_url_to_a_commit_and_back_to_the_same_shell(page, server, upstream):
+    sign_in(page, server)
+    create(page, "story", upstream)
+    page.get_by_role("treeitem", name="hello.py").click()
+    page.locator(".cm-line", has_text="hello").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  # edited")
+    expect(page.get_by_title("not saved")).to_be_visible()
+    page.keyboard.press("Control+s")
+    expect(page.get_by_title("not saved")).to_be_hidden()
+    run_in_terminal(page, "python3 hello.py; marker=here; echo $$", "hello")
+    run_in_terminal(page, "git diff --stat", "hello.py | 2 +-")
+    page.get_by_role("button", name="Changes").click()
+    page.get_by_role("button", name="hello.py", exact=False).first.click()
+    expect(page.locator(".diff .plus mark")).to_contain_text("# edited")
+    page.get_by_role("button", name="Propose").click()
+    expect(page.get_by_label("Commit message")).to_have_value(re.compile("hello.py"))
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text("Nothing has changed since the last commit.")).to_be_visible()
+    page.get_by_role("button", name="History").click()
+    expect(page.locator(".log .subject")).to_have_count(2)
+
+    page.reload()
+    expect(page.get_by_role("tab", name="Terminal 1")).to_be_visible()
+    expect(page.locator(".term:not([hidden]) .xterm-rows")).to_contain_text("git diff --stat")
+    run_in_terminal(page, "echo still $marker", "still here")
+
+    server.kill()  # the server dies and comes back; the shell is the same, and the page finds it by itself
+    server.start()
+    run_again = page.locator(".term:not([hidden]) .xterm-rows")
+    expect(run_again).to_contain_text("still here")
+    for _ in range(20):
+        page.locator(".term:not([hidden]) .xterm-screen").click()
+        page.keyboard.type("echo again $marker\n")
+        page.wait_for_timeout(500)
+        if "again here" in terminal_text(page):
+            break
+    expect(run_again).to_contain_text("again here")
+
+
+def test_somebody_elses_save_is_not_overwritten_unseen(page, server):
+    sign_in(page, server)
+    create(page, "conflict")
+    session = page.url.rsplit("/", 1)[1]
+    server.ask("POST", f"/workspace/{session}/filesystem", {"op": "write", "path": "a.txt", "content": "base\n"})
+    page.get_by_role("treeitem", name="a.txt").click()
+    page.locator(".cm-line", has_text="base").click()
+    page.keyboard.type("mine ")
+    server.ask("POST", f"/workspace/{session}/filesystem", {"op": "write", "path": "a.txt", "content": "theirs\n"})
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("alert")).to_contain_text("Somebody changed this file")
+    page.get_by_role("button", name="Load theirs").click()
+    expect(page.locator(".cm-line", has_text="theirs")).to_be_visible()
+
+
+def test_files_are_made_renamed_and_deleted_with_a_way_back(page, server):
+    sign_in(page, server)
+    create(page, "files")
+    page.get_by_role("button", name="New file").click()
+    page.get_by_role("textbox", name="Name").fill("one.txt")
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("treeitem", name="one.txt").focus()
+    page.get_by_role("tree").press("F2")
+    page.get_by_role("textbox", name="Name").fill("two.txt")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_role("treeitem", name="two.txt")).to_be_visible()
+    page.get_by_role("treeitem", name="two.txt").hover()
+    page.get_by_role("button", name="Delete two.txt").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("treeitem", name="two.txt")).to_have_count(0)
+    page.get_by_role("button", name="History").click()
+    page.get_by_text("Snapshots (").click()
+    page.get_by_role("button", name="Restore").first.click()
+    page.get_by_role("button", name="Files").click()
+    expect(page.get_by_role("treeitem", name="two.txt")).to_be_visible()
+
+
+def test_a_session_starts_from_another_as_it_stands(page, server):
+    sign_in(page, server)
+    create(page, "forks")
+    session = page.url.rsplit("/", 1)[1]
+    server.ask("POST", f"/workspace/{session}/filesystem", {"op": "write", "path": "draft.txt", "content": "x\n"})
+    page.get_by_role("button", name="New session from this").click()
+    page.get_by_role("textbox", name="Name").fill("try it")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_label("Session")).to_have_text(re.compile("try it"))
+    expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
+    expect(page.get_by_text("⎇ try-it")).to_be_visible()
+
+
+def test_a_workspace_is_deleted_by_its_name_and_restored(page, server):
+    sign_in(page, server)
+    create(page, "doomed")
+    page.get_by_role("link", name="Codeyard").click()
+    page.get_by_role("button", name="Delete doomed").click()
+    button = page.get_by_role("button", name="Delete", exact=True).last
+    expect(button).to_be_disabled()
+    page.get_by_label("Type doomed to confirm").fill("doomed")
+    button.click()
+    expect(page.get_by_role("link", name="doomed")).to_have_count(0)
+    page.get_by_text("Bin (").click()
+    page.get_by_role("button", name="Restore").first.click()
+    expect(page.get_by_role("link", name="doomed")).to_be_visible()
+
+
+def test_the_api_can_be_browsed_without_anything_from_outside(page, server):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/api/docs")
+    expect(page.get_by_text("/api/v1/workspace/{session_id}/filesystem")).to_be_visible()
+    assert [url for url in asked if not url.startswith((server.url, "data:"))] == []
