@@ -3,6 +3,7 @@
 It is made from the router: a route that nobody listed here fails it, and so does one whose guard is another or gone.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -57,6 +58,7 @@ def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
 ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
 VCS = f"{ONE}/version-controls"
+TUS = {"Tus-Resumable": "1.0.0"}
 
 MATRIX = [
     open_to_all("GET", "/healthz", 200),
@@ -103,10 +105,27 @@ MATRIX = [
     writing("DELETE", "/sessions/{session}", "sessions:write", ok=204),
     writing("POST", "/sessions/{binned_session}/restore", "sessions:write"),
     reading("POST", f"{ONE}/filesystem", "files:read", body={"op": "stat", "path": ""}),
-    writing("POST", f"{ONE}/filesystem", "files:read", body={"op": "write", "path": "a.txt", "content": "x"}),
+    writing("POST", f"{ONE}/filesystem", "files:read", body={"op": "write", "path": "a", "content": ""}),
     reading("POST", f"{ONE}/file-tree", "files:read", body={}),
     reading("POST", f"{ONE}/search", "files:read", body={"query": "x"}),
     reading("GET", f"{ONE}/archive", "files:read"),
+    writing("OPTIONS", "/filestorage", "files:write", ok=204, foreign=204),
+    writing(
+        "POST",
+        "/filestorage",
+        "files:write",
+        ok=201,
+        headers=TUS | {"Upload-Length": "1", "Upload-Metadata": "{upload_metadata}"},
+    ),
+    writing("HEAD", "/filestorage/{upload}", "files:write", headers=TUS),
+    writing(
+        "PATCH",
+        "/filestorage/{upload}",
+        "files:write",
+        ok=204,
+        headers=TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
+    ),
+    writing("DELETE", "/filestorage/{upload}", "files:write", ok=204, headers=TUS),
     Row(
         "WS",
         "/ws/lsp-fs-watch",
@@ -224,6 +243,12 @@ async def seeds(client, ada, database, resources):
     made["session"] = await session("one")
     taken = await client.post(f"/workspace/{made['session']}/version-controls/snapshots", json={})
     made["snapshot"] = taken.json()["id"]
+    encoded = {
+        key: b64encode(value.encode()).decode() for key, value in (("session_id", made["session"]), ("path", "a"))
+    }
+    made["upload_metadata"] = ",".join(f"{key} {value}" for key, value in encoded.items())
+    headers = TUS | {"Upload-Length": "1", "Upload-Metadata": made["upload_metadata"]}
+    made["upload"] = (await client.post("/filestorage", headers=headers)).headers["location"].rsplit("/", 1)[1]
     made["binned_session"] = await session("binned")
     await client.delete(f"/sessions/{made['binned_session']}")
     other = (await client.post("/workspace", json={"name": "binned"})).json()
@@ -279,7 +304,9 @@ async def ask(client: Any, row: Row, seeds: dict[str, str]) -> int:
         return (await client.head(url)).status_code
     body = filled(row.body, seeds)
     content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
-    return (await client.request(row.method, url, params=params, headers=row.headers, **content)).status_code
+    return (
+        await client.request(row.method, url, params=params, headers=filled(row.headers, seeds), **content)
+    ).status_code
 
 
 @pytest.mark.parametrize("row", MATRIX, ids=lambda row: f"{row.method} {row.path}")

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from backend.core.errors import Conflict, Invalid, NotFound, StaleEtag, TooLarge
@@ -139,13 +140,13 @@ def _write(root: Root, parts: Parts, data: bytes, etag: str | None, executable: 
         _check_target(root, parts, old, etag, largest)
         try:
             with replacing(place, _mode(old, executable), new=etag == "*") as file:
-                _write_all(file, data)
+                write_all(file, data)
         except FileExistsError:
             raise EtagMismatch("There is a file at this path already.") from None
     return Written(len(data), etag_of(data))
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
+def write_all(file: BinaryIO, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
@@ -190,9 +191,9 @@ _UMASK = _umask()
 
 
 @contextmanager
-def replacing(place: Place, mode: int | None, *, new: bool = False) -> Iterator[BinaryIO]:
+def replacing(place: Place, mode: int | None, *, new: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write, which takes `place` when the block ends well and is gone when it does not. With `new` only an empty
-    place, else FileExistsError. `mode` None is what the umask makes of a new file."""
+    place, else FileExistsError. `mode` None is what the umask makes of a new file. One of many need not be `durable`."""
     name = TEMPORARY + secrets.token_hex(8).encode()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     made = os.open(name, flags, 0o666, dir_fd=place.folder)
@@ -202,7 +203,8 @@ def replacing(place: Place, mode: int | None, *, new: bool = False) -> Iterator[
             if mode is not None:
                 os.fchmod(made, mode)
             _give_to_owner_of(place.folder, made)
-            os.fsync(made)
+            if durable:
+                os.fsync(made)
         if new:
             os.link(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
         else:
@@ -220,6 +222,33 @@ def _give_to_owner_of(folder: int, made: int) -> None:
         owner = os.fstat(folder)
         if owner.st_uid or owner.st_gid:
             os.fchown(made, owner.st_uid, owner.st_gid)
+
+
+def adopt(root: Root, parts: Parts, file: Path) -> None:
+    """Moves a complete file of the server's own to `parts`, where it replaces a file and keeps its mode bits."""
+    make_folders(root, parts[:-1])
+    with root.at(parts, follow=True) as place, _changing(place), told():
+        old = _status(place)
+        _check_target(root, parts, old, None, 0)
+        mode = _mode(old, None)
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(opened, 0o666 & ~_UMASK if mode is None else mode)
+            _give_to_owner_of(place.folder, opened)
+            os.rename(file, place.name, dst_dir_fd=place.folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with replacing(place, mode) as into:
+                _pour(opened, into)
+        finally:
+            os.close(opened)
+
+
+def _pour(source: int, into: BinaryIO) -> None:
+    """Copies what is left of an open file; where the file system can share the blocks, it does."""
+    while os.copy_file_range(source, into.fileno(), 1 << 30):
+        pass
 
 
 def _status(place: Place) -> os.stat_result | None:

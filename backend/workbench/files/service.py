@@ -5,15 +5,18 @@ import binascii
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
+from litestar.exceptions import InternalServerException
+
 from backend.core.auth import Actor
-from backend.core.errors import AppError, Invalid, NotFound
+from backend.core.errors import AppError, Invalid, NotFound, TooLarge
 from backend.core.resources import Resources
-from backend.workbench.files import archive, disk, schemas
+from backend.workbench.files import archive, disk, schemas, tus, unpack
 from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show
 from backend.workbench.files.search import search
 from backend.workbench.files.tree import moment, tree
@@ -22,6 +25,8 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.snapshots import service as snapshots
 
 READ, WRITE = "files:read", "files:write"
+RECEIVE_BYTES = 1 << 20
+"""Bytes of an upload that are gathered for one visit to a thread."""
 T = TypeVar("T")
 Parts = tuple[bytes, ...]
 
@@ -100,6 +105,114 @@ async def download(
             chunks.close()
 
     return send(), archive.disposition(session.name, format)
+
+
+async def create_upload(resources: Resources, actor: Actor, length: int, metadata: str) -> tus.Upload:
+    """A new upload; an empty file is in its place at once. `metadata` is the header Upload-Metadata."""
+    fields = tus.parse_metadata(metadata)
+    try:
+        session_id = UUID(fields["session_id"].decode())
+    except (KeyError, ValueError):
+        raise tus.BadUpload("Upload-Metadata needs `session_id`.") from None
+    session = await sessions.ready(resources, actor, session_id, WRITE)
+    path = fields.get("path", fields.get("filename"))
+    if path is None:
+        raise tus.BadUpload("Upload-Metadata needs `path`.")
+    format = fields.get("unpack", b"").decode(errors="replace") or None
+    if format not in (None, "zip", "tar.gz"):
+        raise tus.BadUpload("Upload-Metadata: `unpack` is zip or tar.gz.")
+    if not parse(path) and format is None:
+        raise BadPath("Upload-Metadata: `path` names the file to make.")
+    if length > largest_upload(resources):
+        raise TooLarge(f"An upload has at most {largest_upload(resources)} bytes.")
+    upload = tus.Upload(tus.new_id(), session.id, path, cast(unpack.Format | None, format), length, metadata)
+    await resources.in_thread(tus.create, uploads_of(resources), upload)
+    if not length:
+        await resources.in_thread(_finish, resources, upload)
+    return upload
+
+
+async def find_upload(resources: Resources, actor: Actor, upload_id: str) -> tus.Upload:
+    """An upload into a session that the caller may write to. Raises NoSuchUpload, UploadExpired."""
+    try:
+        upload = await resources.in_thread(tus.load, uploads_of(resources), upload_id)
+        await sessions.ready(resources, actor, upload.session_id, WRITE)
+    except NotFound:
+        raise tus.NoSuchUpload from None
+    return upload
+
+
+async def upload_progress(resources: Resources, upload: tus.Upload) -> tus.Progress:
+    """Where it stands. One that is complete but was not put into its place, since the server ended in between, is now."""
+
+    def run() -> tus.Progress:
+        progress = tus.progress(uploads_of(resources), upload)
+        if progress.done or progress.offset < upload.length:
+            return progress
+        with closing(tus.append(uploads_of(resources), upload, upload.length, None)):
+            _finish(resources, upload)
+        return tus.progress(uploads_of(resources), upload)
+
+    return await resources.in_thread(run)
+
+
+async def receive(
+    resources: Resources,
+    upload: tus.Upload,
+    offset: int,
+    checksum: tuple[str, bytes] | None,
+    chunks: AsyncIterator[bytes],
+) -> tus.Progress:
+    """Takes in what one PATCH carries, and puts the upload into its place when it is complete."""
+    uploads = uploads_of(resources)
+    appending = await resources.in_thread(tus.append, uploads, upload, offset, checksum)
+    kept = bytearray()
+    try:
+        try:
+            async for chunk in chunks:
+                kept += chunk
+                if len(kept) >= RECEIVE_BYTES:
+                    await resources.in_thread(appending.write, bytes(kept))
+                    kept.clear()
+        except InternalServerException:  # how the framework says that the sender hung up
+            raise tus.Interrupted from None
+        finally:  # what came before stays
+            if kept:
+                appending.write(bytes(kept))
+        await resources.in_thread(appending.commit)
+        if appending.offset == upload.length:
+            await resources.in_thread(_finish, resources, upload)
+        return await resources.in_thread(tus.progress, uploads, upload)
+    finally:
+        appending.close()
+
+
+async def end_upload(resources: Resources, upload: tus.Upload) -> None:
+    await resources.in_thread(tus.remove, uploads_of(resources), upload)
+
+
+def _finish(resources: Resources, upload: tus.Upload) -> None:
+    """Puts a complete upload into its place. One that cannot be is removed: its sender must choose otherwise."""
+    uploads = uploads_of(resources)
+    data = tus.data_of(uploads, upload)
+    try:
+        with Root(folder_of(resources, upload.session_id)) as root:
+            if upload.unpack is None:
+                disk.adopt(root, parse(upload.path), data)
+            else:
+                unpack.unpack(root, parse(upload.path), data, upload.unpack)
+    except AppError:
+        tus.remove(uploads, upload)
+        raise
+    tus.finished(uploads, upload)
+
+
+def uploads_of(resources: Resources) -> Path:
+    return resources.data / "uploads"
+
+
+def largest_upload(resources: Resources) -> int:
+    return 100 * largest(resources)
 
 
 async def watched(resources: Resources, actor: Actor, session_id: UUID) -> Path:
