@@ -361,5 +361,6 @@ def _is_there(root: Root, parts: Parts) -> bool:
 
 
 async def _snapshot(resources: Resources, session: Session, parts: Parts) -> str:
-    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(b"/".join(parts))])
+    path = await _beneath(resources, session, partial(disk.real_path, parts=parts))
+    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(path)])
     return str(row.id)
