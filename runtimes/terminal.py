@@ -25,6 +25,7 @@ INPUT_QUEUE: Final = 1 << 20  # bytes typed that the program has not read
 INPUT_PATIENCE: Final = 1.0  # seconds that typing waits for room there
 
 _BUDGET = 64 << 10  # bytes read in one go before the loop's other work gets its turn
+_SHORT = 1024  # bytes: a read of less has emptied the kernel's buffer
 _YIELD_FOR = 0.5  # seconds after somebody typed in a terminal during which a flood in another is read more slowly:
 _YIELD_BUDGET = 16 << 10  # so many bytes in one go,
 _YIELD_PAUSE = 0.01  # and so many seconds between them. Its program waits, and leaves the processors to who types.
@@ -215,6 +216,8 @@ class Terminal:
                     self._hung_up()
                     break
                 total += count
+                if count < _SHORT:
+                    break  # that was all; should there be more, we are called again
                 if ring.end - self._modes.offset > 2 * _SCAN_BEHIND:
                     self._modes.advance(ring.end - _SCAN_BEHIND)
         except BlockingIOError:

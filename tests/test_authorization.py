@@ -173,7 +173,7 @@ def shape(path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/s/")
+    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/register", "/s/")
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 
 

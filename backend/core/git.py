@@ -13,7 +13,9 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -108,6 +110,39 @@ def open_session(place: Place) -> pygit2.Repository:
     repository = pygit2.Repository(str(place.git_dir))
     repository.workdir = str(place.work_tree)
     return repository
+
+
+class _Opened:
+    """Session repositories kept open between calls, so that an index of many files is not parsed again for each: libgit2
+    looks by itself whether index, refs and packs have changed. One caller at a time has each."""
+
+    MOST = 32
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[tuple[str, int], tuple[threading.Lock, pygit2.Repository]] = OrderedDict()
+
+    @contextlib.contextmanager
+    def __call__(self, place: Place) -> Iterator[pygit2.Repository]:
+        key = (str(place.git_dir), place.git_dir.stat().st_ino)  # a folder made anew is another repository
+        with self._guard:
+            lock, repository = self._kept.get(key) or (threading.Lock(), open_session(place))
+            self._kept[key] = lock, repository
+            self._kept.move_to_end(key)
+            if len(self._kept) > self.MOST:
+                self._kept.popitem(last=False)
+        with lock:
+            repository.index.read(False)
+            try:
+                yield repository
+            except BaseException:
+                with self._guard:  # its index in memory may be half changed
+                    self._kept.pop(key, None)
+                raise
+
+
+opened = _Opened()
+"""`with opened(place) as repository:`; who changes something holds the session's lock besides."""
 
 
 def open_bare(place: Place) -> pygit2.Repository:

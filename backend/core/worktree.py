@@ -92,6 +92,9 @@ async def clone(
         git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file, progress=progress,
         timeout=3600,
     )  # fmt: skip
+    await git.run(
+        "commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare
+    )  # blame and log go by it
     said = await git.run(
         "ls-remote", "--symref", "--end-of-options", url.address, "HEAD",
         git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file,

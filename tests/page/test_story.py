@@ -34,7 +34,13 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, server):
+def tolerated():
+    """What the browser may complain of in this test besides."""
+    return []
+
+
+@pytest.fixture
+def page(browser, server, tolerated):
     """A page of a fresh browser; whatever it complains of – a policy violated, an error thrown – fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     made = context.new_page()
@@ -44,7 +50,8 @@ def page(browser, server):
     made.set_default_timeout(15_000)
     yield made
     context.close()
-    assert [text for text in complaints if not EXPECTED.search(text)] == []
+    left = [text for text in complaints if not EXPECTED.search(text)]
+    assert [text for text in left if not any(word in text for word in tolerated)] == []
 
 
 @pytest.fixture
@@ -118,7 +125,7 @@ def test_a_wrong_password_is_told(page, server):
     expect(page.get_by_role("alert")).to_have_text("E-mail address or password is wrong.")
 
 
-def test_from_a_git_url_to_a_commit_and_back_to_the_same_shell(page, server, upstream):
+def test_from_a_git_url_to_a_commit_and_back_to_the_same_shell(page, server, upstream, tolerated):
     sign_in(page, server)
     create(page, "story", upstream)
     page.get_by_role("treeitem", name="hello.py").click()
@@ -131,7 +138,7 @@ def test_from_a_git_url_to_a_commit_and_back_to_the_same_shell(page, server, ups
     run_in_terminal(page, "python3 hello.py; marker=here; echo $$", "hello")
     run_in_terminal(page, "git diff --stat", "hello.py | 2 +-")
     page.get_by_role("button", name="Changes").click()
-    page.get_by_role("button", name="hello.py", exact=False).first.click()
+    page.locator(".changed .path", has_text="hello.py").click()
     expect(page.locator(".diff .plus mark")).to_contain_text("# edited")
     page.get_by_role("button", name="Propose").click()
     expect(page.get_by_label("Commit message")).to_have_value(re.compile("hello.py"))
@@ -145,6 +152,7 @@ def test_from_a_git_url_to_a_commit_and_back_to_the_same_shell(page, server, ups
     expect(page.locator(".term:not([hidden]) .xterm-rows")).to_contain_text("git diff --stat")
     run_in_terminal(page, "echo still $marker", "still here")
 
+    tolerated += ["WebSocket connection to", "ERR_CONNECTION_REFUSED"]
     server.kill()  # the server dies and comes back; the shell is the same, and the page finds it by itself
     server.start()
     run_again = page.locator(".term:not([hidden]) .xterm-rows")
@@ -179,8 +187,8 @@ def test_files_are_made_renamed_and_deleted_with_a_way_back(page, server):
     page.get_by_role("button", name="New file").click()
     page.get_by_role("textbox", name="Name").fill("one.txt")
     page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_role("treeitem", name="one.txt").focus()
-    page.get_by_role("tree").press("F2")
+    page.get_by_role("treeitem", name="one.txt").hover()
+    page.get_by_role("button", name="Rename one.txt").click()
     page.get_by_role("textbox", name="Name").fill("two.txt")
     page.get_by_role("button", name="Rename", exact=True).click()
     expect(page.get_by_role("treeitem", name="two.txt")).to_be_visible()
@@ -203,7 +211,7 @@ def test_a_session_starts_from_another_as_it_stands(page, server):
     page.get_by_role("button", name="New session from this").click()
     page.get_by_role("textbox", name="Name").fill("try it")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_label("Session")).to_have_text(re.compile("try it"))
+    expect(page).to_have_title(re.compile("try it"))
     expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
     expect(page.get_by_text("⎇ try-it")).to_be_visible()
 

@@ -8,7 +8,8 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
-<meta charset="utf-8"><title>Codeyard API</title><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta charset="utf-8"><title>Codeyard API</title>
+<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/assets/docs/swagger-ui.css">
 </head>
 <body>

@@ -22,13 +22,14 @@ _GONE = FileStatus.INDEX_DELETED | FileStatus.WT_DELETED
 
 def status(place: Place) -> WorkingStatus:
     """HEAD and every path that differs from it, renames found."""
-    repository = git.open_session(place)
-    head = worktree.head_of(repository)
-    branch = None if repository.head_is_detached else branch_of(repository)
-    found = changed_paths(repository)
-    if any(flags & _NEW for flags in found.values()) and any(flags & _GONE for flags in found.values()):
-        return WorkingStatus(branch, str(head) if head else None, _with_renames(repository))
-    files = [_show(path, _word(flags)) for path, flags in sorted(found.items())]
+    with git.opened(place) as repository:
+        head = worktree.head_of(repository)
+        branch = None if repository.head_is_detached else branch_of(repository)
+        found = changed_paths(repository)
+        if any(flags & _NEW for flags in found.values()) and any(flags & _GONE for flags in found.values()):
+            files = _with_renames(repository)
+        else:
+            files = [_show(path, _word(flags)) for path, flags in sorted(found.items())]
     return WorkingStatus(branch, str(head) if head else None, files)
 
 
@@ -74,24 +75,23 @@ def _with_renames(repository: pygit2.Repository) -> list[ChangedPath]:
 
 def commit(place: Place, message: str, author: tuple[str, str], paths: Sequence[str] | None) -> str:
     """A commit of all changes, or of those at or below `paths`, published. Raises NothingToCommit, DetachedHead."""
-    repository = git.open_session(place)
-    refuse_detached(repository)
-    head = worktree.head_of(repository)
-    index = repository.index
-    index.read(True)
-    if paths is None:
-        refuse_conflicted(index)
-        index.add_all()
-        tree = index.write_tree()
-    else:
-        wanted = select(changed_paths(repository), paths)
-        tree = _tree_with(repository, head, wanted)
-        for path in wanted:
-            _follow(repository, index, path)
-    if head is not None and tree == repository[head].peel(pygit2.Commit).tree_id:
-        raise NothingToCommit
-    made = _record(repository, message, author, tree, [head] if head else [])
-    index.write()
+    with git.opened(place) as repository:
+        refuse_detached(repository)
+        head = worktree.head_of(repository)
+        index = repository.index
+        if paths is None:
+            refuse_conflicted(index)
+            index.add_all()
+            tree = index.write_tree()
+        else:
+            wanted = select(changed_paths(repository), paths)
+            tree = _tree_with(repository, head, wanted)
+            for path in wanted:
+                _follow(repository, index, path)
+        if head is not None and tree == repository[head].peel(pygit2.Commit).tree_id:
+            raise NothingToCommit
+        made = _record(repository, message, author, tree, [head] if head else [])
+        index.write()
     worktree.publish(place)
     return made
 

@@ -68,6 +68,10 @@ def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.D
 
 
 def find_renames(diff: pygit2.Diff) -> None:
+    """Looks for them only where something came and something went: that is dear."""
+    kinds = {delta.status for delta in diff.deltas}
+    if DeltaStatus.DELETED not in kinds or not kinds & {DeltaStatus.ADDED, DeltaStatus.UNTRACKED}:
+        return
     diff.find_similar(flags=DiffFind.FIND_RENAMES | DiffFind.FIND_FOR_UNTRACKED, rename_limit=400)
 
 
@@ -174,16 +178,26 @@ def _blocks(lines: Sequence[Line]) -> Iterable[tuple[list[Line], list[Line]]]:
 def spans(old: str, new: str) -> tuple[list[tuple[int, int]] | None, list[tuple[int, int]] | None]:
     """The [from, to) characters by which two lines differ, word by word; None for both where they have little in common."""
     old_words, new_words = _WORD.findall(old), _WORD.findall(new)
-    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
-    if matcher.ratio() < 0.4:
+    head = _shared(old_words, new_words)
+    tail = _shared(old_words[head:][::-1], new_words[head:][::-1])  # the ends that agree need no comparing
+    old_rest, new_rest = old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
+    matcher = difflib.SequenceMatcher(None, old_rest, new_rest, autojunk=False)
+    pieces = matcher.get_opcodes() if old_rest and new_rest else [("replace", 0, len(old_rest), 0, len(new_rest))]
+    alike = head + tail + sum(b - a for kind, a, b, _, _ in pieces if kind == "equal")
+    if 2 * alike < 0.4 * (len(old_words) + len(new_words)):
         return None, None
     old_spans: list[tuple[int, int]] = []
     new_spans: list[tuple[int, int]] = []
-    for kind, a, b, c, d in matcher.get_opcodes():
+    for kind, a, b, c, d in pieces:
         if kind != "equal":
-            _add(old_spans, old_words, a, b)
-            _add(new_spans, new_words, c, d)
+            _add(old_spans, old_words, head + a, head + b)
+            _add(new_spans, new_words, head + c, head + d)
     return old_spans, new_spans
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many words two lines begin with in common."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _add(found: list[tuple[int, int]], words: Sequence[str], start: int, end: int) -> None:

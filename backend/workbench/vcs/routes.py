@@ -1,13 +1,14 @@
 """/workspace/{session_id}/version-controls: see ../service.py for what each does."""
 
+import functools
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import pygit2
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from backend.core import git
 from backend.core.auth import Me, scope
 from backend.core.paging import Cursor, Limit, Page, decode, page
 from backend.core.resources import Hands
@@ -40,7 +41,7 @@ async def search_log(
 ) -> Page[schemas.Commit]:
     """Commits, newest first, by path, author or words of the message."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:read")
-    return await resources.in_thread(lambda: history.log(git.open_session(at.place), data))
+    return await resources.in_thread(service.reading, at.place, history.log, data)
 
 
 @get("/log/{commit_id:str}", guards=[scope("vcs:read")])
@@ -48,7 +49,7 @@ async def get_commit(
     resources: Hands, actor: Me, session_id: FromPath[UUID], commit_id: FromPath[str], repository: Name = "root"
 ) -> schemas.CommitDetail:
     at = await service.target(resources, actor, session_id, repository, "vcs:read")
-    return await resources.in_thread(lambda: history.detail(git.open_session(at.place), commit_id))
+    return await resources.in_thread(service.reading, at.place, history.detail, commit_id)
 
 
 @post("/diff", guards=[scope("vcs:read")], status_code=200)
@@ -58,12 +59,11 @@ async def compare_revisions(
     """What turns `from` into `to`."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:read")
 
-    def compare() -> schemas.Diff:
-        repository = git.open_session(at.place)
+    def compare(repository: pygit2.Repository) -> schemas.Diff:
         old, new = history.resolve(repository, data.start), history.resolve(repository, data.to)
         return diffs.between(old.tree, new.tree, paths=data.paths, context=data.context)
 
-    return await resources.in_thread(compare)
+    return await resources.in_thread(service.reading, at.place, compare)
 
 
 @get("/diff/working-copy", guards=[scope("vcs:read")])
@@ -77,9 +77,8 @@ async def diff_working_copy(
 ) -> schemas.Diff:
     """What is not committed, untracked files included."""
     at = await service.target(resources, actor, session_id, repository, "vcs:read")
-    return await resources.in_thread(
-        lambda: diffs.working_copy(git.open_session(at.place), paths=path, context=context)
-    )
+    show = functools.partial(diffs.working_copy, paths=path, context=context)
+    return await resources.in_thread(service.reading, at.place, show)
 
 
 @post("/commit", guards=[scope("vcs:write")])
@@ -157,7 +156,7 @@ async def get_blame(
 ) -> schemas.Blame:
     """Which commit each line comes from."""
     at = await service.target(resources, actor, session_id, repository, "vcs:read")
-    return await resources.in_thread(lambda: history.blame(git.open_session(at.place), path, revision))
+    return await service.blame(resources, at, path, revision)
 
 
 @get("/branches", guards=[scope("vcs:read")])

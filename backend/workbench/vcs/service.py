@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select, update
+import pygit2
+from sqlalchemy import select, text, update
 
 from backend.accounts.users import service as users
 from backend.core import git, worktree
@@ -18,10 +19,11 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.service import where
 from backend.workbench.snapshots import service as snapshots
 from backend.workbench.vcs import changes, diffs, history, message, remotes, schemas
-from backend.workbench.vcs.errors import DetachedHead, NoRemote, NoSuchRepository, NothingToCommit
+from backend.workbench.vcs.errors import DetachedHead, NoRemote, NoSuchFile, NoSuchRepository, NothingToCommit
 from backend.workbench.vcs.events import Committed, Pushed, WorkingCopyChanged
 from backend.workbench.workspaces import repository as workspace_rows
 from backend.workbench.workspaces.models import Repository
+from backend.workbench.workspaces.repository import RepositoryRow
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,19 +33,25 @@ READ, WRITE = "vcs:read", "vcs:write"
 class Target:
     """One repository of one session that the caller may work on."""
 
-    def __init__(self, session: Session, row: Repository, place: Place) -> None:
+    def __init__(self, session: Session, row: RepositoryRow, place: Place) -> None:
         self.session, self.row, self.place = session, row, place
 
 
 async def target(resources: Resources, actor: Actor, session_id: UUID, repository: str, scope: str) -> Target:
     """Raises NoSuchSession, MissingScope, NotReady, NoSuchRepository."""
     session = await sessions.ready(resources, actor, session_id, scope)
-    async with resources.database.begin() as db:
-        rows = await workspace_rows.repositories(db, session.workspace_id)
-    row = next((row for row in rows if row.name == repository), None)
-    if row is None:
+    found = await workspace_rows.find_repository(resources.database, session.workspace_id, repository)
+    if found is None:
         raise NoSuchRepository
-    return Target(session, row, disk.place_of(resources, session, row.name, row.path))
+    return Target(session, found, disk.place_of(resources, session, found.name, found.path))
+
+
+def reading(
+    place: Place, function: Callable[Concatenate[pygit2.Repository, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Runs `function` on the session's repository; blocks, so in a thread."""
+    with git.opened(place) as repository:
+        return function(repository, *args, **kwargs)
 
 
 async def locked(
@@ -59,7 +67,9 @@ async def locked(
 
 
 async def say(resources: Resources, event: Event) -> None:
+    """Tells of what is on the disk already. Losing the telling in a crash loses nothing, so it does not wait for the disk."""
     async with resources.database.begin() as db:
+        await db.execute(text("SET LOCAL synchronous_commit TO off"))
         await emit(db, event)
 
 
@@ -91,7 +101,7 @@ async def describe(resources: Resources, session: Session) -> list[schemas.Repos
     return found
 
 
-def upstream_of(session: Session, row: Repository) -> str:
+def upstream_of(session: Session, row: Repository | RepositoryRow) -> str:
     """The remote's branch that a session works towards: the default one's is the remote's default, another's its own."""
     return row.default_branch if session.is_default else session.branch
 
@@ -193,6 +203,21 @@ async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Rem
     upstream = data.branch or upstream_of(at.session, at.row)
     theirs = await remotes.fetch(resources, at.place, url, data.token, upstream=upstream)
     return await merge_commit(resources, actor, at, theirs, f"Merge {upstream} of {url.address}")
+
+
+async def blame(resources: Resources, at: Target, path: str, revision: str | None) -> schemas.Blame:
+    """As of `revision` (HEAD), which is sent to the bare repository where it is not published."""
+
+    def publish() -> str:
+        with git.opened(at.place) as repository:
+            head = worktree.head_of(repository)
+            if revision is None and head is None:
+                raise NoSuchFile
+            commit = history.resolve(repository, revision or str(head))
+            worktree.send(repository, git.open_bare(at.place), [commit.id])
+            return str(commit.id)
+
+    return await history.blame(at.place, await resources.in_thread(publish), path)
 
 
 async def branches(resources: Resources, at: Target) -> list[schemas.Branch]:

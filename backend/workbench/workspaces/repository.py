@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, Select, select
@@ -68,6 +69,26 @@ async def list_binned(db: AsyncSession, actor: Actor) -> Sequence[WorkspaceRow]:
 async def slugs_like(db: AsyncSession, organization_id: UUID, slug: str) -> set[str]:
     mine = Workspace.organization_id == organization_id
     return set(await db.scalars(select(Workspace.slug).where(mine, Workspace.slug.startswith(slug, autoescape=True))))
+
+
+class RepositoryRow(NamedTuple):
+    """What a version control call needs of a repository's row."""
+
+    id: UUID
+    name: str
+    path: str
+    remote_url: str | None
+    default_branch: str
+
+
+async def find_repository(database: Database, workspace_id: UUID, name: str) -> RepositoryRow | None:
+    """One by its name; the short way, since every version control call asks it."""
+    found = await database.rows(
+        "SELECT id, name, path, remote_url, default_branch FROM repositories WHERE workspace_id = $1 AND name = $2",
+        workspace_id,
+        name,
+    )
+    return RepositoryRow(*found[0]) if found else None
 
 
 async def repositories(db: AsyncSession, workspace_id: UUID) -> Sequence[Repository]:
