@@ -27,7 +27,7 @@ from pygit2 import GitError
 
 from backend.core.auth import actor_of
 from backend.core.db import is_away, new_id
-from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, Unavailable
+from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, TooLarge, Unavailable
 
 log = logging.getLogger("codeyard.access")
 
@@ -274,6 +274,8 @@ def _translate_http(error: HTTPException) -> AppError:
         return MalformedRequest("The body is nested too deeply.")
     if isinstance(error, ClientException) and error.status_code == 400:
         return MalformedRequest(f"The request could not be read: {str(cause or error.detail)[:300]}")
+    if error.status_code == TooLarge.status:
+        return TooLarge("The body of this request is larger than this route takes.")
     return OtherHttpError(error.detail or "The request was refused.", error.status_code)
 
 

@@ -134,7 +134,7 @@ def main() -> None:
         writes = [
             request(server, f"{url}/filesystem", {"op": "write", "path": name, "content": CONTENT}) for name in names
         ]
-        listed = ["find", "tree", "-printf", "%P\\t%y\\t%s\\t%T@\\n"]
+        listed = ["find", "tree", "-printf", "%f\\t%P\\t%y\\t%s\\t%T@\\n"]  # the same fields
         searched = [engine(), "--json", "--hidden", "-F", "-e", "needle", "."]
         copies = Path(scratch) / "many"
         copies.mkdir()

@@ -288,3 +288,30 @@ async def test_who_may_not_read_may_not_watch(call, database, ada, session):
             async with caller.socket("/ws/lsp-fs-watch", session_id=session):
                 pass
         assert refused.value.status == status
+
+
+async def test_a_snapshot_brings_back_what_was_deleted_or_replaced(act, client, session, work):
+    await act("write", path=".gitignore", content="*.log\n")
+    await act("write", path="a/b.log", content="ignored, and deleted by name")
+    await act("write", path="x", content="x")
+    deleted = (await act("delete", path="a", recursive=True)).json()["snapshot_id"]
+    restore = f"/workspace/{session}/version-controls/snapshots/{{}}/restore"
+    assert (await client.post(restore.format(deleted))).status_code == 200
+    assert (work / "a" / "b.log").read_text() == "ignored, and deleted by name"
+    replaced = (await act("move", path="x", to="a/b.log", overwrite=True)).json()["snapshot_id"]
+    assert (await client.post(restore.format(replaced))).status_code == 200
+    assert ((work / "a" / "b.log").read_text(), (work / "x").read_text()) == ("ignored, and deleted by name", "x")
+
+
+async def test_row_19_deleting_a_link_saves_the_link_and_not_what_it_leads_to(act, work, tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(200 << 20)
+    (work / "link").symlink_to(tmp_path)
+    answer = await act("delete", path="link", recursive=True)
+    assert (answer.status_code, answer.json().get("deleted")) == (200, True), answer.text
+    assert (tmp_path / "large").exists()
+
+
+async def test_a_request_beyond_all_bounds_is_too_large(act):
+    answer = await act("write", path="a", content="x" * 100_000_001)
+    assert code(answer) == (413, "too_large")

@@ -291,3 +291,11 @@ def test_a_link_is_described_as_itself(root: Root, folder: Path):
     found, target = disk.status(root, parse("link"))
     assert (disk.kind(found.st_mode), target) == ("symlink", b"/etc/passwd")
     assert disk.kind(disk.status(root, ())[0].st_mode) == "directory"
+
+
+def test_the_real_path_has_no_links_on_the_way(root: Root, folder: Path):
+    write(root, parse("a/b/c"), b"")
+    (folder / "link").symlink_to("a/b")
+    assert disk.real_path(root, parse("link/c")) == b"a/b/c"
+    assert disk.real_path(root, parse("link")) == b"link"
+    assert disk.real_path(root, parse("a/b")) == b"a/b"

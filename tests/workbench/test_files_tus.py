@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import http.client
 import io
 import os
 import time
@@ -15,6 +16,7 @@ import pytest
 from backend.core.auth import Role
 from backend.workbench.files import service, tus
 from tests import make
+from tests.server import Server, wait_until
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
@@ -208,6 +210,19 @@ async def test_an_archive_is_unpacked_into_its_folder(create, send, work):
     assert (work / "in" / "src" / "a.py").read_text() == "print()"
 
 
+async def test_what_is_in_the_way_of_an_archive_is_told_once_and_for_all(create, send, work):
+    """With 422: senders take a 409 for a reason to begin again."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a", "theirs")
+    (work / "a").write_text("mine")
+    location = (await create(len(made.getvalue()), path="", unpack="zip")).headers["location"]
+    refused = await send(location, 0, made.getvalue())
+    assert code(refused) == (422, "not_placed")
+    assert refused.json()["error"]["details"] == {"reason": "exists", "path": "a"}
+    assert (work / "a").read_text() == "mine"
+
+
 async def test_row_20_an_archive_that_is_refused_leaves_nothing(client, create, send, work, resources):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
@@ -268,3 +283,41 @@ async def test_row_42_an_upload_of_another_organisation_is_not_there(call, datab
     assert (await stranger.post("/filestorage", headers=VERSION | described)).status_code == 404
     assert (await viewer.post("/filestorage", headers=VERSION | described)).status_code == 403
     assert (await viewer.delete(location, headers=VERSION)).status_code == 403
+
+
+def test_an_upload_goes_on_after_the_server_was_killed():
+    with Server() as server:
+        session = server.ask("POST", "/workspace", {"name": "x"})["default_session_id"]
+        described = metadata(session_id=session, path="big")
+        data = os.urandom(3 << 20)
+
+        def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"", announced: int | None = None):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            try:
+                sent = VERSION | {"Authorization": f"Bearer {server.key}"} | headers
+                connection.putrequest(method, path)
+                for name, value in (sent | {"Content-Length": str(announced or len(body))}).items():
+                    connection.putheader(name, value)
+                connection.endheaders()
+                connection.send(body)
+                if announced:  # the rest never comes
+                    wait_until(lambda: (at / "data").stat().st_size >= 1 << 20)
+                    return None
+                answer = connection.getresponse()
+                answer.read()
+                return answer
+            finally:
+                connection.close()
+
+        made = ask("POST", "/api/v1/filestorage", {"Upload-Length": str(len(data)), "Upload-Metadata": described})
+        location = made.headers["location"]
+        at = server.data / "uploads" / location.rsplit("/", 1)[1]
+        begin = {"Upload-Offset": "0"} | BYTES
+        ask("PATCH", location, begin, data[: 2 << 20], announced=len(data))
+        server.kill()
+        server.start()
+        offset = int(ask("HEAD", location, {}).headers["upload-offset"])
+        assert 1 << 20 <= offset <= 2 << 20
+        answer = ask("PATCH", location, {"Upload-Offset": str(offset)} | BYTES, data[offset:])
+        assert answer.status == 204
+        assert (server.data / "sessions" / session / "workspace" / "big").read_bytes() == data

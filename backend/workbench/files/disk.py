@@ -293,6 +293,13 @@ def status(root: Root, parts: Parts) -> tuple[os.stat_result, bytes | None]:
     return found, target
 
 
+def real_path(root: Root, parts: Parts) -> bytes:
+    """`parts` without links on the way, relative to the root: the name that version control has for it."""
+    with root.at(parts) as place:
+        top, folder = (os.readlink(b"/proc/self/fd/%d" % opened) for opened in (root.fd, place.folder))
+    return os.path.join(os.path.relpath(folder, top), place.name).removeprefix(b"./")
+
+
 def check_delete(root: Root, parts: Parts, *, recursive: bool, etag: str | None, largest: int) -> None:
     """Raises what `delete` would, so that nothing is saved for a deletion that does not happen."""
     with root.at(parts) as place, told():

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar, cast
 from uuid import UUID
 
+import anyio
 from litestar.exceptions import InternalServerException
 
 from backend.core.auth import Actor
-from backend.core.errors import AppError, Invalid, NotFound, TooLarge
+from backend.core.errors import AppError, Conflict, Invalid, NotFound, TooLarge
 from backend.core.resources import Resources
 from backend.workbench.files import archive, disk, schemas, tus, unpack
 from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show
@@ -25,6 +26,8 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.snapshots import service as snapshots
 
 READ, WRITE = "files:read", "files:write"
+_SEARCHES = anyio.Semaphore(4)
+"""Searches at a time, so that long ones leave threads for everything else."""
 RECEIVE_BYTES = 1 << 20
 """Bytes of an upload that are gathered for one visit to a thread."""
 T = TypeVar("T")
@@ -87,7 +90,8 @@ async def find(
         )
         return schemas.SearchResult(found.matches, found.files, found.reason is not None, found.reason)
 
-    return await _beneath(resources, session, run)
+    async with _SEARCHES:
+        return await _beneath(resources, session, run)
 
 
 async def download(
@@ -201,8 +205,12 @@ def _finish(resources: Resources, upload: tus.Upload) -> None:
                 disk.adopt(root, parse(upload.path), data)
             else:
                 unpack.unpack(root, parse(upload.path), data, upload.unpack)
-    except AppError:
+    except AppError as error:
         tus.remove(uploads, upload)
+        if isinstance(error, Conflict):
+            told = tus.NotPlaced(error.message, reason=error.code)
+            told.details |= error.details
+            raise told from None
         raise
     tus.finished(uploads, upload)
 
@@ -361,5 +369,6 @@ def _is_there(root: Root, parts: Parts) -> bool:
 
 
 async def _snapshot(resources: Resources, session: Session, parts: Parts) -> str:
-    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(b"/".join(parts))])
+    path = await _beneath(resources, session, partial(disk.real_path, parts=parts))
+    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(path)])
     return str(row.id)

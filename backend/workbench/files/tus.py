@@ -22,7 +22,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.core.errors import AppError, BadRequest, Conflict, Gone, NotFound, TooLarge
+from backend.core.errors import AppError, BadRequest, Conflict, Gone, Invalid, NotFound, TooLarge
 from backend.workbench.files.beneath import told
 
 VERSION = "1.0.0"
@@ -64,6 +64,10 @@ class UploadLocked(AppError):
     """Another request is sending to this upload: try again in a moment."""
 
     status = 423
+
+
+class NotPlaced(Invalid):
+    """What was uploaded cannot be put where it should go. (Not 409, upon which senders start again.)"""
 
 
 class Interrupted(BadRequest):

@@ -62,8 +62,11 @@ def _capture(place: Place, snapshot_id: UUID, message: str, paths: Sequence[str]
 def _size(root: Path, paths: Sequence[str]) -> int:
     """Bytes below `paths`, counted until they are too many."""
     total = 0
-    for path in paths:
-        for folder, _, files in os.walk(root / path):
+    for path in map(root.joinpath, paths):
+        if path.is_symlink() or not path.is_dir():  # a link is saved as such; what it leads to is not ours to count
+            total += path.lstat().st_size if os.path.lexists(path) else 0
+            continue
+        for folder, _, files in os.walk(path):
             for name in files:
                 total += os.lstat(os.path.join(folder, name)).st_size
                 if total > LARGEST_IGNORED:
