@@ -12,11 +12,11 @@ from importlib.util import find_spec
 from types import ModuleType
 
 FEATURES = [
+    "ledger.receipts",
     "accounts.users",
     "accounts.orgs",
     "accounts.keys",
     "accounts.signin",
-    "ledger.receipts",
     "workbench.workspaces",
     "workbench.sessions",
     "workbench.provisioning",

@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from backend.accounts.keys.models import ApiKey
 from backend.core import crypto
 from backend.core.db import now
+from backend.ledger.receipts.models import Receipt
 from tests import make
 
 
@@ -60,3 +63,17 @@ async def test_anything_but_a_bearer_key_is_nobody(call):
     for authorization in ("Basic YTpi", "Bearer", "Bearer x y", "cy_live_x", "Bearer " + "x" * 5000):
         answer = await call(None).get("/workspace", headers={"authorization": authorization})
         assert answer.status_code == 401
+
+
+async def test_a_key_made_twice_by_one_idempotency_key_is_one_and_its_secret_is_not_stored(client, ada, database):
+    """Attack row 63."""
+    headers = {"idempotency-key": "k"}
+    body = {"name": "ci", "scopes": ["files:read"]}
+    made = await client.post(keys_of(ada), json=body, headers=headers)
+    again = await client.post(keys_of(ada), json=body, headers=headers)
+    assert (made.status_code, again.status_code) == (201, 409)
+    assert again.json()["error"]["code"] == "already_created"
+    assert again.json()["error"]["details"] == {"id": made.json()["id"]}
+    async with database.begin() as db:
+        stored = await db.scalar(select(Receipt.answer))
+    assert stored == made.json()["id"]

@@ -457,3 +457,19 @@ def test_lines_with_little_in_common_get_no_spans():
 def test_urls_lose_their_credentials_in_messages():
     told = git.explain("fatal: Authentication failed for 'https://me:hunter2@example.com/x'", "hunter2")
     assert "hunter2" not in told.message
+
+
+async def test_a_commit_sent_twice_happens_once(yard):
+    """Attack row 63."""
+    yard.write("a.txt")
+    call = f"/workspace/{yard.id}/version-controls/commit"
+    headers = {"idempotency-key": "k"}
+    first = await yard.client.post(call, json={"message": "One"}, headers=headers)
+    again = await yard.client.post(call, json={"message": "One"}, headers=headers)
+    assert first.json() == again.json() and again.headers["idempotent-replayed"] == "true"
+    assert len((await yard.post("/log"))["items"]) == 2
+    failed = await yard.client.post(call, json={"message": "Two"}, headers={"idempotency-key": "k2"})
+    assert failed.status_code == 409
+    yard.write("b.txt")
+    good = await yard.client.post(call, json={"message": "Two"}, headers={"idempotency-key": "k2"})
+    assert good.status_code == 201

@@ -10,6 +10,7 @@ from backend.accounts.keys import schemas, service
 from backend.core.auth import Me, scope
 from backend.core.db import Db
 from backend.core.paging import Page
+from backend.ledger.receipts.service import OnceOnly
 
 
 @get(guards=[scope("admin")])
@@ -20,10 +21,12 @@ async def list_api_keys(db: Db, actor: Me, organization_id: FromPath[UUID]) -> P
 
 @post(guards=[scope("admin")])
 async def create_api_key(
-    db: Db, actor: Me, organization_id: FromPath[UUID], data: JSONBody[schemas.ApiKeyCreate]
+    db: Db, actor: Me, once: OnceOnly, organization_id: FromPath[UUID], data: JSONBody[schemas.ApiKeyCreate]
 ) -> schemas.NewApiKey:
     """Makes a key. `key` is shown in this answer and never again."""
+    await once.claim(db)
     row, key = await service.create(db, actor, organization_id, data)
+    await once.seal_secret(db, row.id)
     shown = msgspec.convert(row, schemas.NewApiKey, from_attributes=True)
     shown.key = key
     return shown

@@ -13,6 +13,7 @@ from backend.core.auth import Me, person, scope
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.paging import Page
+from backend.ledger.receipts.service import OnceOnly
 
 
 @get(guards=[scope("organization:read")])
@@ -21,12 +22,17 @@ async def list_organizations(db: Db, actor: Me) -> Page[schemas.Organization]:
 
 
 @post(guards=[person])
-async def create_organization(db: Db, actor: Me, data: JSONBody[schemas.OrganizationCreate]) -> schemas.Organization:
+async def create_organization(
+    db: Db, actor: Me, once: OnceOnly, data: JSONBody[schemas.OrganizationCreate]
+) -> schemas.Organization:
     """Creates an organisation that the caller owns."""
+    await once.claim(db)
     user = await users.get(db, actor.id)
     if user is None:
         raise Unauthorized
-    return show(await service.create(db, user, data.name), "owner")
+    shown = show(await service.create(db, user, data.name), "owner")
+    await once.seal(db, shown)
+    return shown
 
 
 @get("/{organization_id:uuid}/members", guards=[scope("organization:read")])
@@ -57,10 +63,12 @@ async def list_invitations(db: Db, actor: Me, organization_id: FromPath[UUID]) -
 
 @post("/{organization_id:uuid}/invitations", guards=[scope("admin")])
 async def invite_member(
-    db: Db, actor: Me, organization_id: FromPath[UUID], data: JSONBody[schemas.InvitationCreate]
+    db: Db, actor: Me, once: OnceOnly, organization_id: FromPath[UUID], data: JSONBody[schemas.InvitationCreate]
 ) -> schemas.NewInvitation:
     """Invites an address; the answer's `invitation` is the code to register with, shown once, valid for seven days."""
+    await once.claim(db)
     row, code = await service.invite(db, actor, organization_id, data)
+    await once.seal_secret(db, row.id)
     shown = msgspec.convert(row, schemas.NewInvitation, from_attributes=True)
     shown.invitation = code
     return shown

@@ -31,6 +31,7 @@ async def stream_events(
 async def _as_sse(
     resources: Resources, request: Request[Any, Any, Any], position: Position, workspace_id: UUID | None
 ) -> AsyncIterator[ServerSentEventMessage]:
+    yield ServerSentEventMessage(comment="connected")  # something at once: proxies wait for a first byte
     async for fact in follow(resources, request, position, workspace_id, keep_alive=KEEP_ALIVE):
         if fact is None:
             yield ServerSentEventMessage(comment="keep-alive")

@@ -5,8 +5,11 @@ neither without the other. A second call waits for the first one's transaction o
 """
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
@@ -16,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import actor_of
+from backend.core.db import Database
 from backend.core.errors import AppError, BadRequest, Conflict, Invalid
 from backend.ledger.receipts.models import Receipt
 
@@ -32,6 +36,10 @@ class IdempotencyKeyReused(Invalid):
 
 class StillRunning(Conflict):
     """The first request with that Idempotency-Key is still running: ask again in a moment."""
+
+
+class AlreadyCreated(Conflict):
+    """It was created by the first request with that Idempotency-Key; its secret was in that answer and is not stored."""
 
 
 class Replayed(AppError):
@@ -77,6 +85,8 @@ class Once:
             raise IdempotencyKeyReused
         if found.status is None:
             raise StillRunning
+        if found.status == AlreadyCreated.status:
+            raise AlreadyCreated(id=found.answer)
         raise Replayed(found.status, found.answer)
 
     async def seal(self, db: AsyncSession, answer: msgspec.Struct, *, status: int = 201) -> None:
@@ -86,12 +96,38 @@ class Once:
         mine = update(Receipt).where(*(getattr(Receipt, name) == value for name, value in self._values.items()))
         await db.execute(mine.values(status=status, answer=msgspec.to_builtins(answer)))
 
+    async def seal_secret(self, db: AsyncSession, created_id: UUID) -> None:
+        """For an answer that carries a secret: only the id is stored, and a second request gets AlreadyCreated with it."""
+        if self._key is not None:
+            mine = (getattr(Receipt, name) == value for name, value in self._values.items())
+            await db.execute(update(Receipt).where(*mine).values(status=AlreadyCreated.status, answer=str(created_id)))
+
     async def withdraw(self, db: AsyncSession) -> None:
         """Forgets the claim of an effect that failed, so that it can be tried again."""
         if self._key is not None:
             await db.execute(
                 text("DELETE FROM receipts WHERE actor_id = :actor_id AND route = :route AND key = :key"), self._values
             )
+
+    @asynccontextmanager
+    async def around(self, database: Database) -> AsyncIterator[None]:
+        """Claims the key for an effect on the disk, in a transaction of its own; a failure gives it back."""
+        if self._key is None:
+            yield
+            return
+        async with database.begin() as db:
+            await self.claim(db)
+        try:
+            yield
+        except BaseException:
+            async with database.begin() as db:
+                await self.withdraw(db)
+            raise
+
+    async def seal_apart(self, database: Database, answer: msgspec.Struct) -> None:
+        if self._key is not None:
+            async with database.begin() as db:
+                await self.seal(db, answer)
 
 
 OnceOnly = NamedDependency[Once]

@@ -79,6 +79,11 @@ async def look_up(database: Database, session_id: UUID) -> Session | None:
     return Session(**fields)
 
 
+async def mark_active(database: Database, session_id: UUID) -> None:
+    """`last_active_at` is true to the minute: each write that is not in it would be a row written for each file saved."""
+    await database.rows("UPDATE sessions SET last_active_at = now() WHERE id = $1", session_id)
+
+
 async def branches(db: AsyncSession, workspace_id: UUID) -> set[str]:
     """The branch names taken in a workspace, by sessions in the bin too."""
     return set(await db.scalars(select(Session.branch).where(Session.workspace_id == workspace_id)))

@@ -1,7 +1,7 @@
 """Sessions: the rules. What touches disk runs between two short transactions: load – act – apply, if it is still ours."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -70,6 +70,8 @@ async def ready(resources: Resources, actor: Actor, session_id: UUID, scope: str
     actor.require(session.organization_id, scope)
     if session.status != Status.READY:
         raise NotReady(status=session.status, reason=session.status_reason)
+    if scope.endswith(":write") and session.last_active_at < now() - timedelta(minutes=1):
+        await repository.mark_active(resources.database, session_id)
     return session
 
 

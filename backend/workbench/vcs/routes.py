@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from backend.core.auth import Me, scope
 from backend.core.paging import Cursor, Limit, Page, decode, page
 from backend.core.resources import Hands
+from backend.ledger.receipts.service import OnceOnly
 from backend.workbench.sessions import service as sessions
 from backend.workbench.snapshots import service as snapshots
 from backend.workbench.snapshots.models import Snapshot
@@ -83,11 +84,11 @@ async def diff_working_copy(
 
 @post("/commit", guards=[scope("vcs:write")])
 async def create_commit(
-    resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.CommitCreate]
+    resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.CommitCreate]
 ) -> schemas.CommitId:
     """Commits everything, or what lies at or below `paths`."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:write")
-    return schemas.CommitId(await service.commit(resources, actor, at, data))
+    return await service.commit(resources, actor, once, at, data)
 
 
 @post("/commit/generate-message", guards=[scope("vcs:read")], status_code=200)
@@ -130,10 +131,13 @@ async def list_snapshots(
 
 @post("/snapshots", guards=[scope("vcs:write")])
 async def take_snapshot(
-    resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.SnapshotCreate]
+    resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.SnapshotCreate]
 ) -> schemas.Snapshot:
     session = await sessions.ready(resources, actor, session_id, "vcs:write")
-    return show_snapshot(await snapshots.take(resources, session, reason="request", label=data.label))
+    async with once.around(resources.database):
+        shown = show_snapshot(await snapshots.take(resources, session, reason="request", label=data.label))
+        await once.seal_apart(resources.database, shown)
+    return shown
 
 
 @post("/snapshots/{snapshot_id:uuid}/restore", guards=[scope("vcs:write")], status_code=200)

@@ -13,6 +13,7 @@ from backend.core.auth import Actor
 from backend.core.events import Event, emit
 from backend.core.git import Place
 from backend.core.resources import Resources
+from backend.ledger.receipts.service import Once
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
@@ -106,10 +107,14 @@ def upstream_of(session: Session, row: Repository | RepositoryRow) -> str:
     return row.default_branch if session.is_default else session.branch
 
 
-async def commit(resources: Resources, actor: Actor, at: Target, data: schemas.CommitCreate) -> str:
+async def commit(
+    resources: Resources, actor: Actor, once: Once, at: Target, data: schemas.CommitCreate
+) -> schemas.CommitId:
     author = await author_of(resources, actor, data.author)
-    made = await locked(resources, at, changes.commit, data.message, author, data.paths)
-    await say(resources, Committed(**where(at.session), commit_id=made))
+    async with once.around(resources.database):
+        made = schemas.CommitId(await locked(resources, at, changes.commit, data.message, author, data.paths))
+        await once.seal_apart(resources.database, made)
+    await say(resources, Committed(**where(at.session), commit_id=made.id))
     return made
 
 
