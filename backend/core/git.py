@@ -87,6 +87,10 @@ class RemoteUnreachable(GitFailed):
     """The remote could not be reached: is the host spelt right, and reachable from this server?"""
 
 
+class RemoteMoved(GitFailed):
+    """The remote redirects to another address, which is not followed with your credentials: use that address itself."""
+
+
 class RemoteTooSlow(GitFailed):
     """The remote did not answer in time: try again later."""
 
@@ -157,7 +161,7 @@ _CONFIG = {
     "core.askPass": "",
     "credential.helper": "",
     "protocol.ext.allow": "never",
-    "http.followRedirects": "initial",
+    "http.followRedirects": "false",
     "submodule.recurse": "false",
     "fetch.fsckObjects": "true",
     "transfer.credentialsInUrl": "die",
@@ -262,6 +266,8 @@ def explain(errors: str, token: str) -> GitFailed:
     """What went wrong, in words that help, without credentials."""
     text = re.sub(r"//[^/@\s]+@", "//", errors.replace(token, "…") if token else errors)
     low = text.lower()
+    if "redirect" in low or "error: 30" in low:
+        return RemoteMoved()
     if "authentication failed" in low or "permission denied" in low or "could not read username" in low or "403" in low:
         return RemoteRefused()
     if "not found" in low or "does not exist" in low or "does not appear to be a git repository" in low:
@@ -293,8 +299,8 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 async def check_clone_url(url: str, *, allow_file: bool, allow_private: bool) -> CloneUrl:
     """The URL, if it is one that a stranger may make this server fetch. Raises BadCloneUrl, PrivateAddress.
 
-    A name is resolved here and again by git: a name that answers differently in between (DNS rebinding) reaches at most a
-    git protocol on a private host, and `http.followRedirects=initial` keeps later requests on the host of the first.
+    A name is resolved here and again by git: one that answers differently in between (DNS rebinding) reaches at most a git
+    protocol on a private host. Redirects are not followed.
     """
     if not url.isprintable() or " " in url or url.startswith("-") or "\\" in url or len(url) > 2000:
         raise BadCloneUrl
