@@ -1,4 +1,4 @@
-"""Files of a session: who may do what to them. Each call loads the session in a short transaction, then goes to one thread."""
+"""Files of a session: who may do what to them. Each call loads the session by one statement, then goes to one thread."""
 
 import base64
 import binascii
