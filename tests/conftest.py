@@ -70,6 +70,7 @@ async def _resources(postgres: str, folder: Path) -> AsyncIterator[Resources]:
     resources = make_resources(settings, database)
     async with living(resources):
         yield resources
+        resources.ends_terminals = True  # else the shells that tests left would outlive the run
     await database.close()
 
 
