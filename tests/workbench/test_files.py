@@ -186,6 +186,14 @@ async def test_the_tree_and_search_answer_as_the_contract_says(act, client, sess
     found = (await client.post(f"/workspace/{session}/search", json={"query": "needle"})).json()
     match = {"path": "src/a.py", "line": 1, "column": 1, "preview": "needle", "ranges": [[0, 6]]}
     assert found == {"matches": [match], "files": 1, "truncated": False, "reason": None}
+    for globs, files in (
+        ({"include": "*.py"}, 1),
+        ({"include": ["*.js"]}, 0),
+        ({"exclude": "src"}, 0),
+        ({"exclude": []}, 1),
+    ):
+        answer = await client.post(f"/workspace/{session}/search", json={"query": "needle"} | globs)
+        assert answer.json()["files"] == files, globs
     refused = await client.post(f"/workspace/{session}/search", json={"query": "(", "regex": True})
     assert code(refused) == (422, "bad_pattern")
     assert "unclosed group" in refused.json()["error"]["message"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.errors import DiskFull, NotFound, TooLarge
+from backend.core.errors import AppError, DiskFull, NotFound, TooLarge
 from backend.workbench.files import disk
 from backend.workbench.files.beneath import (
     BadPath,
@@ -299,3 +299,38 @@ def test_the_real_path_has_no_links_on_the_way(root: Root, folder: Path):
     assert disk.real_path(root, parse("link/c")) == b"a/b/c"
     assert disk.real_path(root, parse("link")) == b"link"
     assert disk.real_path(root, parse("a/b")) == b"a/b"
+
+
+def test_row_19_a_link_swapped_in_while_we_write_never_leads_a_write_or_delete_outside(root: Root, folder: Path):
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"secret")
+    (folder / "turn").mkdir()
+    (folder / "other").symlink_to("../outside")
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            os.rename(folder / "turn", folder / "old")
+            os.rename(folder / "other", folder / "turn")
+            os.rename(folder / "old", folder / "other")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    outcomes = {"done": 0, "refused": 0}
+    try:
+        for _ in range(1500):
+            for attempt in (
+                partial(write, root, parse("turn/file"), b"mine", parents=False),
+                partial(delete, root, parse("turn/file")),
+            ):
+                try:
+                    attempt()
+                    outcomes["done"] += 1
+                except AppError:
+                    outcomes["refused"] += 1
+    finally:
+        done.set()
+        thread.join()
+    assert outcomes["done"] and outcomes["refused"]
+    assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("file", b"secret")]

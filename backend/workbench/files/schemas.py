@@ -152,7 +152,9 @@ class FileTree(msgspec.Struct):
     truncated: bool
 
 
-Globs = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=100)]
+Glob = Annotated[str, Meta(max_length=1000)]
+Globs = Annotated[list[Glob], Meta(max_length=100)] | Glob
+"""One or several."""
 
 
 class SearchQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Files of a session: who may do what to them. Each call loads the session in a short transaction, then goes to one thread."""
+"""Files of a session: who may do what to them. Each call loads the session by one statement, then goes to one thread."""
 
 import base64
 import binascii
@@ -84,14 +84,20 @@ async def find(
             query.query,
             regex=query.regex,
             case_sensitive=query.case_sensitive,
-            include=query.include,
-            exclude=query.exclude,
+            include=_several(query.include),
+            exclude=_several(query.exclude),
             limit=query.limit,
         )
         return schemas.SearchResult(found.matches, found.files, found.reason is not None, found.reason)
 
     async with _SEARCHES:
         return await _beneath(resources, session, run)
+
+
+def _several(globs: schemas.Globs) -> list[str]:
+    if isinstance(globs, str):
+        return [globs] if globs else []
+    return globs
 
 
 async def download(

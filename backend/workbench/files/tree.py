@@ -8,7 +8,6 @@ import stat
 from collections import deque
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 from backend.workbench.files.beneath import Root, is_hidden, show, told
@@ -145,43 +144,37 @@ def _list(
     folder = _inside(folder, opened)
     deeper = folder.level < depth
     checks = folder.ignored or bool(folder.rules)
-    prefix, into = folder.prefix, folder.into
+    prefix, add = folder.prefix, folder.into.append
     prefix_is_plain = prefix.isascii()
-    with os.scandir(opened) as found:
-        for item in found:
-            name = item.name
-            first = name[0]
-            if first == "." and not hidden:
-                continue
-            plain = name.isascii()
-            suspicious = first in ".gG" or not plain or "\\" in name  # the rest cannot be `.git` to anybody
-            if suspicious and is_hidden(os.fsencode(name)):
-                continue
-            try:
-                status = item.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if not left:
-                return -1
-            kind = _TYPES.get(status[0] & 0o170000, "special")  # by index: st_mode, st_size, st_mtime to the second
-            path = prefix + name
-            skip = checks and _is_ignored(folder, path, name, kind == "directory")
-            if skip and not ignored:
-                continue
-            entry = Entry(name, path, kind, status[6], moment(status[8]), skip)
-            if not plain or not prefix_is_plain:
-                _rename(entry, path)
-            into.append(entry)
-            left -= 1
-            if deeper and kind == "directory":
-                entry.children = []
-                inner = (*folder.parts, os.fsencode(name))
-                waiting.append(_Folder(inner, path + "/", entry.children, folder.level + 1, folder.rules, skip))
-    into.sort(key=_NAME)
+    for name in sorted(os.listdir(opened)):
+        first = name[0]
+        if first == "." and not hidden:
+            continue
+        plain = name.isascii()
+        suspicious = first in ".gG" or not plain or "\\" in name  # the rest cannot be `.git` to anybody
+        if suspicious and is_hidden(os.fsencode(name)):
+            continue
+        try:
+            status = os.stat(name, dir_fd=opened, follow_symlinks=False)
+        except OSError:
+            continue  # gone since, or in a folder that may be read but not entered
+        if not left:
+            return -1
+        kind = _TYPES.get(status[0] & 0o170000, "special")  # by index: st_mode, st_size, st_mtime to the second
+        path = prefix + name
+        skip = checks and _is_ignored(folder, path, name, kind == "directory")
+        if skip and not ignored:
+            continue
+        entry = Entry(name, path, kind, status[6], moment(status[8]), skip)
+        if not plain or not prefix_is_plain:
+            _rename(entry, path)
+        add(entry)
+        left -= 1
+        if deeper and kind == "directory":
+            entry.children = []
+            inner = (*folder.parts, os.fsencode(name))
+            waiting.append(_Folder(inner, path + "/", entry.children, folder.level + 1, folder.rules, skip))
     return left
-
-
-_NAME = attrgetter("name")
 
 
 def _rename(entry: Entry, path: str) -> None:
