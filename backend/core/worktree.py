@@ -58,6 +58,7 @@ def create_session(place: Place, branch: str) -> None:
     _init(place.git_dir, _CONFIG, branch)
     alternates = os.path.relpath(place.bare / "objects", place.git_dir / "objects")
     (place.git_dir / "objects" / "info" / "alternates").write_text(alternates + "\n")
+    (place.git_dir / "info" / "exclude").write_text(".codeyard-tmp-*\n")  # a file that is being written is not one yet
     place.work_tree.mkdir(parents=True, exist_ok=True)
     (place.work_tree / ".git").write_text(f"gitdir: {os.path.relpath(place.git_dir, place.work_tree)}\n")
 
