@@ -120,11 +120,10 @@ def check_out(place: Place, branch: str) -> None:
     _fill(place, found.tree_id)
 
 
-def fork(parent: Place, child: Place, branch: str) -> None:
+def fork(parent: Place, child: Place, branch: str) -> State:
     """A session on a new `branch` at the parent's HEAD, with the parent's working copy as it stands: what was not committed
-    there is not committed here. No file is shared with the parent."""
-    with locked(parent):
-        source = git.open_session(parent)
+    there is not committed here. No file is shared with the parent. The state that it is in."""
+    with locked(parent), git.opened(parent) as source:
         head = head_of(source)
         snapshot = _write_tree(source)
         bare = git.open_bare(parent)
@@ -137,8 +136,10 @@ def fork(parent: Place, child: Place, branch: str) -> None:
         repository.references.create(f"refs/heads/{branch}", head, force=True)
         publish(child)
     _fill(child, snapshot)
-    if head:
-        _forget_uncommitted(repository, repository[head].peel(pygit2.Tree), repository[snapshot].peel(pygit2.Tree))
+    tree = repository[head].peel(pygit2.Tree) if head else None
+    if tree is not None and tree.id != snapshot:
+        _forget_uncommitted(repository, tree, repository[snapshot].peel(pygit2.Tree))
+    return State(str(head) if head else None, tree is None or tree.id != snapshot)
 
 
 def _fill(place: Place, tree: pygit2.Oid) -> None:

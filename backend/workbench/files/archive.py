@@ -63,19 +63,15 @@ def stream(folder: Path, format: Format) -> Generator[bytes, None, None]:
 
 
 def _items(root: Root) -> Iterator[_Item]:
-    for here, inner, names, folder in os.fwalk(".", dir_fd=root.fd):
-        prefix = os.fsencode(here[2:] + "/" if here != "." else "")
-        for name in sorted((*inner, *names)):
-            raw = os.fsencode(name)
-            if is_hidden(raw):
-                continue
+    for parts, folder, names in root.folders():
+        names[:] = [name for name in names if not is_hidden(name)]
+        for name in names:
             try:
-                item = _item(root, folder, prefix + raw, raw)
+                item = _item(root, folder, b"/".join((*parts, name)), name)
             except (OSError, AppError):
                 continue  # gone meanwhile, or not to be read
             if item is not None:
                 yield item
-        inner[:] = sorted(name for name in inner if not is_hidden(os.fsencode(name)))
 
 
 def _item(root: Root, folder: int, path: bytes, name: bytes) -> _Item | None:

@@ -20,11 +20,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Self, TypeVar
 
-from backend.core.errors import Conflict, DiskFull, Forbidden, Invalid, NotFound
+from backend.core.errors import Conflict, DiskFull, Forbidden, Invalid, NotFound, Unavailable
 
 T = TypeVar("T")
 
 MAX_PATH, MAX_NAME, MAX_LINKS = 4096, 255, 40
+MAX_DEPTH = 255
+"""Folders in folders that a path may name: deeper ones would take a descriptor, or a stack frame, each."""
 TEMPORARY = b".codeyard-tmp-"
 """How names of half-written files begin. They are shown nowhere and cannot be asked for."""
 
@@ -87,6 +89,8 @@ def told() -> Iterator[None]:
                 raise NotRegularFile from None
             case errno.ENOSPC | errno.EDQUOT:
                 raise DiskFull from None
+            case errno.EMFILE | errno.ENFILE:
+                raise Unavailable("The server has too many files open: try again in a moment.") from None
         raise
 
 
@@ -120,6 +124,8 @@ def parse(path: str | bytes) -> tuple[bytes, ...]:
     if raw.startswith(b"/"):
         raise BadPath("The path must be relative to the session's folder, without a leading slash.")
     parts = tuple(part for part in raw.split(b"/") if part not in (b"", b"."))
+    if len(parts) > MAX_DEPTH:
+        raise BadPath(f"A path has at most {MAX_DEPTH} names.")
     for part in parts:
         if part == b"..":
             raise BadPath("A path cannot contain `..`.")
@@ -260,13 +266,33 @@ class Root:
         """How many names in the root the file of `status` has."""
         if self._names is None:
             self._names = Counter()
-            for _, _, names, folder in os.fwalk(".", dir_fd=self.fd):
+            for _, folder, names in self.folders():
                 for name in names:
-                    with suppress(FileNotFoundError):
+                    with suppress(OSError):
                         entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                        if entry.st_nlink > 1:
+                        if entry.st_nlink > 1 and not stat.S_ISDIR(entry.st_mode):
                             self._names[entry.st_dev, entry.st_ino] += 1
         return self._names[status.st_dev, status.st_ino]
+
+    def folders(self) -> Iterator[tuple[tuple[bytes, ...], int, list[bytes]]]:
+        """Every folder, the root first, with the names in it, sorted: open while it is looked at, links not followed. The names
+        that the caller takes out of the list are not entered. What no path can name for its depth is left out."""
+        waiting: list[tuple[bytes, ...]] = [()]
+        while waiting:
+            parts = waiting.pop()
+            try:
+                opened = self.open_plain(parts, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                continue  # gone since, no folder, or not ours to read
+            try:
+                with os.scandir(opened) as found:
+                    inside = {os.fsencode(entry.name): entry.is_dir(follow_symlinks=False) for entry in found}
+                names = sorted(inside)
+                yield parts, opened, names
+            finally:
+                os.close(opened)
+            if len(parts) < MAX_DEPTH:
+                waiting.extend((*parts, name) for name in reversed(names) if inside[name])
 
     @contextmanager
     def at(self, parts: tuple[bytes, ...], *, follow: bool = False) -> Iterator[Place]:

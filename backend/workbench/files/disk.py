@@ -11,7 +11,6 @@ import hashlib
 import os
 import platform
 import secrets
-import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -20,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.core.errors import Conflict, Invalid, NotFound, StaleEtag, TooLarge
+from backend.core.errors import AppError, Conflict, Invalid, NotFound, StaleEtag, TooLarge
 from backend.workbench.files.beneath import (
     DIRECTORY,
+    MAX_DEPTH,
     TEMPORARY,
     BadPath,
     IsDirectory,
@@ -50,6 +50,10 @@ class EtagMismatch(StaleEtag):
 
 class IntoItself(Invalid):
     """A folder cannot be moved or copied into itself."""
+
+
+class TooDeep(Invalid):
+    """This folder holds folders within folders, deeper than any path may name."""
 
 
 @dataclass(frozen=True)
@@ -260,12 +264,18 @@ def _status(place: Place) -> os.stat_result | None:
 
 def make_folders(root: Root, parts: Parts) -> None:
     """Makes what is missing of the folder at `parts`."""
-    try:
-        os.close(root.open(parts, DIRECTORY))
-        return
-    except NotFound:
-        make_folders(root, parts[:-1])
-    make_folder(root, parts, exist_ok=True)
+    missing: list[Parts] = []
+    while True:
+        try:
+            os.close(root.open(parts, DIRECTORY))
+            break
+        except NotFound:
+            if not parts:
+                raise
+            missing.append(parts)
+            parts = parts[:-1]
+    for folder in reversed(missing):
+        make_folder(root, folder, exist_ok=True)
 
 
 def make_folder(root: Root, parts: Parts, *, exist_ok: bool = False) -> None:
@@ -326,11 +336,65 @@ def _remove(place: Place) -> None:
     except OSError as error:
         if error.errno not in (errno.EISDIR, errno.EPERM):
             raise
-        shutil.rmtree(place.name, dir_fd=place.folder)
+        remove_folder(place)
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LEVELS = 64
+"""How many folders are open at a time while one is emptied; what lies deeper is moved up first."""
+
+
+def remove_folder(place: Place) -> None:
+    """Removes a folder with all that is in it, however deep (a program can make them deeper than any stack). Raises NotEmpty
+    where somebody goes on adding to it."""
+    folder = os.open(place.name, _FOLDER, dir_fd=place.folder)
+    try:
+        for _ in range(10_000):
+            _empty(folder, folder, _LEVELS)
+            try:
+                os.rmdir(place.name, dir_fd=place.folder)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+    finally:
+        os.close(folder)
+    raise NotEmpty("Something is being added to this folder while it is deleted: try again.")
+
+
+def _empty(folder: int, top: int, levels: int) -> None:
+    """Removes what is in `folder`; folders that lie `levels` below are moved to `top`. What changes meanwhile is left."""
+    for name in os.listdir(folder):
+        with suppress(FileNotFoundError):
+            try:
+                os.unlink(name, dir_fd=folder)
+                continue
+            except OSError as error:
+                if error.errno not in (errno.EISDIR, errno.EPERM):
+                    raise
+            if not levels:
+                os.rename(name, f"{os.fsdecode(TEMPORARY)}{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
+                continue
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                _empty(inner, top, levels - 1)
+            finally:
+                os.close(inner)
+            with _unless(errno.ENOTEMPTY):
+                os.rmdir(name, dir_fd=folder)
+
+
+@contextmanager
+def _unless(code: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != code:
+            raise
 
 
 def _list(place: Place) -> list[str]:
-    folder = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
+    folder = os.open(place.name, _FOLDER, dir_fd=place.folder)
     try:
         return os.listdir(folder)
     finally:
@@ -376,6 +440,7 @@ def _transfer(root: Root, parts: Parts, to: Parts, overwrite: bool, act: Callabl
     status(root, parts)
     make_folders(root, to[:-1])
     with root.at(parts) as source, root.at(to) as target, told():
+        _check_outside(root, source, target)
         try:
             if not overwrite or _status(target) is None:
                 act(source, target)
@@ -393,7 +458,26 @@ def _transfer(root: Root, parts: Parts, to: Parts, overwrite: bool, act: Callabl
         _remove(aside)
 
 
-def _copy(root: Root, source: Place, target: Place) -> None:
+def _check_outside(root: Root, source: Place, target: Place) -> None:
+    """Raises IntoItself where links led into the very folder that is to be moved or copied."""
+    found = os.stat(source.name, dir_fd=source.folder, follow_symlinks=False)
+    here, top = os.dup(target.folder), os.fstat(root.fd)
+    try:
+        for _ in range(MAX_DEPTH + 1):
+            status_ = os.fstat(here)
+            if os.path.samestat(status_, found):
+                raise IntoItself
+            if os.path.samestat(status_, top):
+                return
+            above = os.open("..", DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = above
+    finally:
+        os.close(here)
+    raise TooDeep
+
+
+def _copy(root: Root, source: Place, target: Place, levels: int = MAX_DEPTH) -> None:
     found = os.stat(source.name, dir_fd=source.folder, follow_symlinks=False)
     if stat.S_ISLNK(found.st_mode):
         os.symlink(os.readlink(source.name, dir_fd=source.folder), target.name, dir_fd=target.folder)
@@ -402,24 +486,26 @@ def _copy(root: Root, source: Place, target: Place) -> None:
     elif stat.S_ISDIR(found.st_mode):
         os.mkdir(target.name, dir_fd=target.folder)
         try:
-            _copy_folder(root, source, target)
+            _copy_folder(root, source, target, levels)
         except BaseException:
-            shutil.rmtree(target.name, dir_fd=target.folder, ignore_errors=True)
+            with suppress(OSError, AppError):
+                remove_folder(target)
             raise
     else:
         raise NotRegularFile
 
 
-def _copy_folder(root: Root, source: Place, target: Place) -> None:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    here = os.open(source.name, flags, dir_fd=source.folder)
+def _copy_folder(root: Root, source: Place, target: Place, levels: int) -> None:
+    if not levels:
+        raise TooDeep
+    here = os.open(source.name, _FOLDER, dir_fd=source.folder)
     try:
-        there = os.open(target.name, flags, dir_fd=target.folder)
+        there = os.open(target.name, _FOLDER, dir_fd=target.folder)
         try:
             _give_to_owner_of(target.folder, there)
             for name in map(os.fsencode, os.listdir(here)):
                 if not is_hidden(name):
-                    _copy(root, Place(here, name), Place(there, name))
+                    _copy(root, Place(here, name), Place(there, name), levels - 1)
             os.fchmod(there, stat.S_IMODE(os.fstat(here).st_mode) & 0o777)
         finally:
             os.close(there)

@@ -9,7 +9,6 @@ import gzip
 import io
 import os
 import secrets
-import shutil
 import stat
 import struct
 import tarfile
@@ -69,8 +68,8 @@ def unpack(root: Root, to: Parts, archive: Path, format: Format) -> int:
                 raise BadArchive(f"This archive cannot be read: {error}") from None
         _put(root, staging, to)
     finally:
-        with root.at(staging) as place:
-            shutil.rmtree(place.name, dir_fd=place.folder, ignore_errors=True)
+        with root.at(staging) as place, suppress(OSError, AppError):
+            disk.remove_folder(place)
     return stage.entries
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.core.errors import Unavailable
-from backend.workbench.files.beneath import DIRECTORY, Root, is_hidden, show
+from backend.workbench.files.beneath import DIRECTORY, MAX_DEPTH, Root, is_hidden, show
 from backend.workbench.files.schemas import Change, Changes
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,8 @@ class Inotify:
 
     def _enter(self, parts: tuple[bytes, ...], batch: _Batch | None = None) -> _Folder | None:
         """Watches a folder and those in it. With `batch`, what is found in it is new."""
+        if len(parts) > MAX_DEPTH:
+            return None
         try:
             opened = self.root.open_plain(parts, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:

@@ -56,7 +56,7 @@ async def create(resources: Resources, actor: Actor, once: Once, data: Workspace
         await jobs.forget(resources, workspace.id, once)
         raise
     shown = show(workspace)
-    await session_rules.finish_start(resources, once, session, answer=shown)
+    await session_rules.finish_start(resources, once, session, None, answer=shown)
     return shown
 
 

@@ -20,8 +20,10 @@ def place_of(resources: Resources, session: Session, repository: str = "root", f
     return Place(resources.data, session.workspace_id, session.id, repository, folder)
 
 
-async def fork(resources: Resources, parent: Session, child: Session) -> None:
-    await resources.in_thread(worktree.fork, place_of(resources, parent), place_of(resources, child), child.branch)
+async def fork(resources: Resources, parent: Session, child: Session) -> State:
+    return await resources.in_thread(
+        worktree.fork, place_of(resources, parent), place_of(resources, child), child.branch
+    )
 
 
 async def state(resources: Resources, session: Session) -> State | None:

@@ -116,19 +116,23 @@ async def create(resources: Resources, actor: Actor, once: Once, data: schemas.S
             await db.flush()
         await emit(db, SessionCreated(**where(session)))
     try:
-        await disk.fork(resources, parent, session)
+        state = await disk.fork(resources, parent, session)
     except BaseException:
         await forget(resources, once, session)
         raise
-    return await finish_start(resources, once, session)
+    return await finish_start(resources, once, session, state)
 
 
 async def finish_start(
-    resources: Resources, once: Once, session: Session, *, answer: msgspec.Struct | None = None
+    resources: Resources,
+    once: Once,
+    session: Session,
+    state: disk.State | None,
+    *,
+    answer: msgspec.Struct | None = None,
 ) -> schemas.Session:
     """Says that the session is ready, unless it was deleted while it started: then nothing of it stays. The receipt is sealed
     with `answer`, else with the session."""
-    state = await disk.state(resources, session)
     session.status = Status.READY
     shown = show(session, state)
     if await _arrive(resources, session, SessionReady(**where(session)), once, answer or shown):
