@@ -323,3 +323,21 @@ async def test_row_19_deleting_a_link_saves_the_link_and_not_what_it_leads_to(ac
 async def test_a_request_beyond_all_bounds_is_too_large(act):
     answer = await act("write", path="a", content="x" * 100_000_001)
     assert code(answer) == (413, "too_large")
+
+
+async def test_a_folder_too_deep_for_a_snapshot_is_deleted_for_good_only(act, client, session, work):
+    (work / "deep").mkdir()
+    here = os.open(work / "deep", os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    tree = await client.post(f"/workspace/{session}/file-tree", json={"depth": 100})
+    found = await client.post(f"/workspace/{session}/search", json={"query": "x"})
+    assert (tree.status_code, found.status_code) == (200, 200)
+    assert code(await act("delete", path="deep", recursive=True)) == (422, "too_deep_to_save")
+    assert (await act("delete", path="deep", recursive=True, without_snapshot=True)).status_code == 200
+    assert os.listdir(work) == [".git"]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.workbench.files import archive
+from backend.workbench.files import archive, disk
 from backend.workbench.files.archive import disposition, stream
+from backend.workbench.files.beneath import Root
 
 
 @pytest.fixture
@@ -101,3 +102,20 @@ def test_leaving_early_lets_go_of_everything(work: Path, format: archive.Format)
 )
 def test_row_21_a_download_name_cannot_break_the_header(name: str, expected: str):
     assert disposition(name, "zip") == expected
+
+
+@pytest.mark.parametrize("format", ["zip", "tar.gz"])
+def test_folders_deeper_than_any_path_do_not_end_a_download(work: Path, format: archive.Format):
+    here = os.open(work / "empty", os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    data = io.BytesIO(b"".join(stream(work, format)))
+    with zipfile.ZipFile(data) if format == "zip" else tarfile.open(fileobj=data) as stored:
+        names = stored.namelist() if isinstance(stored, zipfile.ZipFile) else stored.getnames()
+    assert {"big", "sub/deep/é.txt"} <= {name.rstrip("/") for name in names}
+    with Root(work) as root:
+        disk.delete(root, (b"empty",), recursive=True, etag=None, largest=0)

@@ -1,5 +1,6 @@
 """Files on a real disk: contents, ETags, mode bits, atomic replacement, and what stays when something fails."""
 
+import contextlib
 import errno
 import os
 import threading
@@ -13,6 +14,7 @@ import pytest
 from backend.core.errors import AppError, DiskFull, NotFound, TooLarge
 from backend.workbench.files import disk
 from backend.workbench.files.beneath import (
+    MAX_DEPTH,
     BadPath,
     IsDirectory,
     LinkedFromOutside,
@@ -334,3 +336,77 @@ def test_row_19_a_link_swapped_in_while_we_write_never_leads_a_write_or_delete_o
         thread.join()
     assert outcomes["done"] and outcomes["refused"]
     assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("file", b"secret")]
+
+
+def nest(folder: Path, levels: int) -> None:
+    """Makes folders in folders, deeper than any path can say, with a file at the end."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+
+
+def test_folders_deeper_than_any_path_are_deleted_and_not_copied(root: Root, folder: Path):
+    (folder / "deep").mkdir()
+    nest(folder / "deep", 3000)
+    write(root, parse("deep/file"), b"")
+    with pytest.raises(disk.TooDeep):
+        disk.copy(root, parse("deep"), parse("copy"), overwrite=False)
+    assert os.listdir(folder) == ["deep"]
+    delete(root, parse("deep"), recursive=True)
+    assert os.listdir(folder) == []
+
+
+def test_a_hard_link_is_read_beside_folders_deeper_than_any_path(root: Root, folder: Path):
+    nest(folder, 3000)
+    write(root, parse("one"), b"1")
+    (folder / "two").hardlink_to(folder / "one")
+    assert read(root, parse("two")).data == b"1"
+    os.link(folder.parent / "secret", folder / "hard")
+    with pytest.raises(LinkedFromOutside):
+        read(root, parse("hard"))
+    delete(root, parse("d"), recursive=True)
+
+
+@pytest.mark.parametrize("act", [disk.copy, disk.move])
+def test_no_link_leads_a_folder_into_itself(root: Root, folder: Path, act):
+    write(root, parse("a/b/file"), b"")
+    (folder / "link").symlink_to("a/b")
+    with pytest.raises(disk.IntoItself):
+        act(root, parse("a"), parse("link/a"), overwrite=False)
+    assert names(folder) == {"a", "a/b", "a/b/file", "link"}
+
+
+def test_as_many_folders_are_made_as_a_path_names(root: Root, folder: Path):
+    deepest = "/".join("d" * MAX_DEPTH)
+    write(root, parse(deepest), b"x")
+    assert read(root, parse(deepest)).data == b"x"
+    with pytest.raises(BadPath):
+        parse(f"{deepest}/d")
+
+
+def test_a_folder_that_is_filled_while_it_is_deleted_goes_or_is_told(root: Root, folder: Path):
+    write(root, parse("a/b/file"), b"")
+    stop = threading.Event()
+
+    def fill() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with contextlib.suppress(OSError):
+                (folder / "a" / "b" / str(number % 50)).touch()
+
+    with ThreadPoolExecutor(1) as filling:
+        filling.submit(fill)
+        try:
+            delete(root, parse("a"), recursive=True)
+        except disk.NotEmpty:
+            assert (folder / "a").is_dir()
+        else:
+            assert not (folder / "a").exists()
+        finally:
+            stop.set()

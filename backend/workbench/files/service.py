@@ -13,6 +13,7 @@ from uuid import UUID
 
 import anyio
 from litestar.exceptions import InternalServerException
+from pygit2 import GitError
 
 from backend.core.auth import Actor
 from backend.core.errors import AppError, Conflict, Invalid, NotFound, TooLarge
@@ -32,6 +33,10 @@ RECEIVE_BYTES = 1 << 20
 """Bytes of an upload that are gathered for one visit to a thread."""
 T = TypeVar("T")
 Parts = tuple[bytes, ...]
+
+
+class TooDeepToSave(Invalid):
+    """No snapshot can be taken, since folders lie too deep within each other: say `without_snapshot` to delete for good."""
 
 
 class BadContent(Invalid):
@@ -376,5 +381,10 @@ def _is_there(root: Root, parts: Parts) -> bool:
 
 async def _snapshot(resources: Resources, session: Session, parts: Parts) -> str:
     path = await _beneath(resources, session, partial(disk.real_path, parts=parts))
-    row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(path)])
+    try:
+        row = await snapshots.take(resources, session, reason="delete", paths=[os.fsdecode(path)])
+    except (GitError, RecursionError) as error:
+        if isinstance(error, GitError) and "nesting too deep" not in str(error):  # libgit2's limit is 100 folders
+            raise
+        raise TooDeepToSave from None
     return str(row.id)
