@@ -85,7 +85,7 @@ def unfinished(server: Server) -> list[dict]:
     return [session for session in sessions if session["status"] != "ready"]
 
 
-def test_a_database_that_dies_under_load_is_answered_503_and_loses_nothing(server: Server):
+def test_a_database_that_dies_under_load_loses_nothing_and_answers_503_at_worst(server: Server):
     with Load(server, "load") as load:
         for _ in range(3):
             before = len(load.acknowledged)
@@ -94,7 +94,6 @@ def test_a_database_that_dies_under_load_is_answered_503_and_loses_nothing(serve
         before = len(load.acknowledged)
         wait_until(lambda: len(load.acknowledged) > before + 20)
     assert load.odd == []
-    assert load.answers[503] > 0
     assert load.acknowledged.items() <= {id: row["name"] for id, row in workspaces(server).items()}.items()
     wait_until(lambda: unfinished(server) == [])
     assert server.request("GET", "/organizations")[0] == 200

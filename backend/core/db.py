@@ -25,7 +25,7 @@ T = TypeVar("T")
 Db = NamedDependency[AsyncSession]
 
 _AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-         asyncpg.CannotConnectNowError, ConnectionError)  # fmt: skip
+         asyncpg.InternalClientError, asyncpg.CannotConnectNowError, ConnectionError)  # fmt: skip
 
 
 def new_id() -> UUID:
@@ -120,7 +120,13 @@ class Database:
         try:
             pool = self._hot or await self._open_hot()
             async with pool.acquire(timeout=10) as connection:
-                found: list[Any] = await connection.fetch(statement, *values)
+                try:
+                    found: list[Any] = await connection.fetch(statement, *values)
+                except asyncpg.PostgresError:
+                    raise
+                except BaseException:
+                    connection.terminate()  # it may wait for an answer that never comes; nothing else would notice
+                    raise
                 return found
         except (FileNotFoundError, ConnectionError, TimeoutError) as error:
             raise Unavailable(headers={"Retry-After": "2"}) from error
