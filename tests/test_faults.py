@@ -3,6 +3,7 @@ killed half way. A clear error or a recovery each time, and nothing that was ack
 
 import base64
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -54,7 +55,7 @@ class Load:
     def _ask(self, method: str, path: str, body: object = None, name: str = "") -> None:
         try:
             status, answer, headers = self.server.request(method, path, body)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:  # a killed server answers half or not at all
             self.odd.append(error)
             return
         self.answers[status] += 1
