@@ -96,7 +96,7 @@ def main() -> None:
             for name, found in figures.items()
             for who in ("bare", "theirs")
         },
-        {"cat_of_bare": (">=", 0.75), "cat_of_theirs": (">=", 1.5)},
+        {"lines_of_bare": (">=", 0.75), "lines_of_theirs": (">=", 1.5)},
     )
 
 
