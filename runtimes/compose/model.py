@@ -1,0 +1,141 @@
+"""What a compose file says, after merging, interpolation and checking: plain data."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from runtimes.spec import Health, Limits
+
+Kind = Literal["application", "database", "cache", "gateway", "image"]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to tell the author. `path` is dotted (`services.web.privileged`), `line` counts from 1 in `file`.
+
+    `error`: nothing runs until it is gone. `ignored`: a field without effect here. `warning`: it runs, but look.
+    """
+
+    severity: Literal["error", "ignored", "warning"]
+    code: str
+    path: str
+    message: str
+    file: str = "compose.yaml"
+    line: int | None = None
+
+
+class BadCompose(Exception):
+    """The file cannot be used; `problems` has at least one error."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.file}:{p.line or '?'} {p.path}: {p.message}" for p in problems[:3]))
+        self.problems = problems
+
+
+class ComposeBuild(msgspec.Struct, frozen=True, kw_only=True):
+    """`context` is relative to the working copy ("" is its top), never outside of it."""
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    dockerfile_inline: str | None = None
+    args: dict[str, str] = {}
+    target: str | None = None
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: a path within the working copy (bind, "" is its top), a named volume (volume), nothing (tmpfs).
+
+    An anonymous volume has the name that its service and target give it.
+    """
+
+    kind: Literal["bind", "volume", "tmpfs"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    size: int | None = None
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A port in the container. What the file publishes on the host is not: a preview address takes its place."""
+
+    target: int
+    protocol: Literal["tcp", "udp"] = "tcp"
+    name: str = ""
+
+
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
+    service: str
+    condition: Literal["service_started", "service_healthy", "service_completed_successfully"] = "service_started"
+    required: bool = True
+    restart: bool = False
+
+
+class FileMount(msgspec.Struct, frozen=True, kw_only=True):
+    """A config or secret in the container: from a file of the working copy, inline content, or an environment name
+    (whose value comes from the workspace's variables and secrets)."""
+
+    target: str
+    file: str | None = None
+    content: str | None = None
+    environment: str | None = None
+
+
+class Restart(msgspec.Struct, frozen=True, kw_only=True):
+    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
+    max_attempts: int | None = None
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One service. Lists are words for exec; None leaves the image's own. `install` and `start` are shell lines
+    (`x-codeyard`); `start` takes the place of `command`. `packages` are toolchains like `node@24`."""
+
+    name: str
+    line: int | None = None
+    kind: Kind = "application"
+    icon: str = ""
+    image: str = ""
+    build: ComposeBuild | None = None
+    entrypoint: list[str] | None = None
+    command: list[str] | None = None
+    environment: dict[str, str] = {}
+    ports: list[Port] = []
+    expose: list[int] = []
+    volumes: list[Volume] = []
+    networks: list[str] = []
+    aliases: list[str] = []
+    depends_on: list[Dependency] = []
+    healthcheck: Health | None = None
+    profiles: list[str] = []
+    limits: Limits = Limits()
+    restart: Restart = Restart()
+    user: str | None = None
+    working_dir: str | None = None
+    init: bool = True
+    read_only: bool = False
+    stop_signal: str | None = None
+    stop_grace: float = 10.0
+    files: list[FileMount] = []
+    pull: Literal["missing", "always", "never"] = "missing"
+    install: str | None = None
+    start: str | None = None
+    packages: list[str] = []
+    secrets: list[str] = []
+    """Names of environment variables whose value is kept encrypted, not in the file (`x-codeyard.secrets`)."""
+    labels: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    """What else stands under `x-codeyard`."""
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole file. `services` in the file's order. `shared` is `x-codeyard.variables`, in every service's environment.
+
+    `source`: what it was read from; `files`: every file that it took, relative to the working copy.
+    """
+
+    services: dict[str, Service]
+    volumes: list[str] = []
+    shared: dict[str, str] = {}
+    source: Literal["compose", "devcontainer", "procfile", "none"] = "compose"
+    files: list[str] = []
+    problems: list[Problem] = []
+    variables: list[str] = []
+    """Every `${NAME}` that the file asks for."""

@@ -1,0 +1,216 @@
+"""What a runtime is asked to run and what it says of it: plain data, and the protocols that every driver keeps."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+State = dict[str, Any]
+"""A driver's own notes on one thing that it started: JSON, kept by the caller, handed back unchanged."""
+
+Progress = Literal["pulling", "building", "installing", "starting"]
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True):
+    """An image made from the working copy. `context` is an absolute host path; `dockerfile` is relative to it."""
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    inline: str | None = None
+    args: dict[str, str] = {}
+    target: str | None = None
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """`source` is a host path (bind) or the volume's name within the group (volume); `size` in bytes bounds a tmpfs."""
+
+    kind: Literal["bind", "volume", "tmpfs"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    size: int | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """A health check; times in seconds. `test` is a command's words, run without a shell unless they start one."""
+
+    test: list[str]
+    interval: float = 30.0
+    timeout: float = 30.0
+    start_period: float = 0.0
+    start_interval: float = 5.0
+    retries: int = 3
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """`cpus` in cores, `memory` and `disk` in bytes, `pids` processes. None: the driver's own default."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    pids: int | None = None
+    disk: int | None = None
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """For a private registry; never kept by a driver."""
+
+    username: str
+    password: str
+    registry: str = ""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """One service of one group (a session). Within a group names resolve to each other; between groups nothing does.
+
+    `ports` are the TCP ports on which it listens. `install` runs to its end before the command, each start.
+    """
+
+    group: str
+    name: str
+    image: str = ""
+    build: Build | None = None
+    entrypoint: list[str] | None = None
+    command: list[str] | None = None
+    install: str | None = None
+    environment: dict[str, str] = {}
+    working_dir: str | None = None
+    user: str | None = None
+    init: bool = True
+    read_only: bool = False
+    stop_signal: str | None = None
+    stop_grace: float = 10.0
+    mounts: list[Mount] = []
+    ports: list[int] = []
+    aliases: list[str] = []
+    health: Health | None = None
+    limits: Limits = Limits()
+    files: dict[str, bytes] = {}
+    """Configs and secrets: absolute path in the container to content, read-only for the program."""
+    pull: Literal["missing", "always", "never"] = "missing"
+    login: Login | None = None
+    labels: dict[str, str] = {}
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of a started thing now. `health` is None without a check; `health_log` the last check's output."""
+
+    running: bool
+    exit_code: int | None = None
+    oom_killed: bool = False
+    error: str = ""
+    health: Literal["starting", "healthy", "unhealthy"] | None = None
+    health_log: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """Use at one moment. `cpu_seconds`, `received`, `sent`, `read`, `written` count up from the start; bytes otherwise."""
+
+    at: float
+    cpu_seconds: float
+    memory: int
+    memory_limit: int | None = None
+    received: int = 0
+    sent: int = 0
+    read: int = 0
+    written: int = 0
+    pids: int = 0
+
+
+class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole lines, each with its end, that a program wrote to one of its streams. `at` is the first one's moment, ns."""
+
+    stream: Literal["stdout", "stderr"]
+    at: int
+    lines: bytes
+
+
+class RuntimeFailed(Exception):
+    """What could not be done, said for who reads it: `code` for programs, `message` the cause, `remedy` what to do."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class Tell(Protocol):
+    """How a start tells where it is: `percent` 0–100 where known."""
+
+    def __call__(self, step: Progress, *, percent: int | None = None, message: str = "") -> None: ...
+
+
+class Runtime(Protocol):
+    """What every driver does. It keeps no memory: whoever calls keeps `State`, so a restarted server finds its own again."""
+
+    name: str
+
+    async def start(self, spec: Spec, tell: Tell) -> State:
+        """The same group and name again: what the first call started. Raises RuntimeFailed."""
+        ...
+
+    async def poll(self, state: State) -> Status | None:
+        """None when it is gone."""
+        ...
+
+    async def stop(self, state: State, *, grace: float = 10.0) -> None:
+        """Not there any more when this returns; not there already is no error. Volumes stay."""
+        ...
+
+
+@runtime_checkable
+class CanLog(Protocol):
+    def logs(self, state: State, *, since: int, follow: bool) -> AsyncIterator[LogChunk]:
+        """From the first line after `since` (ns of the epoch) on; ends with the program."""
+        ...
+
+
+@runtime_checkable
+class CanExec(Protocol):
+    async def exec_tty(
+        self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int
+    ) -> tuple[int, State]:
+        """A program on a TTY in the running container: the stream's descriptor, now the caller's, and notes on it."""
+        ...
+
+    async def exec_resize(self, notes: State, cols: int, rows: int) -> None: ...
+
+    async def exec_status(self, notes: State) -> int | None:
+        """None while it runs, else its exit code."""
+        ...
+
+    async def exec_signal(self, notes: State, name: str) -> None: ...
+
+    async def run(self, state: State, argv: list[str], *, timeout: float = 30.0) -> tuple[int, bytes]:
+        """Run to the end; its exit code and the first 1 MiB that it said."""
+        ...
+
+
+@runtime_checkable
+class CanMeasure(Protocol):
+    def measure(self, state: State) -> AsyncIterator[Sample]:
+        """About one sample a second while it runs."""
+        ...
+
+
+@runtime_checkable
+class CanReach(Protocol):
+    async def address(self, state: State, port: int) -> tuple[str, int] | None:
+        """Where the server (not a browser) reaches that port; None while it is not running."""
+        ...
+
+
+@runtime_checkable
+class CanKeepVolumes(Protocol):
+    async def copy_volumes(self, group: str, to: str) -> list[str]:
+        """Copies every volume of a group, content included; their names. The target's own are replaced."""
+        ...
+
+    async def remove_group(self, group: str) -> None:
+        """Containers, network and volumes of a group, whatever their state; nothing left is no error."""
+        ...
+
+
+DEFAULT_PIDS: Final = 2048
