@@ -1,6 +1,6 @@
 """What a runtime is asked to run and what it says of it: plain data, and the protocols that every driver keeps."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -22,10 +22,12 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` is a host path (bind) or the volume's name within the group (volume); `size` in bytes bounds a tmpfs."""
+    """A bind is `source` beneath the host folder `root`, where no link is followed; a volume is `source`, its name within
+    the group; a tmpfs has at most `size` bytes."""
 
     kind: Literal["bind", "volume", "tmpfs"]
     target: str
+    root: str = ""
     source: str = ""
     read_only: bool = False
     size: int | None = None
@@ -119,11 +121,20 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """Whole lines, each with its end, that a program wrote to one of its streams. `at` is the first one's moment, ns."""
+    """What a program wrote to one of its streams: whole lines, each beginning with its moment (RFC 3339 with
+    nanoseconds, UTC) and a space."""
 
     stream: Literal["stdout", "stderr"]
-    at: int
     lines: bytes
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of this installation that a driver came upon."""
+
+    group: str
+    name: str
+    state: State
+    running: bool
 
 
 class RuntimeFailed(Exception):
@@ -147,6 +158,10 @@ class Runtime(Protocol):
 
     name: str
 
+    def close(self) -> None:
+        """Lets go of its connections; what runs goes on."""
+        ...
+
     async def start(self, spec: Spec, tell: Tell) -> State:
         """The same group and name again: what the first call started. Raises RuntimeFailed."""
         ...
@@ -159,11 +174,19 @@ class Runtime(Protocol):
         """Not there any more when this returns; not there already is no error. Volumes stay."""
         ...
 
+    async def put_away(self, group: str) -> None:
+        """Everything of a group but its volumes, whatever its state; nothing left is no error."""
+        ...
+
+    async def remove_group(self, group: str) -> None:
+        """Everything of a group, volumes too."""
+        ...
+
 
 @runtime_checkable
 class CanLog(Protocol):
-    def logs(self, state: State, *, since: int, follow: bool) -> AsyncIterator[LogChunk]:
-        """From the first line after `since` (ns of the epoch) on; ends with the program."""
+    def logs(self, state: State, *, since: Mapping[str, str], follow: bool) -> AsyncIterator[LogChunk]:
+        """The lines of each stream later than its moment in `since` (none: from the first on); ends with the program."""
         ...
 
 
@@ -203,13 +226,29 @@ class CanReach(Protocol):
 
 
 @runtime_checkable
+class CanRestart(Protocol):
+    async def restart(self, state: State, *, grace: float = 10.0) -> bool:
+        """The same thing again, as it is; False where there is nothing to restart."""
+        ...
+
+
+@runtime_checkable
+class CanWatch(Protocol):
+    """For drivers whose things live on without the server."""
+
+    def changes(self) -> AsyncIterator[tuple[str, str]]:
+        """(group, name) of each thing of this installation whose status changed. Ends when the engine goes."""
+        ...
+
+    async def everything(self) -> list[Found]:
+        """All that this installation has there, whoever started it."""
+        ...
+
+
+@runtime_checkable
 class CanKeepVolumes(Protocol):
     async def copy_volumes(self, group: str, to: str) -> list[str]:
         """Copies every volume of a group, content included; their names. The target's own are replaced."""
-        ...
-
-    async def remove_group(self, group: str) -> None:
-        """Containers, network and volumes of a group, whatever their state; nothing left is no error."""
         ...
 
 

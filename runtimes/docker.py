@@ -1,0 +1,483 @@
+"""Services as containers of a Docker engine (API ≥ 1.41).
+
+Everything made here bears labels with the installation's id, and nothing without them is ever touched. A group has one
+network, in which its services find each other by name. Pulling and building go through the docker SDK in worker threads;
+what is asked often speaks to the engine's socket (`runtimes/engine.py`).
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from runtimes import docker_images
+from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, by_descriptor, sources
+from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
+from runtimes.spec import Found, LogChunk, Mount, RuntimeFailed, Sample, Spec, State, Status, Tell
+
+INSTALLATION: Final = "codeyard.installation"
+GROUP: Final = "codeyard.group"
+SERVICE: Final = "codeyard.service"
+DIGEST: Final = "codeyard.spec"
+
+
+class Docker:
+    """A driver of one engine for one installation. Keeps nothing but its connections."""
+
+    name = "docker"
+
+    def __init__(self, installation: str, *, socket_path: str = "/var/run/docker.sock") -> None:
+        self.installation = installation
+        self.engine = Engine(socket_path)
+        # The engine makes two networks of one name when asked twice at once, and names a container before it is there.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    # --- what every driver does
+
+    async def start(self, spec: Spec, tell: Tell) -> State:
+        image = await docker_images.provide(self.engine, self.installation, spec, tell)
+        tell("starting")
+        async with self._lock(spec.group):
+            network = await self._network(spec.group)
+        digest = hashlib.sha256(image["Id"].encode() + msgspec.json.encode(spec, order="deterministic")).hexdigest()
+        async with self._lock(self._container(spec)):
+            found = await self._run(spec, image, network, digest)
+        if found is None:
+            raise RuntimeFailed("vanished", "The container was removed while it started.", "Start it again.")
+        state: State = {"id": found["Id"], "network": network}
+        if spec.install:
+            tell("installing")
+            await self._installed(found["Id"])
+        return state
+
+    async def poll(self, state: State) -> Status | None:
+        found = await self._inspect(state["id"])
+        return None if found is None else _status(found)
+
+    async def stop(self, state: State, *, grace: float = 10.0) -> None:
+        with contextlib.suppress(EngineError):  # not there, or not running
+            await self.engine.request("POST", path("containers", state["id"], "stop", t=int(grace)), timeout=grace + 30)
+        await self._remove(state["id"])
+
+    async def restart(self, state: State, *, grace: float = 10.0) -> bool:
+        found = await self._inspect(state["id"])
+        if found is None or by_descriptor(found):
+            return False
+        with _said():
+            await self.engine.request(
+                "POST", path("containers", state["id"], "restart", t=int(grace)), timeout=grace + 60
+            )
+        return True
+
+    # --- abilities
+
+    async def address(self, state: State, port: int) -> tuple[str, int] | None:
+        found = await self._inspect(state["id"])
+        if found is None or not found["State"]["Running"]:
+            return None
+        address = found["NetworkSettings"]["Networks"].get(state["network"], {}).get("IPAddress")
+        return (address, port) if address else None
+
+    async def logs(self, state: State, *, since: Mapping[str, str], follow: bool) -> AsyncIterator[LogChunk]:
+        # the engine's own `since` is for both streams, and has the lines of that moment again
+        first = min(since.get("stdout", ""), since.get("stderr", ""))
+        query = {"stdout": True, "stderr": True, "timestamps": True, "follow": follow, "since": _seconds(first)}
+        try:
+            async for stream, text in demultiplexed(
+                self.engine.stream("GET", path("containers", state["id"], "logs", **query))
+            ):
+                if seen := since.get(stream, "").encode():
+                    text = b"".join(line for line in text.splitlines(keepends=True) if line[:30] > seen)
+                if text:
+                    yield LogChunk(stream=stream, lines=text)
+        except EngineError as error:
+            if error.status != 404:
+                raise
+        except EngineAway:
+            return
+
+    async def measure(self, state: State) -> AsyncIterator[Sample]:
+        with contextlib.suppress(EngineError, EngineAway):
+            async for found in lines(self.engine.stream("GET", path("containers", state["id"], "stats", stream=True))):
+                if found.get("memory_stats", {}).get("usage") is not None:
+                    yield _sample(found)
+
+    async def exec_tty(
+        self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int
+    ) -> tuple[int, State]:
+        body = {
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": True,
+            "Cmd": argv,
+            "Env": [f"{name}={value}" for name, value in env.items()],
+        }
+        with _said():
+            made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
+            descriptor = await self.engine.hijack(path("exec", made["Id"], "start"), {"Detach": False, "Tty": True})
+        notes: State = {"exec": made["Id"], "id": state["id"]}
+        await self.exec_resize(notes, cols, rows)
+        return descriptor, notes
+
+    async def exec_resize(self, notes: State, cols: int, rows: int) -> None:
+        with contextlib.suppress(EngineError):  # it may have ended
+            await self.engine.request("POST", path("exec", notes["exec"], "resize", h=rows, w=cols))
+
+    async def exec_status(self, notes: State) -> int | None:
+        try:
+            found = await self.engine.request("GET", path("exec", notes["exec"], "json"))
+        except EngineError:
+            return 137  # forgotten with its container
+        return None if found["Running"] else int(found["ExitCode"] or 0)
+
+    async def exec_signal(self, notes: State, name: str) -> None:
+        """To the program and all that it started: the engine has no word for this, so the container's own kill says it."""
+        with contextlib.suppress(EngineError, RuntimeFailed):
+            found = await self.engine.request("GET", path("exec", notes["exec"], "json"))
+            inner = _inner_pid(found["Pid"]) if found["Running"] else None
+            if inner is not None:
+                await self.run({"id": notes["id"]}, ["/bin/sh", "-c", f"kill -s {name[3:]} -{inner} {inner}"])
+
+    async def run(self, state: State, argv: list[str], *, timeout: float = 30.0) -> tuple[int, bytes]:
+        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
+        said = b""
+        with _said():
+            made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
+            target = path("exec", made["Id"], "start")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    async for _, text in demultiplexed(self.engine.stream("POST", target, {"Detach": False})):
+                        said = (said + text)[: 1 << 20]
+        return await self.exec_status({"exec": made["Id"]}) or 0, said
+
+    async def changes(self) -> AsyncIterator[tuple[str, str]]:
+        wanted = {"type": ["container"], "label": [f"{INSTALLATION}={self.installation}"]}
+        with contextlib.suppress(EngineAway):
+            async for event in lines(self.engine.stream("GET", path("events", filters=wanted))):
+                if event["Action"].split(":")[0] in (
+                    "start",
+                    "die",
+                    "oom",
+                    "destroy",
+                    "health_status",
+                    "pause",
+                    "unpause",
+                ):
+                    labels = event["Actor"]["Attributes"]
+                    yield labels[GROUP], labels[SERVICE]
+
+    async def everything(self) -> list[Found]:
+        found = await self.engine.request("GET", path("containers", "json", all=True, filters=self._ours()))
+        return [
+            Found(
+                group=one["Labels"][GROUP],
+                name=one["Labels"][SERVICE],
+                state={"id": one["Id"], "network": self._name(one["Labels"][GROUP])},
+                running=one["State"] == "running",
+            )
+            for one in found
+            if SERVICE in one["Labels"]
+        ]
+
+    async def copy_volumes(self, group: str, to: str) -> list[str]:
+        """Who writes to them is frozen meanwhile, so the copy is what a crash at one moment would have left."""
+        names = [volume["Labels"]["codeyard.volume"] for volume in await self._volumes(group)]
+        if not names:
+            return []
+        running = [found for found in await self.everything() if found.group == group and found.running]
+        frozen = []
+        try:
+            for one in running:
+                await self.engine.request("POST", path("containers", one.state["id"], "pause"))
+                frozen.append(one.state["id"])
+            for name in names:
+                await self._copy_volume(group, to, name)
+        finally:
+            for container in frozen:
+                with contextlib.suppress(EngineError):
+                    await self.engine.request("POST", path("containers", container, "unpause"))
+        return names
+
+    async def remove_group(self, group: str) -> None:
+        await self._remove_containers(group)
+        for volume in await self._volumes(group):
+            with contextlib.suppress(EngineError):
+                await self.engine.request("DELETE", path("volumes", volume["Name"], force=True))
+
+    async def put_away(self, group: str) -> None:
+        """Containers and network of a group; its volumes stay."""
+        await self._remove_containers(group)
+
+    async def info(self) -> dict[str, Any]:
+        """What the engine says of itself. Raises EngineAway."""
+        found: dict[str, Any] = await self.engine.request("GET", "/info", timeout=10)
+        return found
+
+    def close(self) -> None:
+        self.engine.close()
+
+    # --- names
+
+    def _name(self, group: str) -> str:
+        return f"codeyard-{self.installation[:8]}-{group}"
+
+    def _container(self, spec: Spec) -> str:
+        return f"{self._name(spec.group)}-{spec.name}"
+
+    def _labels(self, group: str, **more: str) -> dict[str, str]:
+        return {INSTALLATION: self.installation, GROUP: group} | more
+
+    def _ours(self, group: str | None = None) -> dict[str, list[str]]:
+        labels = [f"{INSTALLATION}={self.installation}"] + ([f"{GROUP}={group}"] if group else [])
+        return {"label": labels}
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    # --- steps
+
+    async def _run(self, spec: Spec, image: dict[str, Any], network: str, digest: str) -> dict[str, Any] | None:
+        """The container, running: the one there is if it is as wanted, else a new one in its place."""
+        name = self._container(spec)
+        found = await self._inspect(name)
+        if found is not None and not _is(found, digest):
+            await self._remove(found["Id"])
+            found = None
+        with _said():
+            if found is None:
+                with sources(spec.mounts) as binds:
+                    await self._create(spec, image, network, binds, digest)
+                    return await self._started(name)
+            return found if found["State"]["Running"] else await self._started(name)
+
+    async def _inspect(self, container: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = await self.engine.request("GET", path("containers", container, "json"))
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found if found["Config"]["Labels"].get(INSTALLATION) == self.installation else None
+
+    async def _network(self, group: str) -> str:
+        """The group's network. The engine's own address pools end at about thirty; then a small one is picked by chance."""
+        name = self._name(group)
+        body: dict[str, Any] = {"Name": name, "CheckDuplicate": True, "Labels": self._labels(group)}
+        for attempt in range(20):
+            try:
+                await self.engine.request("GET", path("networks", name))
+                return name
+            except EngineError as error:
+                if error.status != 404:
+                    raise
+            try:
+                await self.engine.request("POST", path("networks", "create"), body)
+            except EngineError as error:
+                if error.status == 409:
+                    continue
+                if attempt == 19 or "pool" not in error.message.lower():
+                    raise
+                third, fourth = secrets.randbelow(256), 32 * secrets.randbelow(8)
+                body["IPAM"] = {"Config": [{"Subnet": f"10.213.{third}.{fourth}/27"}]}
+        return name
+
+    async def _create(
+        self, spec: Spec, image: dict[str, Any], network: str, binds: list[dict[str, Any]], digest: str
+    ) -> None:
+        mounts = binds
+        for mount in spec.mounts:
+            if mount.kind == "volume":
+                mounts.append(await self._volume(spec.group, mount))
+        wanted = body(spec, image, network, mounts)
+        wanted["Labels"] = spec.labels | self._labels(spec.group, **{SERVICE: spec.name, DIGEST: digest})
+        name = self._container(spec)
+        try:
+            await self.engine.request("POST", path("containers", "create", name=name), wanted)
+        except EngineError as error:
+            if error.status != 409:
+                raise
+            return  # the same start, asked twice
+        if spec.files:
+            await self.engine.request(
+                "PUT", path("containers", name, "archive", path="/"), raw=archive(spec.files), timeout=60
+            )
+
+    async def _started(self, container: str) -> dict[str, Any] | None:
+        await self.engine.request("POST", path("containers", container, "start"))
+        return await self._inspect(container)
+
+    async def _installed(self, container: str) -> None:
+        """Until the install line has ended well. Raises RuntimeFailed with its last words."""
+        while True:
+            try:
+                await self.engine.request("HEAD", path("containers", container, "archive", path=INSTALLED))
+                return
+            except EngineError as error:
+                if error.status != 404:
+                    raise
+            found = await self._inspect(container)
+            if found is None:
+                raise RuntimeFailed("stopped", "It was stopped while it installed.")
+            if not found["State"]["Running"] and found["State"]["ExitCode"] == INSTALL_FAILED:
+                raise RuntimeFailed(
+                    "install_failed",
+                    "The install command failed: " + await self._last_words(container),
+                    "Its log has all of it; change `install` under `x-codeyard`, or what it installs.",
+                )
+            if not found["State"]["Running"]:
+                return  # it installed and ended at once: its exit code tells the rest
+            await asyncio.sleep(0.2)
+
+    async def _last_words(self, container: str) -> str:
+        said = b""
+        target = path("containers", container, "logs", stdout=True, stderr=True, tail="5")
+        async for _, text in demultiplexed(self.engine.stream("GET", target)):
+            said += text
+        return said[-600:].decode("utf-8", "replace").strip()
+
+    async def _remove(self, container: str) -> None:
+        for _ in range(100):
+            try:
+                await self.engine.request("DELETE", path("containers", container, force=True, v=True))
+                return
+            except EngineError as error:
+                if error.status == 404:
+                    return
+                if error.status != 409:  # somebody else removes it now: until it is gone
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _volume(self, group: str, mount: Mount) -> dict[str, Any]:
+        name = f"{self._name(group)}-{mount.source}"
+        labels = self._labels(group, **{"codeyard.volume": mount.source})
+        await self.engine.request("POST", path("volumes", "create"), {"Name": name, "Labels": labels})
+        return {"Type": "volume", "Source": name, "Target": mount.target, "ReadOnly": mount.read_only}
+
+    async def _volumes(self, group: str) -> list[dict[str, Any]]:
+        found = await self.engine.request("GET", path("volumes", filters=self._ours(group)))
+        return list(found["Volumes"] or [])
+
+    async def _remove_containers(self, group: str) -> None:
+        found = await self.engine.request("GET", path("containers", "json", all=True, filters=self._ours(group)))
+        await asyncio.gather(*(self._remove(one["Id"]) for one in found))
+        with contextlib.suppress(EngineError):
+            await self.engine.request("DELETE", path("networks", self._name(group)))
+
+    async def _copy_volume(self, group: str, to: str, name: str) -> None:
+        """Through two containers that never run: their archives keep owners, modes and links."""
+        image = await docker_images.empty(self.engine)
+        mount = Mount(kind="volume", source=name, target="/volume")
+        with contextlib.suppress(EngineError):
+            await self.engine.request("DELETE", path("volumes", f"{self._name(to)}-{name}"))
+        made = []
+        try:
+            for side in (group, to):
+                body = {
+                    "Image": image,
+                    "Cmd": ["never"],
+                    "Labels": self._labels(side),
+                    "HostConfig": {"Mounts": [await self._volume(side, mount)], "NetworkMode": "none"},
+                }
+                made.append((await self.engine.request("POST", path("containers", "create"), body))["Id"])
+            await asyncio.to_thread(docker_images.copy_folder, self.engine.socket_path, made[0], made[1], "/volume")
+        finally:
+            for container in made:
+                await self._remove(container)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """The engine's refusals, said for people."""
+    try:
+        yield
+    except EngineError as error:
+        raise explain(error) from error
+
+
+def explain(error: EngineError) -> RuntimeFailed:
+    words = error.message
+    if "executable file not found" in words or ("no such file or directory" in words and "exec" in words):
+        return RuntimeFailed(
+            "command_not_found", words, "The command is not in the image: check `command`, `entrypoint` and `user`."
+        )
+    if "is not running" in words:
+        return RuntimeFailed("not_running", "It is not running.", "Start it first.")
+    if "permission denied" in words:
+        return RuntimeFailed("not_executable", words, "Make the command executable, or start it by its interpreter.")
+    if "unable to find user" in words or "no matching entries in passwd" in words:
+        return RuntimeFailed("no_such_user", words, "`user` names nobody in the image.")
+    if "no space left" in words:
+        return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
+    return RuntimeFailed("engine_refused", words, "The engine's words say what it does not like.")
+
+
+def _is(found: dict[str, Any], digest: str) -> bool:
+    """Whether that container is what is wanted, and can be started again if it does not run: a mount by descriptor cannot."""
+    same = found["Config"]["Labels"].get(DIGEST) == digest
+    return same and (found["State"]["Running"] or not by_descriptor(found))
+
+
+def _status(found: dict[str, Any]) -> Status:
+    state = found["State"]
+    health = state.get("Health") or {}
+    log = health.get("Log") or []
+    return Status(
+        running=state["Running"],
+        exit_code=None if state["Running"] else state["ExitCode"],
+        oom_killed=state["OOMKilled"],
+        error=state["Error"],
+        health=health.get("Status") if health.get("Status") in ("starting", "healthy", "unhealthy") else None,
+        health_log=log[-1]["Output"][:2000] if log else "",
+        started_at=_moment(state["StartedAt"]),
+        finished_at=_moment(state["FinishedAt"]),
+    )
+
+
+def _moment(text: str) -> float | None:
+    """Seconds of the epoch; None for the engine's "never" (year 1)."""
+    if text.startswith("0001"):
+        return None
+    return datetime.fromisoformat(text[:19] + "+00:00").timestamp() + float("0." + (text[20:].rstrip("Z") or "0"))
+
+
+def _seconds(moment: str) -> str:
+    """The engine's form of a moment, seconds and nanoseconds; "0" for the beginning."""
+    if not moment:
+        return "0"
+    whole = int(datetime.fromisoformat(moment[:19] + "+00:00").timestamp())
+    return f"{whole}.{moment[20:].rstrip('Z')}"
+
+
+def _sample(found: dict[str, Any]) -> Sample:
+    memory, cpu = found["memory_stats"], found["cpu_stats"]["cpu_usage"]
+    detail = memory.get("stats", {})
+    cache = detail.get("inactive_file", detail.get("total_inactive_file", 0))
+    networks = (found.get("networks") or {}).values()
+    blocks = found.get("blkio_stats", {}).get("io_service_bytes_recursive") or []
+    limit = memory.get("limit")
+    return Sample(
+        at=_moment(found["read"]) or 0.0,
+        cpu_seconds=cpu["total_usage"] / 1e9,
+        memory=max(memory["usage"] - cache, 0),
+        memory_limit=limit if limit and limit < 1 << 60 else None,
+        received=sum(one["rx_bytes"] for one in networks),
+        sent=sum(one["tx_bytes"] for one in networks),
+        read=sum(one["value"] for one in blocks if one["op"].lower() == "read"),
+        written=sum(one["value"] for one in blocks if one["op"].lower() == "write"),
+        pids=found.get("pids_stats", {}).get("current", 0),
+    )
+
+
+def _inner_pid(pid: int) -> int | None:
+    """The process id that a process has in its own namespace (proc(5), NSpid)."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open(f"/proc/{pid}/status") as file:
+            return int(next(line for line in file if line.startswith("NSpid:")).split()[-1])
+    return None

@@ -1,0 +1,137 @@
+"""What the engine is asked to create for a service: the body of the request, its mounts, its files."""
+
+import contextlib
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from typing import Any, Final
+
+from runtimes.spec import DEFAULT_PIDS, Health, Mount, RuntimeFailed, Spec
+
+#: What the entrypoints of ordinary images need: they chown their data, drop to a user, and may listen below 1024.
+CAPABILITIES: Final = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"]
+
+INSTALLED: Final = "/tmp/.codeyard-installed"  # noqa: S108 - a mark in the container, of the container
+INSTALL_FAILED: Final = 97
+_LOGS: Final = {"Type": "json-file", "Config": {"max-size": "20m", "max-file": "3"}}
+
+
+@contextlib.contextmanager
+def sources(mounts: list[Mount]) -> Iterator[list[dict[str, Any]]]:
+    """Mounts as the engine wants them. What lies deeper than a bind's root is named by an open descriptor, so that
+    nobody who can write there swaps it for a link between our look and the engine's."""
+    held: list[int] = []
+    try:
+        yield [_mount(mount, held) for mount in mounts if mount.kind == "bind"]
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The body of POST /containers/create."""
+    entrypoint, command = spec.entrypoint, spec.command
+    if spec.install:
+        own = image["Config"]
+        words = (own.get("Entrypoint") or []) if entrypoint is None else entrypoint
+        words = words + ((own.get("Cmd") or []) if command is None and entrypoint is None else command or [])
+        script = f'[ -e {INSTALLED} ] || ( {spec.install}\n) || exit {INSTALL_FAILED}\n: >{INSTALLED}\nexec "$@"'
+        entrypoint, command = ["/bin/sh", "-c", script, "codeyard"], words
+    limits = spec.limits
+    host: dict[str, Any] = {
+        "NetworkMode": network,
+        "Mounts": mounts,
+        "Tmpfs": {m.target: _tmpfs(m) for m in spec.mounts if m.kind == "tmpfs"},
+        "CapDrop": ["ALL"],
+        "CapAdd": CAPABILITIES,
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": spec.read_only,
+        "Init": spec.init,
+        "PidsLimit": limits.pids or DEFAULT_PIDS,
+        "LogConfig": _LOGS,
+        "RestartPolicy": {"Name": "no"},  # who should run is the server's to say
+    }
+    if limits.cpus:
+        host["NanoCpus"] = int(limits.cpus * 1e9)
+    if limits.memory:
+        host |= {"Memory": limits.memory, "MemorySwap": limits.memory}
+    asked: dict[str, Any] = {
+        "Image": image["Id"],
+        "Hostname": spec.name[:63],
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "HostConfig": host,
+        "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [spec.name, *spec.aliases]}}},
+    }
+    if entrypoint is not None:
+        asked["Entrypoint"] = entrypoint
+    if command is not None:
+        asked["Cmd"] = command
+    if spec.health is not None:
+        asked["Healthcheck"] = _check(spec.health)
+    optional = {"WorkingDir": spec.working_dir, "User": spec.user, "StopSignal": spec.stop_signal}
+    return asked | {name: value for name, value in optional.items() if value is not None}
+
+
+def _check(health: Health) -> dict[str, Any]:
+    nanoseconds = 1_000_000_000
+    return {
+        "Test": health.test if health.test[:1] in (["CMD"], ["CMD-SHELL"], ["NONE"]) else ["CMD", *health.test],
+        "Interval": int(health.interval * nanoseconds),
+        "Timeout": int(health.timeout * nanoseconds),
+        "StartPeriod": int(health.start_period * nanoseconds),
+        "Retries": health.retries,
+    }
+
+
+def _tmpfs(mount: Mount) -> str:
+    return f"rw,nosuid,nodev,size={mount.size or 64 << 20}"
+
+
+def _mount(mount: Mount, held: list[int]) -> dict[str, Any]:
+    source = mount.root
+    if mount.source:
+        descriptor = open_beneath(mount.root, mount.source)
+        held.append(descriptor)
+        source = f"/proc/{os.getpid()}/fd/{descriptor}"
+    return {"Type": "bind", "Source": source, "Target": mount.target, "ReadOnly": mount.read_only}
+
+
+def open_beneath(root: str, relative: str) -> int:
+    """A descriptor (O_PATH) of a file or folder, made as a folder where there is none. Links are refused: RuntimeFailed."""
+    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    for part in relative.split("/"):
+        if part in ("", "."):
+            continue
+        try:
+            if part == "..":
+                raise RuntimeFailed("mount_escapes", f"The mount {relative} leads out of the working copy.")
+            with contextlib.suppress(FileExistsError, NotADirectoryError):
+                os.mkdir(part, dir_fd=here)
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+        except OSError as error:
+            raise RuntimeFailed("bad_mount", f"The mount {relative} cannot be opened: {error.strerror}.") from error
+        finally:
+            os.close(here)
+        here = below
+        if not (stat.S_ISDIR(os.fstat(here).st_mode) or stat.S_ISREG(os.fstat(here).st_mode)):
+            os.close(here)
+            raise RuntimeFailed(
+                "bad_mount", f"The mount {relative} is a link or no regular file.", "Mount what it points to instead."
+            )
+    return here
+
+
+def by_descriptor(found: dict[str, Any]) -> bool:
+    return any(str(mount.get("Source", "")).startswith("/proc/") for mount in found["HostConfig"].get("Mounts") or [])
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name.lstrip("/"))
+            entry.size, entry.mode = len(content), 0o444
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,211 @@
+"""Images for containers: found, pulled or built, with progress, by the docker SDK in worker threads."""
+
+import asyncio
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import docker
+from docker.errors import APIError, BuildError, DockerException
+from docker.utils.build import exclude_paths, tar
+
+from runtimes.engine import Engine, EngineError, path
+from runtimes.spec import Build, RuntimeFailed, Spec, Tell
+
+EMPTY: Final = "codeyard/empty:latest"
+
+_REFERENCE = re.compile(r"[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?\Z", re.ASCII | re.IGNORECASE)
+
+
+async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> dict[str, Any]:
+    """The image that `spec` asks for, as the engine inspects it. Raises RuntimeFailed."""
+    if spec.build is not None:
+        tag = f"codeyard/{installation[:8]}:{spec.group}-{spec.name}"[:200]
+        await _in_thread(_build, engine.socket_path, spec.build, tag, spec.labels, tell)
+        return await _inspect(engine, tag) or {}
+    if not _REFERENCE.match(spec.image):
+        raise RuntimeFailed("bad_image", f"“{spec.image}” is not an image's name.", "Write it as name:tag.")
+    found = None if spec.pull == "always" else await _inspect(engine, spec.image)
+    if found is None and spec.pull == "never":
+        raise RuntimeFailed(
+            "image_not_found", f"The image {spec.image} is not here, and `pull_policy` forbids to get it."
+        )
+    if found is None:
+        tell("pulling")
+        await _in_thread(_pull, engine.socket_path, spec, tell)
+        found = await _inspect(engine, spec.image)
+    if found is None:
+        raise RuntimeFailed("image_not_found", f"The image {spec.image} was pulled and is gone again.")
+    return found
+
+
+async def empty(engine: Engine) -> str:
+    """An image with nothing in it, for containers that only hold volumes. Made where it lacks."""
+    if await _inspect(engine, EMPTY) is None:
+        await engine.request("POST", path("images", "create", fromSrc="-", repo=EMPTY), raw=bytes(1024))
+    return EMPTY
+
+
+def copy_folder(socket_path: str, source: str, target: str, folder: str) -> None:
+    """Copies a folder's content from one container into another, stopped or not. Streams; blocks."""
+    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=3600)
+    try:
+        content, _ = client.get_archive(source, folder)
+        client.put_archive(target, os.path.dirname(folder) or "/", content)
+    finally:
+        client.close()
+
+
+async def _in_thread(function: Callable[..., None], *words: Any) -> None:
+    """As asyncio.to_thread, with `tell` called in the loop's thread, and ended at its next word when cancelled."""
+    *first, tell = words
+    loop = asyncio.get_running_loop()
+    ended = threading.Event()
+
+    def say(step: Any, **more: Any) -> None:
+        if ended.is_set():
+            raise InterruptedError("stopped while it got its image")
+        loop.call_soon_threadsafe(lambda: tell(step, **more))
+
+    try:
+        await asyncio.to_thread(function, *first, say)
+    finally:
+        ended.set()
+
+
+async def _inspect(engine: Engine, name: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = await engine.request("GET", f"/images/{name}/json")
+    except EngineError as error:
+        if error.status == 404:
+            return None
+        raise
+    return found
+
+
+def _pull(socket_path: str, spec: Spec, tell: Tell) -> None:
+    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=600)
+    login = spec.login and {"username": spec.login.username, "password": spec.login.password}
+    name, tag = _parts(spec.image)
+    try:
+        _follow_pull(client.pull(name, tag=tag, stream=True, decode=True, auth_config=login), tell)
+    except (DockerException, OSError) as error:
+        if isinstance(error, InterruptedError):
+            raise
+        raise _no_image(spec.image, str(error)) from error
+    finally:
+        client.close()
+
+
+def _parts(image: str) -> tuple[str, str]:
+    """Name and tag (or digest) of a reference; a colon before the last slash is a port's."""
+    if "@" in image:
+        name, _, digest = image.partition("@")
+        return name, digest
+    name, colon, tag = image.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (image, "latest")
+
+
+def _follow_pull(said: Iterator[dict[str, Any]], tell: Tell) -> None:
+    layers: dict[str, tuple[int, int]] = {}
+    last = -1
+    for word in said:
+        if "error" in word:
+            raise DockerException(word["error"])
+        detail = word.get("progressDetail") or {}
+        if word.get("status") == "Downloading" and detail.get("total"):
+            layers[word["id"]] = detail["current"], detail["total"]
+        elif word.get("status") == "Download complete" and word.get("id") in layers:
+            layers[word["id"]] = layers[word["id"]][1], layers[word["id"]][1]
+        total = sum(size for _, size in layers.values())
+        percent = 100 * sum(got for got, _ in layers.values()) // total if total else 0
+        if percent != last:
+            tell("pulling", percent=percent)
+            last = percent
+
+
+def _no_image(image: str, words: str) -> RuntimeFailed:
+    low = words.lower()
+    if "not found" in low or "does not exist" in low or "manifest unknown" in low or "denied" in low:
+        return RuntimeFailed(
+            "image_not_found",
+            f"image not found: {image}; is it spelt right? private? add credentials",
+            "Check name and tag, or give the registry's user and password.",
+        )
+    if "unauthorized" in low or "authentication required" in low:
+        return RuntimeFailed(
+            "registry_login", f"The registry refused the login for {image}.", "Check user and password."
+        )
+    if "toomanyrequests" in low or "rate limit" in low:
+        return RuntimeFailed("registry_busy", f"The registry limits pulls: {words}", "Wait, or add credentials.")
+    if "no space left" in low:
+        return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
+    return RuntimeFailed(
+        "registry_away",
+        f"{image} could not be pulled: {words[:500]}",
+        "Can the engine reach the registry? `deploy/images/build` makes stand-ins where none can be reached.",
+    )
+
+
+def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], tell: Tell) -> None:
+    tell("building")
+    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=3600)
+    said: list[str] = []
+    try:
+        with _context(build) as packed:
+            steps = client.build(
+                fileobj=packed,
+                custom_context=True,
+                dockerfile=".codeyard.Dockerfile" if build.inline is not None else build.dockerfile,
+                tag=tag,
+                buildargs=build.args,
+                target=build.target or "",
+                labels=labels,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for word in steps:
+                _follow_build(word, said, tell)
+    except (BuildError, APIError, DockerException) as error:
+        tail = "\n".join(said[-12:])
+        raise RuntimeFailed(
+            "build_failed",
+            f"The build failed: {error}\n{tail}"[:4000],
+            "The last lines say which step; change the Dockerfile.",
+        ) from error
+    except OSError as error:
+        if isinstance(error, InterruptedError):
+            raise
+        raise RuntimeFailed(
+            "build_failed", f"The build context cannot be read: {error}", "Check `build.context`."
+        ) from error
+    finally:
+        client.close()
+
+
+def _follow_build(word: dict[str, Any], said: list[str], tell: Tell) -> None:
+    if "error" in word:
+        raise DockerException(word["error"])
+    text = word.get("stream", "").rstrip()
+    if not text:
+        return
+    said.append(text)
+    if (step := re.match(r"Step (\d+)/(\d+) : (.*)", text)) is not None:
+        tell("building", percent=100 * (int(step[1]) - 1) // int(step[2]), message=step[3][:200])
+
+
+def _context(build: Build) -> Any:
+    """The build context as the SDK packs it: links stay links, so nothing outside of it comes along."""
+    ignored: list[str] = []
+    for name in (f"{build.dockerfile}.dockerignore", ".dockerignore"):
+        where = os.path.join(build.context, name)
+        if os.path.isfile(where) and not os.path.islink(where):
+            with open(where, encoding="utf-8", errors="replace") as file:
+                ignored = [line.strip() for line in file if line.strip() and not line.startswith("#")]
+            break
+    extra = [(".codeyard.Dockerfile", build.inline)] if build.inline is not None else []
+    files = sorted(exclude_paths(build.context, ignored, dockerfile=None if extra else build.dockerfile))
+    return tar(build.context, files=files, extra_files=extra, gzip=False)
