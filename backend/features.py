@@ -13,6 +13,7 @@ from types import ModuleType
 
 FEATURES = [
     "ledger.receipts",
+    "ledger.secrets",
     "accounts.users",
     "accounts.orgs",
     "accounts.keys",
@@ -23,6 +24,7 @@ FEATURES = [
     "workbench.snapshots",
     "workbench.files",
     "workbench.vcs",
+    "workbench.services",
     "workbench.terminals",
     "edge.feed",
     "edge.stats",

@@ -50,11 +50,13 @@ class Docker:
             found = await self._run(spec, image, network, digest)
         if found is None:
             raise RuntimeFailed("vanished", "The container was removed while it started.", "Start it again.")
-        state: State = {"id": found["Id"], "network": network}
         if spec.install:
             tell("installing")
-            await self._installed(found["Id"])
-        return state
+            await self._installed(self._container(spec))
+        return self.handle(spec.group, spec.name)
+
+    def handle(self, group: str, name: str) -> State:
+        return {"id": f"{self._name(group)}-{name}", "network": self._name(group)}
 
     async def poll(self, state: State) -> Status | None:
         found = await self._inspect(state["id"])
@@ -179,7 +181,7 @@ class Docker:
             Found(
                 group=one["Labels"][GROUP],
                 name=one["Labels"][SERVICE],
-                state={"id": one["Id"], "network": self._name(one["Labels"][GROUP])},
+                state=self.handle(one["Labels"][GROUP], one["Labels"][SERVICE]),
                 running=one["State"] == "running",
             )
             for one in found
@@ -229,7 +231,7 @@ class Docker:
         return f"codeyard-{self.installation[:8]}-{group}"
 
     def _container(self, spec: Spec) -> str:
-        return f"{self._name(spec.group)}-{spec.name}"
+        return str(self.handle(spec.group, spec.name)["id"])
 
     def _labels(self, group: str, **more: str) -> dict[str, str]:
         return {INSTALLATION: self.installation, GROUP: group} | more

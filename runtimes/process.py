@@ -43,8 +43,8 @@ class Process:
             raise RuntimeFailed(
                 "no_command", f"{spec.name} says no command.", "Give it `command`, or `x-codeyard.start`."
             )
-        folder = os.path.join(self.directory, quote(spec.group, safe=""), quote(spec.name, safe=""))
-        state: State = {"folder": folder}
+        state = self.handle(spec.group, spec.name)
+        folder = state["folder"]
         found = await self.poll(state)
         if found is None or not found.running:
             await asyncio.to_thread(_prepare, folder, spec)
@@ -54,6 +54,9 @@ class Process:
             tell("installing")
         await self._begun(folder)
         return state
+
+    def handle(self, group: str, name: str) -> State:
+        return {"folder": os.path.join(self.directory, quote(group, safe=""), quote(name, safe=""))}
 
     async def poll(self, state: State) -> Status | None:
         return await asyncio.to_thread(_look, state["folder"])

@@ -166,6 +166,10 @@ class Runtime(Protocol):
         """The same group and name again: what the first call started. Raises RuntimeFailed."""
         ...
 
+    def handle(self, group: str, name: str) -> State:
+        """What `start` answers for it: enough to stop a start that was not waited for."""
+        ...
+
     async def poll(self, state: State) -> Status | None:
         """None when it is gone."""
         ...

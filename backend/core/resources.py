@@ -15,10 +15,25 @@ from backend.core.auth import Admissions, Authenticator
 from backend.core.db import Database
 from backend.core.live import Live
 from backend.core.settings import Settings
+from runtimes.spec import Runtime
 from runtimes.terminals import Terminals
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Kept:
+    """What features keep alive as long as the server, by its type."""
+
+    def __init__(self) -> None:
+        self._things: dict[type, object] = {}
+
+    def put(self, thing: object) -> None:
+        self._things[type(thing)] = thing
+
+    def get(self, kind: type[T]) -> T | None:
+        found = self._things.get(kind)
+        return found if isinstance(found, kind) else None
 
 
 @dataclass
@@ -32,6 +47,9 @@ class Resources:
     admissions: Admissions
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
     terminals: Terminals = field(init=False)
+    runtime: Runtime | None = None
+    """What runs services; None where none are run."""
+    kept: Kept = field(default_factory=Kept)
     ends_terminals: bool = False
     """Set before the server ends when a person asked for the end (Ctrl-C, `codeyard down`); otherwise shells live on."""
 

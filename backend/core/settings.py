@@ -64,6 +64,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_file_mb: Annotated[int, Meta(ge=1)] = 50
     """Largest file that one call reads or writes, in MiB; uploads go to 100 times that."""
 
+    docker_socket: str = "/var/run/docker.sock"
+    """Where the Docker engine listens; empty runs services as processes, even when there is one."""
+
+    session_image: str = "codeyard/session:latest"
+    """The image of services that name none, and of a session's own workbench."""
+
+    preview_domain: str = "localhost"
+    """Services are previewed at {service}--{session}.<preview_domain>; a wildcard DNS entry must lead here."""
+
+    service_cpus: Annotated[float, Meta(gt=0)] = 4
+    """Processors that one service may use at most."""
+
+    service_memory_mb: Annotated[int, Meta(ge=16)] = 4096
+    """Memory that one service may use at most, in MiB."""
+
+    start_slots: Annotated[int, Meta(ge=1)] = 4
+    """Services that are started at a time; organisations take turns."""
+
     session_days: Annotated[int, Meta(ge=1)] = 30
     """Days that a sign-in lasts when it is used."""
 

@@ -30,7 +30,10 @@ class Fake:
         if held is None or held[0] != spec or not held[1].running:
             self.starts.append(spec.name)
             self.running[key] = spec, _begun(spec)
-        return {"key": key}
+        return self.handle(spec.group, spec.name)
+
+    def handle(self, group: str, name: str) -> State:
+        return {"key": f"{group}/{name}"}
 
     async def poll(self, state: State) -> Status | None:
         await self._pause()

@@ -1,0 +1,91 @@
+"""Keeping, forgetting and using secrets. Values leave here only to be injected into what runs."""
+
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.db import new_id, now
+from backend.core.resources import Resources
+from backend.ledger.secrets.models import Secret
+from backend.ledger.secrets.vault import Vault
+
+
+@cache
+def vault(data: Path) -> Vault:
+    """The keys under `data`, read once: they are added to, never changed."""
+    return Vault(data)
+
+
+async def put(
+    db: AsyncSession, data: Path, organization_id: UUID, owner_id: UUID, values: dict[str, str], *, part: str = ""
+) -> None:
+    """Sets values by name, in place of older ones."""
+    for name, value in values.items():
+        key_id, sealed = vault(data).seal(value, of=_of(owner_id, part, name))
+        row = insert(Secret).values(
+            id=new_id(),
+            organization_id=organization_id,
+            owner_id=owner_id,
+            part=part,
+            name=name,
+            key_id=key_id,
+            sealed=sealed,
+        )
+        again = {"key_id": key_id, "sealed": sealed, "updated_at": now()}
+        await db.execute(row.on_conflict_do_update(index_elements=["owner_id", "part", "name"], set_=again))
+
+
+async def names(db: AsyncSession, owner_id: UUID) -> set[tuple[str, str]]:
+    """(part, name) of all that are kept for an owner."""
+    found = await db.execute(select(Secret.part, Secret.name).where(Secret.owner_id == owner_id))
+    return {(part, name) for part, name in found}
+
+
+async def read(db: AsyncSession, data: Path, owner_id: UUID) -> dict[str, dict[str, str]]:
+    """Values by part and name. Raises KeyLost."""
+    values: dict[str, dict[str, str]] = {}
+    for row in await db.scalars(select(Secret).where(Secret.owner_id == owner_id)):
+        value = vault(data).open(row.key_id, row.sealed, of=_of(owner_id, row.part, row.name))
+        values.setdefault(row.part, {})[row.name] = value
+    return values
+
+
+async def forget(db: AsyncSession, owner_id: UUID, *, part: str | None = None, named: list[str] | None = None) -> None:
+    query = delete(Secret).where(Secret.owner_id == owner_id)
+    if part is not None:
+        query = query.where(Secret.part == part)
+    if named is not None:
+        query = query.where(Secret.name.in_(named))
+    await db.execute(query)
+
+
+async def forget_ownerless(db: AsyncSession) -> None:
+    """Those of purged workspaces."""
+    await db.execute(
+        text("DELETE FROM secrets s WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = s.owner_id)")
+    )
+
+
+async def rotate(resources: Resources) -> int:
+    """Makes a new key and seals everything anew with it; how many values that were. Old keys stay to open backups."""
+    keys = vault(resources.data)
+    await resources.in_thread(keys.add_key)
+    count = 0
+    while True:
+        async with resources.database.begin() as db:
+            old = select(Secret).where(Secret.key_id != keys.current).limit(200).with_for_update(skip_locked=True)
+            rows = (await db.scalars(old)).all()
+            for row in rows:
+                of = _of(row.owner_id, row.part, row.name)
+                row.key_id, row.sealed = keys.seal(keys.open(row.key_id, row.sealed, of=of), of=of)
+        count += len(rows)
+        if not rows:
+            return count
+
+
+def _of(owner_id: UUID, part: str, name: str) -> str:
+    return f"secrets:{owner_id}:{part}:{name}"

@@ -1,0 +1,59 @@
+"""The installation's keys: DATA/keys/<id>, 32 random bytes each. The newest seals, all of them open.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front; what a value belongs to is associated data, so that a row
+copied over another one does not open.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+class KeyLost(Exception):
+    """A value was sealed with a key that is no longer in DATA/keys, or was tampered with."""
+
+
+class Vault:
+    """Keys of one data directory; made where there is none. Blocks for a few small reads."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / "keys"
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._keys = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.suffix == ""}
+        if not self._keys:
+            self.add_key()
+
+    @property
+    def current(self) -> str:
+        return max(self._keys)
+
+    def add_key(self) -> str:
+        """A new key, which seals from now on; ids sort by age."""
+        name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(2)}"
+        key = AESGCM.generate_key(256)
+        descriptor = os.open(self.folder / f"{name}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(self.folder / f"{name}.new", self.folder / name)
+        self._keys[name] = key
+        return name
+
+    def seal(self, value: str, *, of: str) -> tuple[str, bytes]:
+        """(key id, sealed value)."""
+        name, nonce = self.current, secrets.token_bytes(12)
+        return name, nonce + AESGCM(self._keys[name]).encrypt(nonce, value.encode(), of.encode())
+
+    def open(self, key_id: str, sealed: bytes, *, of: str) -> str:
+        key = self._keys.get(key_id)
+        if key is None:
+            raise KeyLost(f"the key {key_id} is not in {self.folder}")
+        try:
+            return AESGCM(key).decrypt(sealed[:12], sealed[12:], of.encode()).decode()
+        except InvalidTag as error:
+            raise KeyLost("a sealed value does not open: it was changed, or belongs to something else") from error

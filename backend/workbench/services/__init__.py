@@ -1,0 +1,1 @@
+"""Services: what a session's compose.yaml declares, running."""

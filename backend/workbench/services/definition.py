@@ -1,0 +1,199 @@
+"""From compose.yaml to what a driver is asked to run: variables and secrets filled in, the session mounted."""
+
+import hashlib
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+from runtimes.compose.read import load
+
+from backend.core.resources import Resources
+from backend.ledger.secrets import service as secrets
+from backend.workbench.services import addresses
+from backend.workbench.sessions.models import Session
+from runtimes.compose import model, references
+from runtimes.compose.model import BadCompose, Project
+from runtimes.docker_body import open_beneath
+from runtimes.spec import Build, Limits, Login, Mount, RuntimeFailed, Spec
+
+SHARED: Final = ""  # secrets of this part are the workspace's variables, the others a service's own
+REGISTRY: Final = "registry:"  # and those of "registry:<service>" its login
+TOOLCHAINS: Final = {"node": "node", "python": "python", "go": "golang", "rust": "rust", "ruby": "ruby", "php": "php"}
+
+_FILE_BYTES = 1 << 20
+
+
+@dataclass
+class Definition:
+    """A session's stack as it is declared now. `values` are the workspace's secrets by part and name."""
+
+    session: Session
+    root: Path
+    project: Project
+    values: dict[str, dict[str, str]]
+
+    def id_of(self, name: str) -> UUID:
+        return service_id(self.session.id, name)
+
+    def digest(self, name: str) -> str:
+        """Of all that a restart would bring into effect; secret values by their hash."""
+        service = self.project.services[name]
+        parts = msgspec.json.encode(
+            [
+                msgspec.structs.replace(service, line=None, depends_on=[]),
+                self.project.shared,
+                {n: hashlib.sha256(v.encode()).hexdigest() for n, v in sorted(self.values.get(name, {}).items())},
+            ],
+            order="deterministic",
+        )
+        return hashlib.sha256(parts).hexdigest()
+
+
+def service_id(session_id: UUID, name: str) -> UUID:
+    """A service has the same id for as long as it has its name: nothing is written when a file declares one."""
+    return uuid5(session_id, name)
+
+
+def root_of(resources: Resources, session_id: UUID) -> Path:
+    return resources.data / "sessions" / str(session_id) / "workspace"
+
+
+async def read(resources: Resources, session: Session, profiles: Collection[str] = ()) -> Definition:
+    """Raises BadCompose."""
+    async with resources.database.begin() as db:
+        values = await secrets.read(db, resources.data, session.workspace_id)
+    root = root_of(resources, session.id)
+    project = await resources.in_thread(load, root, variables=values.get(SHARED, {}), profiles=profiles)
+    return Definition(session, root, project, values)
+
+
+def environments(resources: Resources, definition: Definition) -> dict[str, dict[str, str]]:
+    """Every service's environment with shared variables, secrets and cross references in place. Raises BadCompose."""
+    project, values = definition.project, definition.values
+    shared = values.get(SHARED, {})
+    declared = {
+        name: project.shared
+        | service.environment
+        | {secret: shared[secret] for secret in service.secrets if secret in shared}
+        | values.get(name, {})
+        for name, service in project.services.items()
+    }
+    inside = resources.runtime is not None and resources.runtime.name == "docker"
+    return references.resolve(
+        declared,
+        hosts={name: name if inside else "127.0.0.1" for name in project.services},
+        domain_urls={
+            name: addresses.url(resources.settings, definition.session.id, name, None) for name in project.services
+        },
+        variables=shared | project.shared,
+    )
+
+
+def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
+    """What the driver is asked. Reads configs and secrets, so it runs in a thread. Raises BadCompose, RuntimeFailed."""
+    service, settings = definition.project.services[name], resources.settings
+    inside = resources.runtime is not None and resources.runtime.name == "docker"
+    root = str(definition.root)
+    command = service.command
+    if service.start:
+        command = ["/bin/sh", "-c", service.start]
+    login = definition.values.get(REGISTRY + name)
+    return Spec(
+        group=str(definition.session.id),
+        name=name,
+        image=image_of(service, settings.session_image) if inside else service.image,
+        build=_build(root, service),
+        entrypoint=service.entrypoint,
+        command=command,
+        install=service.install,
+        environment=environments(resources, definition)[name],
+        working_dir=service.working_dir or ("/workspace" if not service.image and service.build is None else None),
+        user=service.user,
+        init=service.init,
+        read_only=service.read_only,
+        stop_signal=service.stop_signal,
+        stop_grace=min(service.stop_grace, 300),
+        mounts=_mounts(root, service),
+        ports=[port.target for port in service.ports if port.protocol == "tcp"] + service.expose,
+        aliases=service.aliases,
+        health=service.healthcheck,
+        limits=Limits(
+            cpus=min(service.limits.cpus or settings.service_cpus, settings.service_cpus),
+            memory=min(service.limits.memory or settings.service_memory_mb << 20, settings.service_memory_mb << 20),
+            pids=service.limits.pids,
+        ),
+        files={mount.target: _content(definition, mount) for mount in service.files},
+        pull=service.pull,
+        login=Login(username=login["username"], password=login["password"]) if login else None,
+    )
+
+
+def image_of(service: model.Service, workbench: str) -> str:
+    """The image it says; without one that of its first toolchain, else the workbench's own."""
+    if service.image or service.build is not None:
+        return service.image
+    for package in service.packages:
+        name, _, version = package.partition("@")
+        if name in TOOLCHAINS:
+            return f"{TOOLCHAINS[name]}:{version or 'latest'}"
+    return workbench
+
+
+def _build(root: str, service: model.Service) -> Build | None:
+    if service.build is None:
+        return None
+    descriptor = open_beneath(root, service.build.context)  # refuses links on the way; the SDK opens the path again
+    os.close(descriptor)
+    return Build(
+        context=os.path.join(root, service.build.context),
+        dockerfile=service.build.dockerfile,
+        inline=service.build.dockerfile_inline,
+        args=service.build.args,
+        target=service.build.target,
+    )
+
+
+def _mounts(root: str, service: model.Service) -> list[Mount]:
+    mounts = [
+        Mount(
+            kind=volume.kind,
+            target=volume.target,
+            root=root if volume.kind == "bind" else "",
+            source=volume.source,
+            read_only=volume.read_only,
+            size=volume.size,
+        )
+        for volume in service.volumes
+    ]
+    if not service.image and service.build is None:  # it runs what lies in the working copy
+        mounts.append(Mount(kind="bind", root=root, target="/workspace"))
+    return mounts
+
+
+def _content(definition: Definition, mount: model.FileMount) -> bytes:
+    if mount.content is not None:
+        return mount.content.encode()
+    if mount.environment is not None:
+        value = definition.values.get(SHARED, {}).get(mount.environment)
+        if value is None:
+            raise RuntimeFailed(
+                "variable_missing",
+                f"{mount.target} needs the variable {mount.environment}.",
+                "Set it in the workspace.",
+            )
+        return value.encode()
+    descriptor = open_beneath(str(definition.root), mount.file or "")
+    try:
+        with open(f"/proc/self/fd/{descriptor}", "rb") as file:
+            return file.read(_FILE_BYTES)
+    except OSError as error:
+        raise RuntimeFailed("bad_file", f"{mount.file} cannot be read: {error.strerror}.") from error
+    finally:
+        os.close(descriptor)
+
+
+__all__ = ["BadCompose", "Definition", "environments", "image_of", "read", "root_of", "service_id", "spec_of"]
