@@ -54,7 +54,7 @@ def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str,
         "RestartPolicy": {"Name": "no"},  # who should run is the server's to say
     }
     if limits.cpus:
-        host["NanoCpus"] = int(limits.cpus * 1e9)
+        host |= {"CpuPeriod": 100_000, "CpuQuota": int(limits.cpus * 100_000)}  # may say more than the machine has
     if limits.memory:
         host |= {"Memory": limits.memory, "MemorySwap": limits.memory}
     asked: dict[str, Any] = {

@@ -1,0 +1,267 @@
+"""Services through the API, in containers of a real engine."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from backend.workbench.services.conductor import Conductor
+from runtimes.spec import Status
+
+pytestmark = pytest.mark.docker
+
+IMAGE = "debian:bookworm-slim"
+
+
+class Stack:
+    """A session with a compose.yaml, and what a person does to it."""
+
+    def __init__(self, client, session, resources):
+        self.client = client
+        self.session = session
+        self.resources = resources
+        self.path = f"/workspace/{session['id']}"
+
+    async def write(self, path: str, content: str) -> None:
+        answer = await self.client.post(
+            f"{self.path}/filesystem", json={"op": "write", "path": path, "content": content}
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def declare(self, text: str) -> None:
+        await self.write("compose.yaml", text)
+
+    async def services(self) -> dict:
+        answer = await self.client.get(f"{self.path}/services")
+        assert answer.status_code == 200, answer.text
+        return {one["name"]: one for one in answer.json()["items"]}
+
+    async def ask(self, verb: str, name: str = "") -> dict:
+        where = f"{(await self.services())[name]['id']}/{verb}" if name else verb
+        answer = await self.client.post(f"{self.path}/runtimes/{where}")
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    async def finished(self, operation: dict, seconds: float = 60) -> dict:
+        async with asyncio.timeout(seconds):
+            while True:
+                answer = (await self.client.get(f"{self.path}/operations/{operation['id']}")).json()
+                if answer["status"] in ("succeeded", "failed"):
+                    return answer
+                await asyncio.sleep(0.05)
+
+    async def run(self, verb: str, name: str = "") -> dict:
+        return await self.finished(await self.ask(verb, name))
+
+    async def until(self, name: str, seconds: float = 30, **wanted) -> dict:
+        async with asyncio.timeout(seconds):
+            while True:
+                found = (await self.services())[name]
+                if all(found[field] == value for field, value in wanted.items()):
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def inside(self, name: str, script: str) -> tuple[int, bytes]:
+        driver = self.resources.runtime
+        return await driver.run(driver.handle(self.session["id"], name), ["/bin/sh", "-c", script])
+
+    async def status(self, name: str) -> Status | None:
+        driver = self.resources.runtime
+        return await driver.poll(driver.handle(self.session["id"], name))
+
+    async def logs(self, name: str, **query) -> list[str]:
+        one = (await self.services())[name]
+        answer = await self.client.get(f"{self.path}/services/{one['id']}/logs", params=query)
+        assert answer.status_code == 200, answer.text
+        return [line["text"] for line in answer.json()["items"]]
+
+
+async def make_stack(client, resources, name="Shop", **more) -> Stack:
+    workspace = (await client.post("/workspace", json={"name": name})).json()
+    session = (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
+    return Stack(client, session, resources)
+
+
+@pytest.fixture
+async def stack(client, resources) -> AsyncIterator[Stack]:
+    made = await make_stack(client, resources)
+    yield made
+    conductor = resources.kept.get(Conductor)
+    for one in await resources.runtime.everything():
+        await conductor.put_away(UUID(one.group))
+        await resources.runtime.remove_group(one.group)
+
+
+TWO = f"""\
+services:
+  web:
+    image: {IMAGE}
+    command: ["sh", "-c", "echo hello from web; sleep 600"]
+    depends_on:
+      store:
+        condition: service_healthy
+  store:
+    image: {IMAGE}
+    command: ["sh", "-c", "sleep 0.5; touch /ready; sleep 600"]
+    healthcheck:
+      test: ["CMD", "test", "-e", "/ready"]
+      interval: 1s
+"""
+
+
+async def test_a_stack_starts_in_the_order_that_it_depends_and_stops_in_reverse(stack):
+    await stack.declare(TWO)
+    done = await stack.run("run-all")
+    assert done["status"] == "succeeded", json.dumps(done)
+    services = await stack.services()
+    assert {name: one["state"] for name, one in services.items()} == {"web": "running", "store": "running"}
+    assert services["store"]["health"]["status"] == "healthy"
+    assert services["store"]["started_at"] < services["web"]["started_at"]
+    assert (await stack.inside("web", "getent hosts store"))[0] == 0
+    stopped = await stack.run("stop-all")
+    assert stopped["status"] == "succeeded", stopped
+    assert {one["state"] for one in (await stack.services()).values()} == {"stopped"}
+    assert await stack.status("web") is None
+
+
+async def test_the_working_copy_is_mounted_live(stack):
+    await stack.declare(
+        "services:\n  web:\n    image: " + IMAGE + "\n    command: sleep 600\n    volumes: ['.:/srv']\n"
+    )
+    await stack.run("run-all")
+    await stack.write("page.html", "edited")
+    assert await stack.inside("web", "cat /srv/page.html") == (0, b"edited")
+
+
+async def test_a_service_that_cannot_be_started_says_why_and_what_to_do(stack):
+    await stack.declare("services:\n  web:\n    image: no-such-image:1\n    pull_policy: never\n")
+    done = await stack.run("run-all")
+    assert done["status"] == "failed"
+    assert done["error"]["code"] in ("image_not_found", "registry_away")
+    assert "no-such-image:1" in done["error"]["message"]
+    web = (await stack.services())["web"]
+    assert (web["state"], web["reason"]["code"]) == ("failed", done["error"]["code"])
+
+
+async def test_what_crashes_is_started_again_with_a_growing_pause_and_what_ends_well_is_not(stack):
+    await stack.declare(
+        f"services:\n  crash:\n    image: {IMAGE}\n    command: ['sh', '-c', 'sleep 0.2; exit 3']\n"
+        f"  job:\n    image: {IMAGE}\n    command: ['true']\n"
+    )
+    await stack.ask("run-all")
+    job = await stack.until("job", state="exited")
+    assert job["exit_code"] == 0
+    crash = await stack.until("crash", restarts=2)
+    assert crash["state"] in ("exited", "starting", "running", "queued")
+    assert crash["desired"] == "running"
+    assert (await stack.services())["job"]["restarts"] == 0
+
+
+async def test_a_container_killed_behind_our_back_runs_again(stack):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
+    await stack.run("run-all")
+    before = await stack.status("web")
+    driver = stack.resources.runtime
+    await driver.engine.request("POST", f"/containers/{driver.handle(stack.session['id'], 'web')['id']}/kill")
+    async with asyncio.timeout(20):
+        while (now := await stack.status("web")) is None or not now.running or now.started_at == before.started_at:
+            await asyncio.sleep(0.05)
+    await stack.until("web", state="running", restarts=1)
+
+
+async def test_stopping_while_it_starts_wins(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    x-codeyard:\n      install: sleep 30\n"
+    )
+    start = await stack.ask("start", "web")
+    await stack.until("web", state="installing")
+    assert (await stack.run("stop", "web"))["status"] == "succeeded"
+    assert (await stack.finished(start))["status"] == "failed"
+    assert (await stack.services())["web"]["state"] == "stopped"
+    assert await stack.status("web") is None
+
+
+async def test_restarting_takes_what_the_file_says_now(stack):
+    text = f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    environment:\n      COLOUR: red\n"
+    await stack.declare(text)
+    await stack.run("run-all")
+    await stack.declare(text.replace("red", "blue"))
+    assert (await stack.services())["web"]["restart_needed"]
+    assert (await stack.run("restart", "web"))["status"] == "succeeded"
+    assert await stack.inside("web", "echo $COLOUR") == (0, b"blue\n")
+    assert not (await stack.services())["web"]["restart_needed"]
+
+
+async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"
+    )
+    await stack.run("run-all")
+    await stack.inside("web", "echo kept >/data/file")
+    await stack.run("stop-all")
+    await stack.run("run-all")
+    assert await stack.inside("web", "cat /data/file") == (0, b"kept\n")
+
+
+async def test_deleting_a_session_ends_its_containers(stack):
+    other = (
+        await stack.client.post(
+            "/sessions", json={"workspace_id": stack.session["workspace_id"], "name": "Side"}
+        )
+    ).json()
+    side = Stack(stack.client, other, stack.resources)
+    await side.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
+    await side.run("run-all")
+    assert (await stack.client.delete(f"/sessions/{other['id']}")).status_code == 204
+    async with asyncio.timeout(20):
+        while await side.status("web") is not None:
+            await asyncio.sleep(0.05)
+
+
+async def test_sessions_do_not_see_each_other(stack, client, resources):
+    other = await make_stack(client, resources, "Other")
+    for one, word in ((stack, "web"), (other, "secret")):
+        await one.declare(f"services:\n  {word}:\n    image: {IMAGE}\n    command: sleep 600\n")
+        assert (await one.run("run-all"))["status"] == "succeeded"
+    assert (await stack.inside("web", "getent hosts secret"))[0] != 0
+
+
+async def test_logs_are_kept_when_the_container_is_gone_and_can_be_searched(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    restart: 'no'\n"
+        "    command: ['sh', '-c', 'echo one; echo Two >&2; echo three; sleep 600']\n"
+    )
+    await stack.run("run-all")
+    async with asyncio.timeout(10):
+        while len(await stack.logs("web")) < 3:
+            await asyncio.sleep(0.05)
+    await stack.run("stop-all")
+    assert sorted(await stack.logs("web")) == ["Two", "one", "three"]
+    assert await stack.logs("web", search="tWO") == ["Two"]
+    assert await stack.logs("web", stream="stdout") == ["one", "three"]
+    assert await stack.logs("web", tail=1, stream="stdout") == ["three"]
+
+
+async def test_a_stranger_sees_no_services(stack, call, database):
+    from tests import make
+
+    await stack.declare(TWO)
+    stranger = call(await make.person(database, await make.organization(database)))
+    assert (await stranger.get(f"{stack.path}/services")).status_code == 404
+    assert (await stranger.post(f"{stack.path}/runtimes/run-all")).status_code == 404
+
+
+async def test_containers_have_no_more_rights_than_ordinary_images_need(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    mem_limit: 64m\n    cpus: 0.5\n"
+    )
+    await stack.run("run-all")
+    driver = stack.resources.runtime
+    found = await driver.engine.request("GET", f"/containers/{driver.handle(stack.session['id'], 'web')['id']}/json")
+    host = found["HostConfig"]
+    assert (host["Memory"], host["CpuQuota"], host["CapDrop"]) == (64 << 20, 50_000, ["ALL"])
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert "SYS_ADMIN" not in json.dumps(host["CapAdd"]) and not host["Privileged"] and host["PidsLimit"] > 0
+    assert (await stack.inside("web", "ls /var/run/docker.sock"))[0] != 0
