@@ -8,7 +8,9 @@ what is asked often speaks to the engine's socket (`runtimes/engine.py`).
 import asyncio
 import contextlib
 import hashlib
+import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +21,7 @@ import msgspec
 from runtimes import docker_images
 from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, by_descriptor, sources
 from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
+from runtimes.processes import processes
 from runtimes.spec import Found, LogChunk, Mount, RuntimeFailed, Sample, Spec, State, Status, Tell
 
 INSTALLATION: Final = "codeyard.installation"
@@ -110,6 +113,11 @@ class Docker:
                 if found.get("memory_stats", {}).get("usage") is not None:
                     yield _sample(found)
 
+    async def has_image(self, image: str) -> bool:
+        with contextlib.suppress(EngineAway):
+            return await docker_images.inspect(self.engine, image) is not None
+        return False
+
     async def exec_tty(
         self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int
     ) -> tuple[int, State]:
@@ -140,12 +148,11 @@ class Docker:
         return None if found["Running"] else int(found["ExitCode"] or 0)
 
     async def exec_signal(self, notes: State, name: str) -> None:
-        """To the program and all that it started: the engine has no word for this, so the container's own kill says it."""
-        with contextlib.suppress(EngineError, RuntimeFailed):
+        """To the program and all of its session. The engine has no word for this; on one machine with it, the kernel has."""
+        with contextlib.suppress(EngineError):
             found = await self.engine.request("GET", path("exec", notes["exec"], "json"))
-            inner = _inner_pid(found["Pid"]) if found["Running"] else None
-            if inner is not None:
-                await self.run({"id": notes["id"]}, ["/bin/sh", "-c", f"kill -s {name[3:]} -{inner} {inner}"])
+            if found["Running"] and found["Pid"]:
+                await asyncio.to_thread(_strike, found["Pid"], signal.Signals[name])
 
     async def run(self, state: State, argv: list[str], *, timeout: float = 30.0) -> tuple[int, bytes]:
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
@@ -477,9 +484,9 @@ def _sample(found: dict[str, Any]) -> Sample:
     )
 
 
-def _inner_pid(pid: int) -> int | None:
-    """The process id that a process has in its own namespace (proc(5), NSpid)."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        with open(f"/proc/{pid}/status") as file:
-            return int(next(line for line in file if line.startswith("NSpid:")).split()[-1])
-    return None
+def _strike(leader: int, number: int) -> None:
+    _, sessions = processes()
+    for pid, session in sessions.items():
+        if session == leader or pid == leader:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)

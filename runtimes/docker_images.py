@@ -24,10 +24,10 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
     if spec.build is not None:
         tag = f"codeyard/{installation[:8]}:{spec.group}-{spec.name}"[:200]
         await _in_thread(_build, engine.socket_path, spec.build, tag, spec.labels, tell)
-        return await _inspect(engine, tag) or {}
+        return await inspect(engine, tag) or {}
     if not _REFERENCE.match(spec.image):
         raise RuntimeFailed("bad_image", f"“{spec.image}” is not an image's name.", "Write it as name:tag.")
-    found = None if spec.pull == "always" else await _inspect(engine, spec.image)
+    found = None if spec.pull == "always" else await inspect(engine, spec.image)
     if found is None and spec.pull == "never":
         raise RuntimeFailed(
             "image_not_found", f"The image {spec.image} is not here, and `pull_policy` forbids to get it."
@@ -35,7 +35,7 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
     if found is None:
         tell("pulling")
         await _in_thread(_pull, engine.socket_path, spec, tell)
-        found = await _inspect(engine, spec.image)
+        found = await inspect(engine, spec.image)
     if found is None:
         raise RuntimeFailed("image_not_found", f"The image {spec.image} was pulled and is gone again.")
     return found
@@ -43,7 +43,7 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
 
 async def empty(engine: Engine) -> str:
     """An image with nothing in it, for containers that only hold volumes. Made where it lacks."""
-    if await _inspect(engine, EMPTY) is None:
+    if await inspect(engine, EMPTY) is None:
         await engine.request("POST", path("images", "create", fromSrc="-", repo=EMPTY), raw=bytes(1024))
     return EMPTY
 
@@ -75,7 +75,8 @@ async def _in_thread(function: Callable[..., None], *words: Any) -> None:
         ended.set()
 
 
-async def _inspect(engine: Engine, name: str) -> dict[str, Any] | None:
+async def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
+    """The image as the engine knows it; None where it is not here."""
     try:
         found: dict[str, Any] = await engine.request("GET", f"/images/{name}/json")
     except EngineError as error:

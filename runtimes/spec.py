@@ -196,6 +196,10 @@ class CanLog(Protocol):
 
 @runtime_checkable
 class CanExec(Protocol):
+    async def has_image(self, image: str) -> bool:
+        """Whether it is here, without a pull."""
+        ...
+
     async def exec_tty(
         self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int
     ) -> tuple[int, State]:

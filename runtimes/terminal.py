@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from runtimes.frames import Ack, Attached, BadFrame, Exit, Failure, Lag, Resize, Resized, Signal, parse
@@ -52,6 +52,13 @@ class Control:
     async def signal(self, name: str) -> None:
         """Send a signal to the foreground process group."""
 
+    async def status(self) -> dict[str, Any] | None:
+        """For a stream without a process of ours: what became of its program, {"code": n}; None while it runs."""
+        return {"code": 0}
+
+    async def end(self) -> None:
+        """For a stream without a process of ours: end its program."""
+
 
 class Typing:
     """When somebody typed last, and where: shared by the terminals of one server."""
@@ -78,8 +85,10 @@ class Terminal:
         *,
         record: dict[str, Any] | None = None,
         typing: Typing | None = None,
+        on_stream_end: Callable[["Terminal"], None] | None = None,
     ) -> None:
-        """Take over `descriptor` and `ring`, which `close` closes. `record` is the keeper's Record."""
+        """Take over `descriptor` and `ring`, which `close` closes. `record` is the keeper's Record. `on_stream_end` is called
+        when a stream that is no PTY of ours comes to its end."""
         record = record or {}
         self.id = terminal_id
         self.ring = ring
@@ -94,6 +103,7 @@ class Terminal:
         self.typist: Viewer | None = None
         self._descriptor = descriptor
         self._control = control
+        self._on_stream_end = on_stream_end
         self._typing = typing or Typing()
         self._modes = Modes(ring)
         self._typed: deque[memoryview] = deque()
@@ -141,6 +151,12 @@ class Terminal:
 
     async def signal(self, name: str) -> None:
         await self._control.signal(name)
+
+    async def status(self) -> dict[str, Any] | None:
+        return await self._control.status()
+
+    async def end(self) -> None:
+        await self._control.end()
 
     def finish(self, status: dict[str, Any]) -> None:
         """The program ended: take its last output, then tell the viewers. Output of what it left running is still
@@ -232,7 +248,9 @@ class Terminal:
         """No process has the other side open. A PTY's can be opened again (/dev/tty), and until then it would be
         readable all the time."""
         self._loop.remove_reader(self._descriptor)
-        if self.exit is None and not self._closed:
+        if self.pid is None and self._on_stream_end is not None:
+            self._on_stream_end(self)
+        elif self.exit is None and not self._closed:
             self._retry = self._loop.call_later(_HUNG_UP, self._look_again)
 
     def _look_again(self) -> None:

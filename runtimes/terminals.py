@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -135,6 +135,9 @@ class Terminals:
             await self._close(terminal_id, grace)
 
     async def _close(self, terminal_id: str, grace: float) -> None:
+        terminal = self._terminals.get(terminal_id)
+        if terminal is not None and terminal.pid is None and terminal.exit is None:
+            await terminal.end()
         try:
             connection = await self._keeper()
             [(answer, _)] = await connection.ask("close", terminal=terminal_id, grace=grace)
@@ -221,7 +224,13 @@ class Terminals:
             control = self._control_for(record["labels"])
         control = control or _Kept(self, terminal_id)
         terminal = self._terminals[terminal_id] = Terminal(
-            terminal_id, descriptor, ring, control, record=record, typing=self._typing
+            terminal_id,
+            descriptor,
+            ring,
+            control,
+            record=record,
+            typing=self._typing,
+            on_stream_end=self._stream_ended if record["pid"] is None else None,
         )
         status = self._early_exits.pop(terminal_id, None) or record["exit"]
         if status is not None:
@@ -246,8 +255,23 @@ class Terminals:
         loop = asyncio.get_running_loop()
         self._expiry[terminal_id] = loop.call_later(FORGET_AFTER, self._expire, terminal_id)
 
+    def _stream_ended(self, terminal: Terminal) -> None:
+        self._spawn(self._ask_status(terminal))
+
+    async def _ask_status(self, terminal: Terminal) -> None:
+        """Who made the stream knows how its program ended; a program may outlive its stream for a moment."""
+        status = None
+        for _ in range(50):
+            if (status := await terminal.status()) is not None:
+                break
+            await asyncio.sleep(0.1)
+        self._exited(terminal.id, status or {"signal": "SIGHUP"})
+
     def _expire(self, terminal_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self.close(terminal_id))
+        self._spawn(self.close(terminal_id))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

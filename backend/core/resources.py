@@ -15,6 +15,7 @@ from backend.core.auth import Admissions, Authenticator
 from backend.core.db import Database
 from backend.core.live import Live
 from backend.core.settings import Settings
+from runtimes.inside import control_for
 from runtimes.spec import Runtime
 from runtimes.terminals import Terminals
 
@@ -54,7 +55,8 @@ class Resources:
     """Set before the server ends when a person asked for the end (Ctrl-C, `codeyard down`); otherwise shells live on."""
 
     def __post_init__(self) -> None:
-        self.terminals = Terminals(str(self.settings.data))
+        data = str(self.settings.data)
+        self.terminals = Terminals(data, control_for=lambda labels: control_for(self.runtime, labels))
 
     @property
     def data(self) -> Path:

@@ -80,7 +80,9 @@ class FileMount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
-    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
+    """Without a word in the file a service that crashes is started again: a stack in development shall go on."""
+
+    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "on-failure"
     max_attempts: int | None = None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from backend.workbench.services.conductor import Conductor
 from runtimes.spec import Status
+from tests.clients import Refused
 
 pytestmark = pytest.mark.docker
 
@@ -207,9 +208,7 @@ async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
 
 async def test_deleting_a_session_ends_its_containers(stack):
     other = (
-        await stack.client.post(
-            "/sessions", json={"workspace_id": stack.session["workspace_id"], "name": "Side"}
-        )
+        await stack.client.post("/sessions", json={"workspace_id": stack.session["workspace_id"], "name": "Side"})
     ).json()
     side = Stack(stack.client, other, stack.resources)
     await side.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
@@ -265,3 +264,75 @@ async def test_containers_have_no_more_rights_than_ordinary_images_need(stack):
     assert "no-new-privileges:true" in host["SecurityOpt"]
     assert "SYS_ADMIN" not in json.dumps(host["CapAdd"]) and not host["Privileged"] and host["PidsLimit"] > 0
     assert (await stack.inside("web", "ls /var/run/docker.sock"))[0] != 0
+
+
+async def shell(stack, name=None):
+    """An open terminal socket in that service, past its `attached`."""
+    query = {"session_id": stack.session["id"], "cols": 90, "rows": 30}
+    if name is not None:
+        query["service_id"] = (await stack.services())[name]["id"]
+    return stack.client.socket("/ws/terminal", **query)
+
+
+async def says(socket, text: bytes, seconds: float = 20) -> bytes:
+    seen = b""
+    async with asyncio.timeout(seconds):
+        while text not in seen:
+            frame = await socket.receive()
+            seen += frame if isinstance(frame, bytes) else b""
+    return seen
+
+
+async def test_a_terminal_opens_in_a_running_container_and_ends_with_its_exit_code(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    environment:\n      WHERE: inside\n"
+    )
+    await stack.run("run-all")
+    async with await shell(stack, "web") as socket:
+        attached = json.loads(await socket.receive())
+        assert attached["type"] == "attached"
+        await socket.send(b"stty size; echo $WHERE; hostname\n")
+        seen = await says(socket, b"\r\nweb\r\n")
+        assert b"30 90" in seen and b"\r\ninside\r\n" in seen
+        await socket.send(b"exit 5\n")
+        while isinstance(frame := await socket.receive(), bytes) or json.loads(frame)["type"] != "exit":
+            pass
+        assert json.loads(frame)["code"] == 5
+
+
+async def test_a_terminal_in_a_container_is_there_for_who_comes_back(stack):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
+    await stack.run("run-all")
+    async with await shell(stack, "web") as socket:
+        attached = json.loads(await socket.receive())
+        await socket.send(b"KEPT=yes; echo rea''dy\n")
+        await says(socket, b"ready")
+    query = {"session_id": stack.session["id"], "terminal_id": attached["terminal_id"], "after": 0}
+    async with stack.client.socket("/ws/terminal", **query) as socket:
+        assert b"ready" in await says(socket, b"ready")
+        await socket.send(b"echo st''ill-$KEPT\n")
+        await says(socket, b"still-yes")
+
+
+async def test_closing_a_terminal_ends_what_ran_in_the_container(stack):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
+    await stack.run("run-all")
+    async with await shell(stack, "web") as socket:
+        attached = json.loads(await socket.receive())
+        await socket.send(b"sleep 12345 & echo star''ted\n")
+        await says(socket, b"started")
+    answer = await stack.client.delete(f"{stack.path}/terminals/{attached['terminal_id']}")
+    assert answer.status_code == 204
+    async with asyncio.timeout(10):
+        while b"12345" in (await stack.inside("web", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))[1]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_terminal_in_a_service_that_does_not_run_is_refused(stack):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
+    await stack.run("run-all")
+    await stack.run("stop-all")
+    with pytest.raises(Refused) as refused:
+        async with await shell(stack, "web"):
+            pass
+    assert refused.value.status == 409

@@ -22,10 +22,11 @@ from backend.workbench.services.events import ServiceState
 from backend.workbench.services.models import UP, Runtime, Stage
 from backend.workbench.services.slots import Slots
 from backend.workbench.sessions import repository as sessions
+from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.models import Status as SessionStatus
 from runtimes.compose.model import BadCompose
 from runtimes.engine import EngineAway, EngineError
-from runtimes.spec import CanRestart, CanWatch, RuntimeFailed, Status, Tell
+from runtimes.spec import CanRestart, CanWatch, RuntimeFailed, Spec, Status, Tell
 from runtimes.spec import Runtime as Driver
 
 log = logging.getLogger(__name__)
@@ -76,10 +77,7 @@ class Conductor:
                 session = await sessions.get(db, row.session_id)
             if session is None or session.status != SessionStatus.READY:
                 return row
-            definition = await definitions.read(self.resources, session, ("*",))
-            if row.name not in definition.project.services:
-                raise RuntimeFailed("not_declared", f"compose.yaml has no service {row.name} any more.")
-            spec = await self.resources.in_thread(definitions.spec_of, self.resources, definition, row.name)
+            spec, digest, restart = await self._wanted(session, row.name)
             handle = await self.driver.start(spec, noting)
         except (RuntimeFailed, BadCompose, EngineAway, EngineError) as error:
             await noting.close()
@@ -88,14 +86,13 @@ class Conductor:
         finally:
             noting.closed = True
         await noting.close()
-        service = definition.project.services[row.name]
         status = await self.driver.poll(handle)
         after = await self.note(
             row.id,
             handle=handle,
             driver=self.driver.name,
-            digest=definition.digest(row.name),
-            restart=service.restart.policy,
+            digest=digest,
+            restart=restart,
             has_health=spec.health is not None or (status is not None and status.health is not None),
             exit_code=None,
             ended_at=None,
@@ -112,6 +109,16 @@ class Conductor:
         if status is None or not status.running:
             await self._look(after, status)
         return after
+
+    async def _wanted(self, session: Session, name: str) -> tuple[Spec, str, str]:
+        """What to start, the digest of its declaration, its restart policy."""
+        if name == definitions.WORKBENCH:
+            return await self.resources.in_thread(definitions.workbench, self.resources, session), "", "always"
+        definition = await definitions.read(self.resources, session, ("*",))
+        if name not in definition.project.services:
+            raise RuntimeFailed("not_declared", f"compose.yaml has no service {name} any more.")
+        spec = await self.resources.in_thread(definitions.spec_of, self.resources, definition, name)
+        return spec, definition.digest(name), definition.project.services[name].restart.policy
 
     async def bring_down(self, runtime_id: UUID, *, tell: Tell | None = None) -> None:
         """Stops it, whatever it was about to do. The row's `desired` is the caller's to set first."""

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
-from runtimes.compose.read import load
 
 from backend.core.resources import Resources
 from backend.ledger.secrets import service as secrets
@@ -17,11 +16,13 @@ from backend.workbench.services import addresses
 from backend.workbench.sessions.models import Session
 from runtimes.compose import model, references
 from runtimes.compose.model import BadCompose, Project
+from runtimes.compose.read import load
 from runtimes.docker_body import open_beneath
 from runtimes.spec import Build, Limits, Login, Mount, RuntimeFailed, Spec
 
 SHARED: Final = ""  # secrets of this part are the workspace's variables, the others a service's own
 REGISTRY: Final = "registry:"  # and those of "registry:<service>" its login
+WORKBENCH: Final = "codeyard-workbench"  # the service that every session has beside what it declares
 TOOLCHAINS: Final = {"node": "node", "python": "python", "go": "golang", "rust": "rust", "ruby": "ruby", "php": "php"}
 
 _FILE_BYTES = 1 << 20
@@ -129,6 +130,48 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,
         login=Login(username=login["username"], password=login["password"]) if login else None,
+    )
+
+
+def workbench(resources: Resources, session: Session) -> Spec:
+    """The session's own container: terminals, language servers and agents run there, on the same paths as here. The server's
+    user owns the files, so it is that user inside; config, hooks and alternates of its git are not for it to change."""
+    data, here = str(resources.data), f"sessions/{session.id}"
+    git = resources.data / here / "git"
+    closed = [
+        Mount(
+            kind="bind",
+            root=f"{data}/{here}/git",
+            source=f"{folder.name}/{name}",
+            target=f"/git/{folder.name}/{name}",
+            read_only=True,
+        )
+        for folder in sorted(git.iterdir())
+        for name in ("config", "hooks", "objects/info")
+        if (folder / name).exists()
+    ]
+    return Spec(
+        group=str(session.id),
+        name=WORKBENCH,
+        image=resources.settings.session_image,
+        entrypoint=["sleep", "infinity"],
+        working_dir="/workspace",
+        user=f"{os.getuid()}:{os.getgid()}",
+        environment={"HOME": "/root" if os.getuid() == 0 else "/tmp"},  # noqa: S108 - of the container
+        mounts=[
+            Mount(kind="bind", root=f"{data}/{here}/workspace", target="/workspace"),
+            Mount(kind="bind", root=f"{data}/{here}/git", target="/git"),
+            *closed,
+            Mount(
+                kind="bind",
+                root=f"{data}/repos/{session.workspace_id}",
+                target=f"/repos/{session.workspace_id}",
+                read_only=True,
+            ),
+        ],
+        limits=Limits(cpus=resources.settings.service_cpus, memory=resources.settings.service_memory_mb << 20),
+        stop_grace=1,
+        pull="never",
     )
 
 

@@ -93,7 +93,7 @@ async def listed(resources: Resources, actor: Actor, session_id: UUID) -> schema
     found.items += [
         show(resources, None, row.name, row)
         for row in rows.values()
-        if row.state != Stage.STOPPED or row.desired == "running"
+        if (row.state != Stage.STOPPED or row.desired == "running") and row.name != definitions.WORKBENCH
     ]
     return found
 
@@ -159,7 +159,8 @@ async def _to_stop(resources: Resources, session: Session, runtime_id: UUID | No
         return [(await find(resources, session, runtime_id))[1]]
     async with resources.database.begin() as db:
         rows = await repository.of_session(db, session.id)
-    return [name for name, row in rows.items() if row.desired == "running" or row.state != Stage.STOPPED]
+    up = [name for name, row in rows.items() if row.desired == "running" or row.state != Stage.STOPPED]
+    return [name for name in up if name != definitions.WORKBENCH]
 
 
 async def _to_start(resources: Resources, session: Session, kind: str, runtime_id: UUID | None) -> list[str]:

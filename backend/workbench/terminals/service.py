@@ -7,12 +7,15 @@ from backend.core.auth import Actor
 from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
 from backend.core.events import emit
 from backend.core.resources import Resources
+from backend.workbench.services import inside as services
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.models import Status
 from backend.workbench.sessions.service import NoSuchSession, NotReady
 from backend.workbench.terminals import repository
 from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
 from backend.workbench.terminals.repository import Entrance
+from runtimes.inside import Inside, shell_in
+from runtimes.spec import RuntimeFailed
 from runtimes.terminal import Terminal, Viewer
 from runtimes.terminals import KeeperLost, KeeperRefused, default_shell, shell_environment
 
@@ -24,13 +27,9 @@ class NoSuchTerminal(NotFound):
     """There is no such terminal in this session: it was closed, or its program ended a while ago."""
 
 
-class NoSuchService(NotFound):
-    """There is no such service in this session."""
-
-
 class Unisolated(Forbidden):
-    """Without a container engine a terminal runs as the server's own user, which only the installation's owner may do;
-    CODEYARD_ALLOW_UNISOLATED=1 allows it to everybody."""
+    """Without a container engine and the workbench's image a terminal runs as the server's own user, which only the
+    installation's owner may do; CODEYARD_ALLOW_UNISOLATED=1 allows it to everybody."""
 
 
 class BadOffset(Invalid):
@@ -68,17 +67,14 @@ async def attach(
 ) -> Viewer:
     """A viewer of that terminal, or of a new one where `terminal_id` is None. Who may only read, watches."""
     session = await _enter(resources, actor, session_id, READ if terminal_id else WRITE)
-    owner = actor.owns_installation or session.owns_installation
-    if not owner and not resources.settings.allow_unisolated:
-        raise Unisolated
-    if service_id is not None:
-        raise NoSuchService  # services come with their runtime; until then no session has one
     if terminal_id is None:
         if after:
             raise BadOffset(end=0)
-        terminal = await _open(resources, session, size or (80, 24))
+        terminal = await _open(resources, actor, session, service_id, size or (80, 24))
     else:
         terminal = _find(resources, session_id, terminal_id)
+        if "exec" not in terminal.labels:
+            _may_share_our_user(resources, actor, session)
     try:
         viewer = terminal.attach(after=after, acks=acks, writes=actor.may(session.organization_id, WRITE))
     except ValueError as error:
@@ -102,23 +98,22 @@ async def close_all(resources: Resources, session_id: UUID) -> None:
     await resources.terminals.close_all("session_id", str(session_id))
 
 
-async def _open(resources: Resources, session: Entrance, size: tuple[int, int]) -> Terminal:
+async def _open(
+    resources: Resources, actor: Actor, session: Entrance, service_id: UUID | None, size: tuple[int, int]
+) -> Terminal:
     if session.status != Status.READY:
         raise NotReady(status=session.status)
     if len(_of(resources, session.id)) >= PER_SESSION:
         raise TooManyTerminals(limit=PER_SESSION)
-    shell = default_shell()
     try:
-        terminal = await resources.terminals.spawn(
-            [shell],
-            cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
-            env=shell_environment(),
-            cols=size[0],
-            rows=size[1],
-            labels={"session_id": str(session.id), "service_id": None, "title": os.path.basename(shell)},
+        place = await services.inside(resources, session.id, service_id)
+        terminal = (
+            await _open_inside(resources, place, size) if place else await _open_here(resources, actor, session, size)
         )
     except KeeperRefused as error:
         raise CannotStart(f"The shell could not be started: {error}") from error
+    except RuntimeFailed as error:
+        raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
     except KeeperLost as error:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
     async with resources.database.begin() as db:
@@ -128,6 +123,46 @@ async def _open(resources: Resources, session: Entrance, size: tuple[int, int]) 
             return terminal
     await _ask_to_close(resources, terminal.id)  # deleted while the shell started
     raise NoSuchSession
+
+
+async def _open_inside(resources: Resources, place: services.Inside, size: tuple[int, int]) -> Terminal:
+    """A shell in a container: the engine's stream, which the keeper keeps as it keeps a PTY."""
+    shell = await shell_in(place.driver, place.handle)
+    cols, rows = size
+    env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    stream, notes = await place.driver.exec_tty(place.handle, [shell], env=env, cols=cols, rows=rows)
+    return await resources.terminals.adopt(
+        stream,
+        control=Inside(place.driver, notes),
+        cols=cols,
+        rows=rows,
+        labels={
+            "session_id": str(place.session_id),
+            "service_id": str(place.service_id) if place.service_id else None,
+            "title": place.title or os.path.basename(shell),
+            "exec": notes,
+        },
+    )
+
+
+async def _open_here(resources: Resources, actor: Actor, session: Entrance, size: tuple[int, int]) -> Terminal:
+    """A shell of the server's own user, where there is no engine with the workbench's image."""
+    _may_share_our_user(resources, actor, session)
+    shell = default_shell()
+    return await resources.terminals.spawn(
+        [shell],
+        cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
+        env=shell_environment(),
+        cols=size[0],
+        rows=size[1],
+        labels={"session_id": str(session.id), "service_id": None, "title": os.path.basename(shell)},
+    )
+
+
+def _may_share_our_user(resources: Resources, actor: Actor, session: Entrance) -> None:
+    owner = actor.owns_installation or session.owns_installation
+    if not owner and not resources.settings.allow_unisolated:
+        raise Unisolated
 
 
 async def _ask_to_close(resources: Resources, terminal_id: str) -> None:

@@ -1,0 +1,66 @@
+"""The insides of a session where programs run: a service's container, or the session's own workbench."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from backend.core.resources import Resources
+from backend.workbench.services import repository
+from backend.workbench.services.conductor import Conductor
+from backend.workbench.services.definition import WORKBENCH, service_id
+from backend.workbench.services.models import UP
+from backend.workbench.services.service import NoSuchService, NotRunning
+from backend.workbench.sessions import repository as sessions
+from runtimes.spec import CanExec, RuntimeFailed, State
+
+
+class Inside(NamedTuple):
+    """Where to run a program. `service_id` is None in the workbench."""
+
+    driver: CanExec
+    handle: State
+    session_id: UUID
+    service_id: UUID | None
+    title: str
+
+
+async def inside(resources: Resources, session_id: UUID, runtime_id: UUID | None) -> Inside | None:
+    """The container of that service; without one the session's workbench, started where it is not. None where there is no
+    engine with the workbench's image. Raises NoSuchService, NotRunning, RuntimeFailed."""
+    driver = resources.runtime
+    if runtime_id is None:
+        return await _workbench(resources, session_id)
+    async with resources.database.begin() as db:
+        row = await repository.get(db, runtime_id)
+    if row is None or row.session_id != session_id:
+        raise NoSuchService
+    if row.state not in UP or not row.handle:
+        raise NotRunning(state=row.state)
+    if not isinstance(driver, CanExec):
+        return None  # it runs beside us: a shell here is a shell there
+    return Inside(driver, row.handle, session_id, row.id, row.name)
+
+
+async def _workbench(resources: Resources, session_id: UUID) -> Inside | None:
+    driver, conductor = resources.runtime, resources.kept.get(Conductor)
+    if not isinstance(driver, CanExec) or conductor is None or driver.name != "docker":
+        return None
+    if not await driver.has_image(resources.settings.session_image):
+        return None
+    runtime_id = service_id(session_id, WORKBENCH)
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, session_id)
+        row = await repository.get(db, runtime_id)
+        if session is None:
+            return None
+        if row is None or row.state not in UP or row.desired != "running":
+            await repository.want(db, session, {runtime_id: WORKBENCH}, "running", driver.name)
+            row = None
+    if row is None:
+        row = await conductor.spawn(conductor.bring_up(runtime_id, _quiet))
+    if row is None or not row.handle:
+        raise RuntimeFailed("stopped", "The workbench was stopped while it started.", "Try again.")
+    return Inside(driver, row.handle, session_id, None, "")
+
+
+def _quiet(step: str, *, percent: int | None = None, message: str = "") -> None:
+    """Nobody waits for its steps."""
