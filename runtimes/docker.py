@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from runtimes import docker_images
-from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, by_descriptor, sources
+from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, misplaced, sources
 from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
 from runtimes.processes import processes
 from runtimes.spec import Found, LogChunk, Mount, RuntimeFailed, Sample, Spec, State, Status, Tell
@@ -28,6 +28,7 @@ INSTALLATION: Final = "codeyard.installation"
 GROUP: Final = "codeyard.group"
 SERVICE: Final = "codeyard.service"
 DIGEST: Final = "codeyard.spec"
+BINDS: Final = "codeyard.binds"
 
 
 class Docker:
@@ -66,13 +67,15 @@ class Docker:
         return None if found is None else _status(found)
 
     async def stop(self, state: State, *, grace: float = 10.0) -> None:
+        if await self._inspect(state["id"]) is None:
+            return
         with contextlib.suppress(EngineError):  # not there, or not running
             await self.engine.request("POST", path("containers", state["id"], "stop", t=int(grace)), timeout=grace + 30)
         await self._remove(state["id"])
 
     async def restart(self, state: State, *, grace: float = 10.0) -> bool:
         found = await self._inspect(state["id"])
-        if found is None or by_descriptor(found):
+        if found is None or BINDS in found["Config"]["Labels"]:  # its mounts are to be looked at, as at a start
             return False
         with _said():
             await self.engine.request(
@@ -256,15 +259,25 @@ class Docker:
         """The container, running: the one there is if it is as wanted, else a new one in its place."""
         name = self._container(spec)
         found = await self._inspect(name)
-        if found is not None and not _is(found, digest):
+        if found is not None and found["Config"]["Labels"].get(DIGEST) != digest:
             await self._remove(found["Id"])
             found = None
         with _said():
             if found is None:
-                with sources(spec.mounts) as binds:
-                    await self._create(spec, image, network, binds, digest)
-                    return await self._started(name)
-            return found if found["State"]["Running"] else await self._started(name)
+                binds = await asyncio.to_thread(sources, spec.mounts)
+                await self._create(spec, image, network, binds, digest)
+            if found is None or not found["State"]["Running"]:
+                found = await self._started(name)
+                await self._check_mounts(spec, found)
+            return found
+
+    async def _check_mounts(self, spec: Spec, found: dict[str, Any] | None) -> None:
+        pid = found["State"]["Pid"] if found is not None else 0
+        if found is not None and pid and (wrong := await asyncio.to_thread(misplaced, spec.mounts, pid)):
+            await self._remove(found["Id"])
+            raise RuntimeFailed(
+                "mount_escapes", f"The mount {wrong[0]} was changed while it was mounted; nothing runs."
+            )
 
     async def _inspect(self, container: str) -> dict[str, Any] | None:
         try:
@@ -306,6 +319,8 @@ class Docker:
                 mounts.append(await self._volume(spec.group, mount))
         wanted = body(spec, image, network, mounts)
         wanted["Labels"] = spec.labels | self._labels(spec.group, **{SERVICE: spec.name, DIGEST: digest})
+        if any(mount.source for mount in spec.mounts if mount.kind == "bind"):
+            wanted["Labels"][BINDS] = "beneath"
         name = self._container(spec)
         try:
             await self.engine.request("POST", path("containers", "create", name=name), wanted)
@@ -425,12 +440,6 @@ def explain(error: EngineError) -> RuntimeFailed:
     if "no space left" in words:
         return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
     return RuntimeFailed("engine_refused", words, "The engine's words say what it does not like.")
-
-
-def _is(found: dict[str, Any], digest: str) -> bool:
-    """Whether that container is what is wanted, and can be started again if it does not run: a mount by descriptor cannot."""
-    same = found["Config"]["Labels"].get(DIGEST) == digest
-    return same and (found["State"]["Running"] or not by_descriptor(found))
 
 
 def _status(found: dict[str, Any]) -> Status:

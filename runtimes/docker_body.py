@@ -3,9 +3,9 @@
 import contextlib
 import io
 import os
+import re
 import stat
 import tarfile
-from collections.abc import Iterator
 from typing import Any, Final
 
 from runtimes.spec import DEFAULT_PIDS, Health, Mount, RuntimeFailed, Spec
@@ -18,16 +18,58 @@ INSTALL_FAILED: Final = 97
 _LOGS: Final = {"Type": "json-file", "Config": {"max-size": "20m", "max-file": "3"}}
 
 
-@contextlib.contextmanager
-def sources(mounts: list[Mount]) -> Iterator[list[dict[str, Any]]]:
-    """Mounts as the engine wants them. What lies deeper than a bind's root is named by an open descriptor, so that
-    nobody who can write there swaps it for a link between our look and the engine's."""
-    held: list[int] = []
+def sources(mounts: list[Mount]) -> list[dict[str, Any]]:
+    """The binds as the engine wants them. Raises RuntimeFailed for one whose path has a link in it, or leads out.
+
+    The engine opens the path again, so `misplaced` looks at what it mounted: who can write there may have put a link in its
+    place between the two looks. (An open descriptor's name in /proc does not help: it is of another mount namespace.)
+    """
+    return [
+        {"Type": "bind", "Source": _path(mount), "Target": mount.target, "ReadOnly": mount.read_only}
+        for mount in mounts
+        if mount.kind == "bind"
+    ]
+
+
+def misplaced(mounts: list[Mount], pid: int) -> list[str]:
+    """The binds that in the running container `pid` are not what they were to be (proc(5), mountinfo). Nothing is said where
+    the kernel does not let us look, as for a server that is not root."""
     try:
-        yield [_mount(mount, held) for mount in mounts if mount.kind == "bind"]
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
+        with open(f"/proc/{pid}/mountinfo") as file:
+            there = {(fields[2], _plain(fields[3])) for fields in map(str.split, file)}
+    except (PermissionError, FileNotFoundError, ProcessLookupError):
+        return []
+    return [
+        mount.source
+        for mount in mounts
+        if mount.kind == "bind" and mount.source and _on_disk(_path(mount)) not in there
+    ]
+
+
+def _path(mount: Mount) -> str:
+    if not mount.source:
+        return mount.root
+    descriptor = open_beneath(mount.root, mount.source)
+    os.close(descriptor)
+    return os.path.join(mount.root, mount.source)
+
+
+def _on_disk(path: str) -> tuple[str, str]:
+    """(device, path within its file system) of a host path, as mountinfo names them."""
+    path = os.path.realpath(path)
+    best = ("", "", "/")
+    with open("/proc/self/mountinfo") as file:
+        for fields in map(str.split, file):
+            point = _plain(fields[4])
+            if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best[1]):
+                best = fields[2], point, _plain(fields[3])
+    device, point, root = best
+    return device, os.path.normpath(f"{root}/{path[len(point.rstrip('/')) :]}")
+
+
+def _plain(field: str) -> str:
+    """mountinfo writes space, tab, newline and backslash as octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
 def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,15 +131,6 @@ def _tmpfs(mount: Mount) -> str:
     return f"rw,nosuid,nodev,size={mount.size or 64 << 20}"
 
 
-def _mount(mount: Mount, held: list[int]) -> dict[str, Any]:
-    source = mount.root
-    if mount.source:
-        descriptor = open_beneath(mount.root, mount.source)
-        held.append(descriptor)
-        source = f"/proc/{os.getpid()}/fd/{descriptor}"
-    return {"Type": "bind", "Source": source, "Target": mount.target, "ReadOnly": mount.read_only}
-
-
 def open_beneath(root: str, relative: str) -> int:
     """A descriptor (O_PATH) of a file or folder, made as a folder where there is none. Links are refused: RuntimeFailed."""
     here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -121,10 +154,6 @@ def open_beneath(root: str, relative: str) -> int:
                 "bad_mount", f"The mount {relative} is a link or no regular file.", "Mount what it points to instead."
             )
     return here
-
-
-def by_descriptor(found: dict[str, Any]) -> bool:
-    return any(str(mount.get("Source", "")).startswith("/proc/") for mount in found["HostConfig"].get("Mounts") or [])
 
 
 def archive(files: dict[str, bytes]) -> bytes:

@@ -5,8 +5,11 @@ import functools
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+
+IMAGES = Path(__file__).resolve().parents[1] / "deploy" / "images" / "build"
 
 
 @functools.cache
@@ -17,7 +20,10 @@ def missing(need: str) -> str:
     if shutil.which("docker") is None:
         return "no Docker: install Debian's package docker.io"
     answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=20, check=False)
-    return "" if answer.returncode == 0 else "no Docker engine answers: start dockerd"
+    if answer.returncode != 0:
+        return "no Docker engine answers: start dockerd"
+    made = subprocess.run([str(IMAGES), "base", "session"], capture_output=True, text=True, timeout=900, check=False)
+    return "" if made.returncode == 0 else f"no images for the Docker engine: {made.stderr.strip()[-300:]}"
 
 
 def check(item: pytest.Item) -> None:

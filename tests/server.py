@@ -20,7 +20,8 @@ OWNER = {"email": "ada@example.com", "password": "correct horse battery", "name"
 
 
 class Server:
-    """`codeyard up` as a process. Use as a context manager: set up with an owner (signed in) and a key that may all."""
+    """`codeyard up` as a process, without an engine unless one is given. Use as a context manager: set up with an owner (signed
+    in) and a key that may all."""
 
     def __init__(self, **settings: str) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
@@ -29,6 +30,7 @@ class Server:
             "CODEYARD_PORT": "0",
             "CODEYARD_DATA": str(self.data),
             "CODEYARD_ALLOW_FILE_CLONE": "1",
+            "CODEYARD_DOCKER_SOCKET": "",
         } | settings
         self.port = 0
         self.key = ""
@@ -44,7 +46,10 @@ class Server:
         self.cookie = headers["set-cookie"].split(";")[0]
         self.csrf_token = me["csrf_token"]
         self.organization_id = me["organizations"][0]["id"]
-        scopes = ["admin", *(f"{what}:write" for what in ("workspaces", "sessions", "files", "terminals", "vcs"))]
+        scopes = [
+            "admin",
+            *(f"{what}:write" for what in ("workspaces", "sessions", "files", "terminals", "services", "vcs")),
+        ]
         body = {"name": "tests", "scopes": scopes}
         status, made, _ = self.request("POST", f"/organizations/{self.organization_id}/api-keys", body)
         assert status == 201, made

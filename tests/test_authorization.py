@@ -3,6 +3,7 @@
 It is made from the router: a route that nobody listed here fails it, and so does one whose guard is another or gone.
 """
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -57,6 +58,7 @@ def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
 
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
 ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
+STACK = "/workspace/{stack}"
 VCS = f"{ONE}/version-controls"
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -151,6 +153,15 @@ MATRIX = [
     writing("POST", f"{VCS}/merge", "vcs:write", body={"from_session": "{session}"}),
     writing("POST", f"{VCS}/push", "vcs:write", ok=422, body={}),
     writing("POST", f"{VCS}/pull", "vcs:write", ok=422, body={}),
+    reading("GET", f"{STACK}/services", "services:read"),
+    writing("POST", f"{STACK}/runtimes/run-all", "services:write", ok=202),
+    writing("POST", f"{STACK}/runtimes/stop-all", "services:write", ok=202),
+    writing("POST", f"{STACK}/runtimes/{{service}}/start", "services:write", ok=202),
+    writing("POST", f"{STACK}/runtimes/{{service}}/restart", "services:write", ok=202),
+    writing("POST", f"{STACK}/runtimes/{{service}}/stop", "services:write", ok=202),
+    reading("GET", f"{STACK}/operations/{{operation}}", "services:read"),
+    reading("GET", f"{STACK}/services/{{service}}/logs", "services:read"),
+    reading("GET", f"{STACK}/metrics", "services:read"),
     reading("GET", f"{ONE}/terminals", "terminals:read"),
     Row("DELETE", f"{ONE}/terminals/{{terminal}}", "terminals:write", (401, 404, 403, 404, 404, 403, 401, 401)),
     Row(
@@ -249,6 +260,14 @@ async def seeds(client, ada, database, resources):
     made["upload_metadata"] = ",".join(f"{key} {value}" for key, value in encoded.items())
     headers = TUS | {"Upload-Length": "1", "Upload-Metadata": made["upload_metadata"]}
     made["upload"] = (await client.post("/filestorage", headers=headers)).headers["location"].rsplit("/", 1)[1]
+    made["stack"] = await session("stack")
+    here = f"/workspace/{made['stack']}"
+    nothing = {"services": {"web": {"image": "nothing:1", "pull_policy": "never"}}}
+    await client.post(
+        f"{here}/filesystem", json={"op": "write", "path": "compose.yaml", "content": json.dumps(nothing)}
+    )
+    made["service"] = (await client.get(f"{here}/services")).json()["items"][0]["id"]
+    made["operation"] = (await client.post(f"{here}/runtimes/run-all")).json()["id"]
     made["binned_session"] = await session("binned")
     await client.delete(f"/sessions/{made['binned_session']}")
     other = (await client.post("/workspace", json={"name": "binned"})).json()
@@ -300,7 +319,7 @@ async def ask(client: Any, row: Row, seeds: dict[str, str]) -> int:
         except Refused as refused:
             return refused.status
     url = path if absolute(path) != path else f"http://localhost:8300{path}"
-    if path == "/events":  # a stream that does not end is looked at by its head
+    if path == "/events" or row.path == f"{STACK}/metrics":  # a stream that does not end is looked at by its head
         return (await client.head(url)).status_code
     body = filled(row.body, seeds)
     content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}

@@ -336,3 +336,12 @@ async def test_a_terminal_in_a_service_that_does_not_run_is_refused(stack):
         async with await shell(stack, "web"):
             pass
     assert refused.value.status == 409
+
+
+async def test_a_terminal_without_a_service_runs_in_the_workbench_on_the_same_files(stack):
+    await stack.write("file.txt", "seen")
+    async with await shell(stack) as socket:
+        assert json.loads(await socket.receive())["type"] == "attached"
+        await socket.send(b"pwd; cat file.txt; git status --porcelain; git log --oneline | head -3; echo do''ne\n")
+        seen = await says(socket, b"done")
+        assert b"/workspace\r\n" in seen and b"seen" in seen and b"?? file.txt\r\n" in seen

@@ -64,6 +64,12 @@ class Shell:
         await self.socket.send(json.dumps(frame))
 
 
+@pytest.fixture(autouse=True)
+def without_the_workbenchs_image(_resources, monkeypatch):
+    """Shells of the server's own user, as on a machine without an engine; those in containers are tried in test_services."""
+    monkeypatch.setattr(_resources, "settings", msgspec.structs.replace(_resources.settings, session_image="nowhere:1"))
+
+
 @pytest.fixture
 async def session_id(database, resources, ada):
     """A ready session of Ada's, with a working copy. Its terminals are ended afterwards."""

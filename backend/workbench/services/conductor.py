@@ -79,7 +79,7 @@ class Conductor:
                 return row
             spec, digest, restart = await self._wanted(session, row.name)
             handle = await self.driver.start(spec, noting)
-        except (RuntimeFailed, BadCompose, EngineAway, EngineError) as error:
+        except (RuntimeFailed, BadCompose, EngineAway, EngineError, OSError) as error:
             await noting.close()
             await self.note(row.id, state=Stage.FAILED, reason=reason_of(error), ended_at=now())
             raise
@@ -447,6 +447,8 @@ def reason_of(error: Exception) -> dict[str, str]:
     if isinstance(error, EngineAway):
         remedy = "It is tried again as soon as the engine answers."
         return {"code": "engine_away", "message": "The container engine does not answer.", "remedy": remedy}
+    if isinstance(error, OSError):
+        return {"code": "disk", "message": f"The session's files cannot be read: {error.strerror}.", "remedy": ""}
     return {"code": "engine_refused", "message": str(error), "remedy": "The engine's words say what it does not like."}
 
 

@@ -14,6 +14,7 @@ from backend.workbench.sessions.service import NoSuchSession, NotReady
 from backend.workbench.terminals import repository
 from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
 from backend.workbench.terminals.repository import Entrance
+from runtimes.engine import EngineAway
 from runtimes.inside import Inside, shell_in
 from runtimes.spec import RuntimeFailed
 from runtimes.terminal import Terminal, Viewer
@@ -42,6 +43,10 @@ class TooManyTerminals(TooMany):
 
 class CannotStart(Conflict):
     """The shell could not be started."""
+
+
+class EngineIsAway(Unavailable):
+    """The container engine does not answer; the terminal opens as soon as it does."""
 
 
 class KeeperAway(Unavailable):
@@ -112,8 +117,12 @@ async def _open(
         )
     except KeeperRefused as error:
         raise CannotStart(f"The shell could not be started: {error}") from error
+    except OSError as error:
+        raise CannotStart(f"The shell could not be started: {error.strerror}") from error
     except RuntimeFailed as error:
         raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
+    except EngineAway as error:
+        raise EngineIsAway(headers={"Retry-After": "5"}) from error
     except KeeperLost as error:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
     async with resources.database.begin() as db:
