@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -88,6 +89,12 @@ async def resources(_resources: Resources) -> AsyncIterator[Resources]:
     deletes = ";".join(f'DELETE FROM "{name}"' for name in reversed(tables))
     async with _resources.database.begin() as db:
         await db.execute(text(f"DO $$ BEGIN UPDATE sessions SET parent_session_id = NULL; {deletes}; END $$"))
+
+
+@pytest.fixture
+def without_the_workbenchs_image(_resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shells of the server's own user, as on a machine without an engine."""
+    monkeypatch.setattr(_resources, "settings", msgspec.structs.replace(_resources.settings, session_image="nowhere:1"))
 
 
 async def idle(database: Database) -> None:

@@ -78,6 +78,9 @@ class Local:
         return await asyncio.wait_for(self.process.wait(), 20)
 
 
+pytestmark = pytest.mark.usefixtures("without_the_workbenchs_image")
+
+
 @pytest.fixture
 async def url(app):
     """The application on a port; `asgi` leaves the lifespan to the fixtures."""

@@ -64,10 +64,7 @@ class Shell:
         await self.socket.send(json.dumps(frame))
 
 
-@pytest.fixture(autouse=True)
-def without_the_workbenchs_image(_resources, monkeypatch):
-    """Shells of the server's own user, as on a machine without an engine; those in containers are tried in test_services."""
-    monkeypatch.setattr(_resources, "settings", msgspec.structs.replace(_resources.settings, session_image="nowhere:1"))
+pytestmark = pytest.mark.usefixtures("without_the_workbenchs_image")
 
 
 @pytest.fixture
