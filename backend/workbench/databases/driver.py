@@ -54,7 +54,8 @@ class Dialect(Protocol):
 class Connection(Protocol):
     """One connection to a database, for one request. Reading ones change nothing, by the engine's own means."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect: ...
 
     async def schema(self) -> DatabaseSchema: ...
 

@@ -23,6 +23,10 @@ class NotADatabase(Invalid):
 class SqlError(Invalid):
     """The database refused the statement. `details` has its message and, where it says so, the position (from 1)."""
 
+    def __init__(self, said: str, *, position: int | None = None, **details: object) -> None:
+        super().__init__(said[:2000] or None)
+        self.details = {"message": self.message, "position": position, **details}
+
 
 class BadQuery(Invalid):
     """The request does not fit this table or engine."""

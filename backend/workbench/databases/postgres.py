@@ -19,11 +19,12 @@ import asyncio
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Self
 
 import asyncpg
+import msgspec
 
 from backend.workbench.databases import values
 from backend.workbench.databases.driver import BATCH, MAX_TABLES, Result, TableShape
@@ -50,7 +51,7 @@ from backend.workbench.databases.schemas import (
 from backend.workbench.databases.target import Target
 
 READER: Final = "codeyard_reader"
-_AS_TEXT: Final = ("timestamp", "timestamptz", "date", "time", "timetz", "interval", "numeric")
+_AS_TEXT: Final = ("timestamp", "timestamptz", "date", "time", "timetz", "interval")
 _REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError)
 
 
@@ -87,13 +88,22 @@ class Postgres:
         self._write = write
 
     async def prepare(self) -> Self:
-        """Moments, decimals and JSON come and go as text: nothing is lost to Python's types on the way."""
+        """Moments come and go as text: infinity and the years before Christ are lost to Python's types."""
         for name in _AS_TEXT:
             decoder = _MOMENTS.get(name, str)
             await self._connection.set_type_codec(
                 name, schema="pg_catalog", format="text", encoder=str, decoder=decoder
             )
         return self
+
+    async def _prepared(self, sql: str) -> Any:
+        statement = await self._connection.prepare(sql)
+        if any(_holds_others(one.type) for one in statement.get_attributes()):  # asyncpg has no text within these
+            for name in _AS_TEXT:
+                await self._connection.reset_type_codec(name, schema="pg_catalog")
+            await self._connection.reload_schema_state()
+            statement = await self._connection.prepare(sql)
+        return statement
 
     @asynccontextmanager
     async def run(self, sql: str, params: Sequence[Any]) -> AsyncIterator[Result]:
@@ -102,12 +112,15 @@ class Postgres:
         with _told(self._relay):
             if not self._write:
                 await self._connection.execute("BEGIN READ ONLY")
-            statement = await self._connection.prepare(sql)
+            statement = await self._prepared(sql)
             found = statement.get_attributes()
-            types = [one.type.name for one in statement.get_parameters()]
+            types = [one.name for one in statement.get_parameters()]
             if len(types) != len(params):
                 raise SqlError(f"The statement takes {len(types)} parameters, {len(params)} were given.")
-            arguments = [_argument(value, kind) for value, kind in zip(params, types, strict=True)]
+            try:
+                arguments = [_argument(value, kind) for value, kind in zip(params, types, strict=True)]
+            except (ValueError, TypeError) as error:
+                raise SqlError(f"A parameter does not fit: {error}.") from None
             result = Result([Column(one.name, one.type.name) for one in found], _nothing())
             if not found and self._write:
                 await statement.fetch(*arguments)
@@ -283,21 +296,22 @@ class _told:  # noqa: N801 - reads as a verb, like contextlib's own
         if isinstance(error, asyncpg.QueryCanceledError) and "timeout" in str(error):
             raise QueryTimeout from None
         if isinstance(error, asyncpg.PostgresError):
-            raise SqlError(str(error), **_details(error)) from None
+            raise _sql_error(error) from None
         if isinstance(error, OSError | asyncpg.PostgresConnectionError):
             raise CannotReach from None
-        if isinstance(error, asyncpg.InterfaceError | ValueError | OverflowError):
+        if isinstance(error, asyncpg.InterfaceError):
             raise SqlError(str(error)) from None
 
 
-def _details(error: Any) -> dict[str, object]:
-    told: dict[str, object] = {"message": str(error.message or error), "position": None, "sqlstate": error.sqlstate}
-    if error.position and str(error.position).isdigit():
-        told["position"] = int(error.position)
-    for name in ("detail", "hint"):
-        if text := getattr(error, name, None):
-            told[name] = str(text)[:2000]
-    return told
+def _sql_error(error: Any) -> SqlError:
+    position = int(error.position) if error.position and str(error.position).isdigit() else None
+    more = {name: str(text)[:2000] for name in ("detail", "hint") if (text := getattr(error, name, None))}
+    return SqlError(str(error.message or error), position=position, sqlstate=error.sqlstate, **more)
+
+
+def _holds_others(found: Any) -> bool:
+    """Whether a type is a range or a composite of others. (Infinity within such a one shows as asyncpg has it: 9999-12-31.)"""
+    return found.kind in ("range", "multirange", "composite") or "range" in found.name or "record" in found.name
 
 
 def _moment(text: str) -> str:
@@ -339,9 +353,14 @@ def _range(found: Any) -> str:
     """As PostgreSQL writes ranges: [1,10)."""
     if found.isempty:
         return "empty"
-    lower = "" if found.lower is None else found.lower
-    upper = "" if found.upper is None else found.upper
+    lower, upper = (_bound(one) for one in (found.lower, found.upper))
     return f"{'[' if found.lower_inc else '('}{lower},{upper}{']' if found.upper_inc else ')'}"
+
+
+def _bound(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(values.whole(value))
 
 
 def _argument(value: Any, kind: str) -> Any:
@@ -360,7 +379,7 @@ def _argument(value: Any, kind: str) -> Any:
     if kind == "bool":
         return value if isinstance(value, bool) else str(value).lower() in ("true", "t", "yes", "on", "1")
     if kind in ("json", "jsonb"):
-        return value if isinstance(value, str) else values.msgspec.json.encode(value).decode()
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return value if isinstance(value, bytes) or kind == "bytea" else str(value)
 
 
@@ -382,10 +401,6 @@ def _table(row: Any) -> Table:
 
 def _column(row: Any) -> ColumnInfo:
     return ColumnInfo(row["name"], row["type"], row["nullable"], row["default"], row["primary_key"])
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
 
 
 _RELATIONS: Final = """

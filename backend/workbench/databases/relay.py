@@ -32,6 +32,10 @@ class Relay:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        with suppress(asyncio.CancelledError):  # of `close`: the stream's own callback would log it
+            await self._relay(reader, writer)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, out = await asyncio.open_connection(*self._to)
         except OSError:

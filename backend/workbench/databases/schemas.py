@@ -25,7 +25,7 @@ class Database(msgspec.Struct):
     port: int
     database: str
     user: str
-    password: str = "••••"
+    password: str = "••••"  # noqa: S105 - what is shown instead
 
 
 class ColumnInfo(msgspec.Struct):

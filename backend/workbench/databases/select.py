@@ -31,7 +31,9 @@ def page(
     sql = f"SELECT {', '.join(wanted) or '1'} FROM {name_of(dialect, shape)}"  # noqa: S608 - quoted names only
     if conditions := [_condition(dialect, _column(columns, one.column), one, params) for one in filters]:
         sql += " WHERE " + " AND ".join(conditions)
-    order = [f"{dialect.quote(_column(columns, one.column).name)} {'DESC' if one.descending else 'ASC'}" for one in sort]
+    order = [
+        f"{dialect.quote(_column(columns, one.column).name)} {'DESC' if one.descending else 'ASC'}" for one in sort
+    ]
     sorted_by = {one.column for one in sort}
     order += [f"{dialect.quote(name)} ASC" for name in shape.key if name not in sorted_by]
     if order:

@@ -31,7 +31,7 @@ def whole(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):
         return {str(key): inner(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
