@@ -38,8 +38,8 @@ IGNORED: Final = {
 }
 _KNOWN: Final = {
     "name", "image", "build", "dockerFile", "context", "dockerComposeFile", "service", "runServices", "containerEnv",
-    "remoteEnv", "forwardPorts", "appPort", "onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "containerUser",
-    "overrideCommand", "init", "$schema",
+    "remoteEnv", "forwardPorts", "appPort", "onCreateCommand", "updateContentCommand", "postCreateCommand",
+    "postStartCommand", "containerUser", "overrideCommand", "init", "$schema",
 }  # fmt: skip
 
 
