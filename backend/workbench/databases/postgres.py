@@ -6,6 +6,7 @@ Reading is kept to reading by the database, never by looking at the SQL:
   dblink), and can always take back SET ROLE. So reading signs in as another: `codeyard_reader`, which this makes in the database
   when it first meets a superuser, a member of pg_read_all_data and nothing else (PostgreSQL 14 or newer). Its password follows
   from the superuser's, so it opens nothing that was not open.
+  (pg_read_all_data sees the catalogue as well, verifiers of passwords included.)
 * A user that is no superuser reads as itself; it cannot do those things.
 * Either way in a READ ONLY transaction, which no function and no DO block can leave once a statement has begun, and which is
   rolled back. One statement a call, by the extended protocol, which takes no second one.
@@ -97,13 +98,13 @@ class Postgres:
         return self
 
     async def _prepared(self, sql: str) -> Any:
-        statement = await self._connection.prepare(sql)
-        if any(_holds_others(one.type) for one in statement.get_attributes()):  # asyncpg has no text within these
-            for name in _AS_TEXT:
-                await self._connection.reset_type_codec(name, schema="pg_catalog")
-            await self._connection.reload_schema_state()
+        with suppress(asyncpg.UnsupportedClientFeatureError):
             statement = await self._connection.prepare(sql)
-        return statement
+            if not any("record" in one.type.name for one in statement.get_attributes()):
+                return statement
+        for name in _AS_TEXT:  # asyncpg has no text within ranges and records; infinity shows as 9999-12-31 there
+            await self._connection.reset_type_codec(name, schema="pg_catalog")
+        return await self._connection.prepare(sql)
 
     @asynccontextmanager
     async def run(self, sql: str, params: Sequence[Any]) -> AsyncIterator[Result]:
@@ -309,11 +310,6 @@ def _sql_error(error: Any) -> SqlError:
     return SqlError(str(error.message or error), position=position, sqlstate=error.sqlstate, **more)
 
 
-def _holds_others(found: Any) -> bool:
-    """Whether a type is a range or a composite of others. (Infinity within such a one shows as asyncpg has it: 9999-12-31.)"""
-    return found.kind in ("range", "multirange", "composite") or "range" in found.name or "record" in found.name
-
-
 def _moment(text: str) -> str:
     """ISO 8601 as RFC 3339 has it; what that cannot say (infinity, years before Christ) as PostgreSQL does."""
     found = re.fullmatch(r"(\d{4,6}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d(?::?\d\d)?)?)?", text)
@@ -344,8 +340,6 @@ def _plain(value: Any, kind: str) -> Any:
         return {name: _plain(one, "") for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one, kind.removesuffix("[]")) for one in value]
-    if isinstance(value, tuple) and type(value) is tuple:
-        return str(value).replace(" ", "")
     return value
 
 
