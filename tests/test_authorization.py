@@ -154,6 +154,16 @@ MATRIX = [
     writing("POST", f"{VCS}/push", "vcs:write", ok=422, body={}),
     writing("POST", f"{VCS}/pull", "vcs:write", ok=422, body={}),
     reading("GET", f"{STACK}/services", "services:read"),
+    writing(
+        "POST", f"{STACK}/services", "services:write", ok=201, body={"name": "{unique}", "type": "image", "image": "x"}
+    ),
+    writing("PUT", f"{STACK}/services/{{service}}", "services:write", body={"icon": "x"}),
+    writing("PUT", f"{STACK}/services/reorder", "services:write", ok=409, body={"ids": []}),
+    writing("POST", f"{STACK}/services/import-dockerhub", "services:write", ok=409, body={"image": "nothing:1"}),
+    writing("DELETE", f"{STACK}/services/{{service}}", "services:write", ok=204),
+    reading("GET", f"{WS}/variables", "services:read"),
+    writing("PUT", f"{WS}/variables/A", "services:write", ok=204, body={"value": "x"}),
+    writing("DELETE", f"{WS}/variables/{{variable}}", "services:write", ok=204),
     writing("POST", f"{STACK}/runtimes/run-all", "services:write", ok=202),
     writing("POST", f"{STACK}/runtimes/stop-all", "services:write", ok=202),
     writing("POST", f"{STACK}/runtimes/{{service}}/start", "services:write", ok=202),
@@ -180,7 +190,7 @@ def shape(path: str) -> str:
     """A path without the names of its parameters, as both the router and this table can be brought to."""
     import re
 
-    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD", "{}", path)
+    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A", "{}", path)
 
 
 def absolute(path: str) -> str:
@@ -261,6 +271,8 @@ async def seeds(client, ada, database, resources):
     headers = TUS | {"Upload-Length": "1", "Upload-Metadata": made["upload_metadata"]}
     made["upload"] = (await client.post("/filestorage", headers=headers)).headers["location"].rsplit("/", 1)[1]
     made["stack"] = await session("stack")
+    made["variable"] = "SEEDED"
+    await client.put(f"/workspace/{workspace['id']}/variables/SEEDED", json={"value": "x"})
     here = f"/workspace/{made['stack']}"
     nothing = {"services": {"web": {"image": "nothing:1", "pull_policy": "never"}}}
     await client.post(

@@ -22,12 +22,19 @@ TOP: Final = {"services", "volumes", "networks", "configs", "secrets", "include"
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.]*)\s*=\s*(.*)")
 
 
-def load(root: os.PathLike[str], *, variables: Mapping[str, str], profiles: Collection[str] = ("*",)) -> Project:
+def load(
+    root: os.PathLike[str],
+    *,
+    variables: Mapping[str, str],
+    profiles: Collection[str] = ("*",),
+    instead: Mapping[str, str] | None = None,
+) -> Project:
     """What the working copy at `root` declares, filled in from `variables` and its own `.env`. Services of profiles that are not
-    in `profiles` ("*": all) are left out. Raises BadCompose with every error; what has no effect is in `problems`."""
+    in `profiles` ("*": all) are left out. `instead` has texts of files that are not written yet. Raises BadCompose with every
+    error; what has no effect is in `problems`."""
     for name in NAMES:
-        if read_text(root, name) is not None:
-            return _Loader(root, variables).project(name, profiles)
+        if name in (instead or {}) or read_text(root, name) is not None:
+            return _Loader(root, variables, instead).project(name, profiles)
     for name in DEVCONTAINER:
         if (text := read_text(root, name)) is not None:
             return read_devcontainer(root, text, name)
@@ -44,8 +51,11 @@ def load_files(root: os.PathLike[str], names: list[str], *, variables: Mapping[s
 class _Loader:
     """One reading of one working copy."""
 
-    def __init__(self, root: os.PathLike[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, root: os.PathLike[str], variables: Mapping[str, str], instead: Mapping[str, str] | None = None
+    ) -> None:
         self.root = root
+        self.instead = instead or {}
         self.files: list[str] = []
         self.asked: set[str] = set()
         own = read_text(root, ".env")
@@ -94,7 +104,7 @@ class _Loader:
             raise bad("circular", f"{' → '.join((*trail, relative))} include each other in a circle", where=where)
         if len(self.files) >= FILES:
             raise bad("too_complex", f"more than {FILES} files are taken together", where=where)
-        text = read_text(self.root, relative, where=where)
+        text = self.instead.get(relative) or read_text(self.root, relative, where=where)
         if text is None:
             raise bad("no_file", f"there is no file {relative}", where=where)
         self.files.append(relative)

@@ -96,7 +96,9 @@ async def cycle(server: Server, session_id: str, viewers: list[Viewer], seconds:
 async def end(server: Server, session_id: str, viewers: list[Viewer], folder: str) -> list[tuple[int, str]]:
     """Tells the programs to end, reads what is left; size and digest of what each wrote."""
     tasks = [asyncio.create_task(viewer.watch(server, session_id, 0.0, asyncio.Queue())) for viewer in viewers]
-    async with contextlib.AsyncExitStack() as typing:  # closing a socket with unread output would take back what was typed
+    async with (
+        contextlib.AsyncExitStack() as typing
+    ):  # closing a socket with unread output would take back what was typed
         for viewer in viewers:
             shell = await typing.enter_async_context(ours(server, session_id, terminal_id=viewer.terminal_id, ack=0))
             await shell.type("\n")

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Router, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Request, Router, delete, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from backend.core.auth import Me, scope
+from backend.core.paging import Page
 from backend.core.resources import Hands, Resources
-from backend.workbench.services import schemas, service
+from backend.ledger.receipts.service import OnceOnly
+from backend.workbench.services import editing, schemas, service
 
 ACCEPTED = 202
 
@@ -23,6 +25,82 @@ async def list_services(resources: Hands, actor: Me, session_id: FromPath[UUID])
     """What compose.yaml declares, in its order, each with its live state; what is wrong with the file; a proposal where there
     is none."""
     return await service.listed(resources, actor, session_id)
+
+
+@post("/workspace/{session_id:uuid}/services", guards=[scope("services:write")])
+async def create_service(
+    resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.ServiceCreate]
+) -> schemas.Service:
+    """Add a service to compose.yaml: empty, of an image, of an uploaded folder, or a database with generated credentials."""
+    async with once.around(resources.database):
+        shown = await editing.create(resources, actor, session_id, data)
+        await once.seal_apart(resources.database, shown)
+    return shown
+
+
+@put("/workspace/{session_id:uuid}/services/{service_id:uuid}", guards=[scope("services:write")])
+async def update_service(
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    service_id: FromPath[UUID],
+    data: JSONBody[schemas.ServiceUpdate],
+) -> schemas.Service:
+    """Change it in compose.yaml; `restart_needed` says whether what runs is the old one. `environment` is the whole of it; a
+    secret without a value keeps the one it has."""
+    return await editing.update(resources, actor, session_id, service_id, data)
+
+
+@delete("/workspace/{session_id:uuid}/services/{service_id:uuid}", guards=[scope("services:write")])
+async def delete_service(resources: Hands, actor: Me, session_id: FromPath[UUID], service_id: FromPath[UUID]) -> None:
+    """Stop it and take it out of compose.yaml, after a snapshot. Its volumes stay until the session is purged."""
+    await editing.remove(resources, actor, session_id, service_id)
+
+
+@put("/workspace/{session_id:uuid}/services/reorder", guards=[scope("services:write")])
+async def reorder_services(
+    resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.Reorder]
+) -> schemas.Services:
+    """The order in which they are shown and started."""
+    return await editing.reorder(resources, actor, session_id, data.ids)
+
+
+@post("/workspace/{session_id:uuid}/services/import-dockerhub", guards=[scope("services:write")])
+async def import_image(
+    resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.ImportDockerHub]
+) -> schemas.Service:
+    """Add a service of an image, pulled now and pinned by its digest."""
+    async with once.around(resources.database):
+        shown = await editing.import_image(resources, actor, session_id, data)
+        await once.seal_apart(resources.database, shown)
+    return shown
+
+
+@get("/workspace/{workspace_id:uuid}/variables", guards=[scope("services:read")])
+async def list_variables(resources: Hands, actor: Me, workspace_id: FromPath[UUID]) -> Page[schemas.VariableShown]:
+    """The names that compose files of this workspace can ask for as `${NAME}`. Values are never shown."""
+    workspace = await service.workspace(resources, actor, workspace_id, service.READ)
+    names = await editing.list_variables(resources, workspace.id)
+    return Page([schemas.VariableShown(name) for name in names])
+
+
+@put("/workspace/{workspace_id:uuid}/variables/{name:str}", guards=[scope("services:write")], status_code=204)
+async def set_variable(
+    resources: Hands,
+    actor: Me,
+    workspace_id: FromPath[UUID],
+    name: Annotated[str, PathParameter(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")],
+    data: JSONBody[schemas.VariableSet],
+) -> None:
+    """Set a variable; it is kept encrypted and injected at start."""
+    workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
+    await editing.set_variable(resources, workspace.organization_id, workspace.id, name, data.value)
+
+
+@delete("/workspace/{workspace_id:uuid}/variables/{name:str}", guards=[scope("services:write")])
+async def forget_variable(resources: Hands, actor: Me, workspace_id: FromPath[UUID], name: FromPath[str]) -> None:
+    workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
+    await editing.forget_variable(resources, workspace.id, name)
 
 
 @post("/workspace/{session_id:uuid}/runtimes/run-all", guards=[scope("services:write")], status_code=ACCEPTED)
@@ -150,6 +228,14 @@ router = Router(
     "/",
     route_handlers=[
         list_services,
+        create_service,
+        update_service,
+        delete_service,
+        reorder_services,
+        import_image,
+        list_variables,
+        set_variable,
+        forget_variable,
         run_all,
         stop_all,
         start_service,

@@ -84,6 +84,8 @@ class Service(msgspec.Struct):
     restarts: int
     restart_needed: bool
     line: int | None
+    undo_snapshot_id: UUID | None = None
+    """After an edit: the snapshot that undoes it."""
 
 
 class Proposal(msgspec.Struct):
@@ -164,6 +166,16 @@ class Reorder(msgspec.Struct, forbid_unknown_fields=True):
     """The whole set, in the order to show and to start in."""
 
     ids: Annotated[list[UUID], Meta(max_length=500)]
+
+
+class VariableShown(msgspec.Struct):
+    """A value is never shown."""
+
+    name: str
+
+
+class VariableSet(msgspec.Struct, forbid_unknown_fields=True):
+    value: Value
 
 
 class Step(msgspec.Struct):

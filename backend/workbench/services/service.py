@@ -21,7 +21,10 @@ from backend.workbench.services.watchers import Watchers
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.models import Session, Status
 from backend.workbench.sessions.service import NoSuchSession, NotReady
+from backend.workbench.workspaces import service as workspaces
+from backend.workbench.workspaces.models import Workspace
 from runtimes.compose import model
+from runtimes.compose.detect import propose
 from runtimes.compose.model import BadCompose
 
 READ, WRITE = "services:read", "services:write"
@@ -61,6 +64,12 @@ async def enter(resources: Resources, actor: Actor, session_id: UUID, scope: str
     if session.status != Status.READY:
         raise NotReady(status=session.status)
     return session
+
+
+async def workspace(resources: Resources, actor: Actor, workspace_id: UUID, scope: str) -> Workspace:
+    """The workspace, if the caller sees it and has `scope` there."""
+    async with resources.database.begin() as db:
+        return await workspaces.get(db, actor, workspace_id, scope)
 
 
 async def read(resources: Resources, session: Session) -> Definition:
@@ -224,8 +233,6 @@ def watchers(resources: Resources) -> Watchers:
 
 
 async def _proposal(resources: Resources, session: Session) -> schemas.Proposal | None:
-    from runtimes.compose.detect import propose
-
     found = await resources.in_thread(propose, definitions.root_of(resources, session.id))
     return (
         schemas.Proposal(stack=found.stack, explanation=found.explanation, compose=found.compose)

@@ -1,0 +1,177 @@
+"""Services made and changed through the API: each an edit of compose.yaml that keeps the rest, and can be undone."""
+
+import pytest
+
+FILE = """\
+# The shop.
+services:
+  web:
+    image: "nginx:1"  # pinned
+    environment:
+      COLOUR: red
+    depends_on: [db]
+
+  db:
+    image: postgres:17
+"""
+
+
+@pytest.fixture
+async def here(client):
+    workspace = (await client.post("/workspace", json={"name": "Shop"})).json()
+    return f"/workspace/{workspace['default_session_id']}"
+
+
+async def write(client, here, text=FILE):
+    answer = await client.post(f"{here}/filesystem", json={"op": "write", "path": "compose.yaml", "content": text})
+    assert answer.status_code == 200
+
+
+async def content(client, here) -> str:
+    return (await client.post(f"{here}/filesystem", json={"op": "read", "path": "compose.yaml"})).json()["content"]
+
+
+async def service(client, here, name) -> dict:
+    return next(one for one in (await client.get(f"{here}/services")).json()["items"] if one["name"] == name)
+
+
+async def test_the_first_service_begins_the_file(client, here):
+    body = {
+        "name": "my web",
+        "type": "image",
+        "image": "nginx:1",
+        "ports": [80],
+        "environment": [{"name": "A", "value": "1"}],
+    }
+    answer = await client.post(f"{here}/services", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["name"] == "my-web" and answer.json()["state"] == "stopped"
+    assert await content(client, here) == (
+        "services:\n  my-web:\n    image: nginx:1\n    environment:\n      A: '1'\n    ports:\n      - 80\n"
+    )
+
+
+async def test_an_edit_keeps_the_comments_shows_as_a_diff_and_is_undone_by_its_snapshot(client, here):
+    await write(client, here)
+    web = await service(client, here, "web")
+    answer = await client.put(f"{here}/services/{web['id']}", json={"image": "nginx:2"})
+    assert answer.status_code == 200, answer.text
+    assert await content(client, here) == FILE.replace("nginx:1", "nginx:2")
+    undo = answer.json()["undo_snapshot_id"]
+    assert (await client.post(f"{here}/version-controls/snapshots/{undo}/restore")).status_code == 200
+    assert await content(client, here) == FILE
+
+
+async def test_a_secret_never_reaches_the_file_or_an_answer(client, here, resources):
+    await write(client, here)
+    web = await service(client, here, "web")
+    body = {
+        "environment": [{"name": "COLOUR", "value": "blue"}, {"name": "TOKEN", "value": "hush-hush", "secret": True}]
+    }
+    answer = await client.put(f"{here}/services/{web['id']}", json=body)
+    assert answer.status_code == 200, answer.text
+    text = await content(client, here)
+    assert "TOKEN" in text and "hush-hush" not in text + answer.text + (await client.get(f"{here}/services")).text
+    shown = {one["name"]: one for one in answer.json()["environment"]}
+    assert shown["TOKEN"] == {"name": "TOKEN", "value": None, "secret": True} and shown["COLOUR"]["value"] == "blue"
+    rows = await resources.database.rows("SELECT sealed FROM secrets")
+    assert len(rows) == 1 and b"hush-hush" not in bytes(rows[0]["sealed"])
+    body = {"environment": [{"name": "COLOUR", "value": "blue"}]}
+    await client.put(f"{here}/services/{web['id']}", json=body)
+    assert await resources.database.rows("SELECT sealed FROM secrets") == []
+
+
+async def test_a_database_comes_with_credentials_that_nobody_else_has(client, here):
+    answer = await client.post(f"{here}/services", json={"name": "db", "type": "database", "engine": "postgres"})
+    assert answer.status_code == 201, answer.text
+    db = answer.json()
+    assert db["kind"] == "database" and db["environment"][-1] == {
+        "name": "POSTGRES_PASSWORD",
+        "value": None,
+        "secret": True,
+    }
+    text = await content(client, here)
+    assert "db-data:/var/lib/postgresql/data" in text and "volumes:\n  db-data:\n" in text
+
+
+async def test_removing_and_reordering(client, here):
+    await write(client, here)
+    web, db = await service(client, here, "web"), await service(client, here, "db")
+    answer = await client.put(f"{here}/services/reorder", json={"ids": [db["id"], web["id"]]})
+    assert [one["name"] for one in answer.json()["items"]] == ["db", "web"]
+    assert (await client.put(f"{here}/services/reorder", json={"ids": [db["id"]]})).status_code == 409
+    assert (await client.delete(f"{here}/services/{db['id']}")).status_code == 204
+    text = await content(client, here)
+    assert "postgres" not in text and "depends_on" not in text and "# The shop." in text
+    assert (await client.delete(f"{here}/services/{db['id']}")).status_code == 404
+
+
+async def test_renaming_gives_it_a_new_id_and_keeps_its_secrets(client, here, resources):
+    await client.post(f"{here}/services", json={"name": "db", "type": "database"})
+    db = await service(client, here, "db")
+    answer = await client.put(f"{here}/services/{db['id']}", json={"name": "store"})
+    assert answer.status_code == 200 and answer.json()["id"] != db["id"], answer.text
+    rows = await resources.database.rows("SELECT part, name FROM secrets")
+    assert [(row["part"], row["name"]) for row in rows] == [("store", "POSTGRES_PASSWORD")]
+
+
+async def test_an_edit_that_would_break_the_file_changes_nothing(client, here):
+    await write(client, here)
+    web = await service(client, here, "web")
+    for body in ({"depends_on": ["nope"]}, {"volumes": ["/:/host"]}, {"image": "-v"}, {"volumes": ["nowhere:/x"]}):
+        answer = await client.put(f"{here}/services/{web['id']}", json=body)
+        assert answer.status_code == 422 and answer.json()["error"]["code"] == "bad_definition", answer.text
+        assert answer.json()["error"]["details"]["problems"]
+    assert await content(client, here) == FILE
+    answer = await client.post(f"{here}/services", json={"name": "web", "type": "image", "image": "x"})
+    assert answer.status_code == 409
+
+
+async def test_a_file_that_is_broken_is_listed_with_its_lines_and_nothing_runs(client, here):
+    await write(client, here, "services:\n  web:\n    image: x\n    privileged: true\n")
+    found = (await client.get(f"{here}/services")).json()
+    assert found["items"] == [] and [(p["path"], p["line"]) for p in found["problems"]] == [
+        ("services.web.privileged", 4)
+    ]
+    answer = await client.post(f"{here}/runtimes/run-all")
+    assert answer.status_code == 422 and answer.json()["error"]["code"] == "bad_definition"
+
+
+async def test_variables_fill_in_the_file_and_are_never_shown(client, here, resources):
+    session = (await client.get(f"/sessions/{here.rpartition('/')[2]}")).json()
+    there = f"/workspace/{session['workspace_id']}/variables"
+    assert (await client.put(f"{there}/TAG", json={"value": "hush"})).status_code == 204
+    assert (await client.get(there)).json()["items"] == [{"name": "TAG"}]
+    await write(client, here, 'services:\n  web:\n    image: "nginx:${TAG}"\n')
+    assert (await service(client, here, "web"))["image"] == "nginx:hush"
+    assert (await client.delete(f"{there}/TAG")).status_code == 204
+    assert (await client.delete(f"{there}/TAG")).status_code == 404
+    assert (await client.put(f"{there}/9x", json={"value": "x"})).status_code in (404, 422)
+
+
+async def test_a_repository_without_a_file_gets_a_proposal(client, here):
+    package = '{"scripts": {"dev": "vite"}, "devDependencies": {"vite": "7", "pg": "8"}}'
+    await client.post(f"{here}/filesystem", json={"op": "write", "path": "package.json", "content": package})
+    found = (await client.get(f"{here}/services")).json()
+    assert found["source"] == "none" and found["proposal"]["stack"] == "Vite"
+    await write(client, here, found["proposal"]["compose"].replace("${POSTGRES_PASSWORD:?set it}", "x"))
+    assert [one["name"] for one in (await client.get(f"{here}/services")).json()["items"]] == ["web", "postgres"]
+
+
+async def test_attacks_43_and_65_odd_bodies_are_refused(client, here):
+    for body in (
+        {},
+        {"name": "a/b"},
+        {"name": "x", "type": "virus"},
+        {"name": "x", "ports": [0]},
+        {"name": "x", "ports": [65536]},
+        {"name": "x", "organization_id": "x"},
+        {"name": "x", "cpus": -1},
+        {"name": "x", "environment": [{"name": "a b", "value": "x"}]},
+        {"name": "x", "type": "upload", "folder": "../.."},
+        {"name": "x", "type": "upload", "folder": "nowhere"},
+        {"name": "x", "type": "image"},
+        {"name": "..", "type": "image", "image": "x"},
+    ):
+        answer = await client.post(f"{here}/services", json=body)
+        assert 400 <= answer.status_code < 500, (body, answer.text)
