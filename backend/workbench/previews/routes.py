@@ -1,0 +1,69 @@
+"""/workspace/{session_id}/previews and /preview-entry."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, Router, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from backend.core.auth import Me, scope, signed_in
+from backend.core.paging import Page
+from backend.core.resources import Hands
+from backend.workbench.previews import schemas, service
+from backend.workbench.previews.answers import NoSuchPreview, beat
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/workspace/{session_id:uuid}/previews", guards=[scope("services:read")])
+async def list_previews(resources: Hands, actor: Me, session_id: FromPath[UUID]) -> Page[schemas.Preview]:
+    """Every exposed port, where a browser opens it, and who may."""
+    return Page(await service.listed(resources, actor, session_id))
+
+
+@put("/workspace/{session_id:uuid}/previews/{service_id:uuid}/{port:int}", guards=[scope("services:write")])
+async def set_visibility(
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    service_id: FromPath[UUID],
+    port: FromPath[int],
+    data: JSONBody[schemas.PreviewUpdate],
+) -> schemas.Preview:
+    """Open it to its owner alone (whoever says so), to the organisation, or to everyone who has the address."""
+    return await service.choose(resources, actor, session_id, service_id, port, data.visibility)
+
+
+@post(
+    "/workspace/{session_id:uuid}/previews/{service_id:uuid}/{port:int}/entry",
+    guards=[scope("services:read")],
+    status_code=200,
+)
+async def enter_preview(
+    resources: Hands,
+    actor: Me,
+    request: AnyRequest,
+    session_id: FromPath[UUID],
+    service_id: FromPath[UUID],
+    port: FromPath[int],
+) -> schemas.Entry:
+    """An address that signs this caller's browser in at the preview's own origin: good once, for 30 seconds."""
+    at = request.headers.get("host", "")
+    return await service.entry_for(resources, actor, session_id, service_id, port, at)
+
+
+@get("/preview-entry", guards=[signed_in], status_code=303)
+async def go_to_preview(resources: Hands, actor: Me, request: AnyRequest, to: FromQuery[str]) -> Response[None]:
+    """Where a preview sends a browser that it does not know: back again, with a way in."""
+    began = asyncio.get_running_loop().time()
+    try:
+        location = await service.entry_to(resources, actor, to, request.headers.get("host", ""))
+    except NoSuchPreview:
+        await beat(began)
+        raise
+    headers = {"location": location, "cache-control": "no-store"}
+    return Response(None, status_code=303, headers=headers)
+
+
+router = Router("/", route_handlers=[list_previews, set_visibility, enter_preview, go_to_preview], tags=["previews"])
