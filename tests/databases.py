@@ -60,22 +60,23 @@ def program(name: str, need: str, package: str) -> str:
 @contextlib.contextmanager
 def mariadb() -> Iterator[Target]:
     """A MariaDB of the test's own, root's password set, with the database `shop` and a user `app` that owns it."""
-    server = program("mariadbd", "mariadb", "mariadb-server")
-    install = program("mariadb-install-db", "mariadb", "mariadb-server")
+    server = program("mariadbd", "mariadb", "mariadb-server-core")
+    install = program("mariadb-install-db", "mariadb", "mariadb-server-core")
+    program("my_print_defaults", "mariadb", "mariadb-client-core")
     folder = Path(tempfile.mkdtemp(prefix="cy-my-"))
     words: list[str] = []
     if os.geteuid() == 0:
         user = next((one for one in ("mysql", "nobody") if _is_user(one)), "nobody")
         shutil.chown(folder, user)
         words = [f"--user={user}"]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     made = ["--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"]
-    done = subprocess.run([install, *made, *words], **quiet, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run([install, *made, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     (folder / "init.sql").write_text(
-        "CREATE DATABASE shop CHARACTER SET utf8mb4;"
-        f"CREATE USER app@'%' IDENTIFIED BY '{_sql(PASSWORD)}'; GRANT ALL ON shop.* TO app@'%';"
-        f"CREATE USER root@'%' IDENTIFIED BY '{_sql(PASSWORD)}'; GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+        "CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
+        "DELETE FROM mysql.global_priv WHERE user <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n"
+        f"CREATE USER app@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON shop.* TO app@'%';\n"
+        f"CREATE USER root@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
     )
     port = _free_port()
     settings = [f"--datadir={folder}/data", f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
@@ -137,10 +138,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 class Browser:
     """The database browser of one session on one target, over HTTP as a page calls it."""
 
-    def __init__(self, client: Caller, session_id: str, path: str = "", **params: str) -> None:
+    def __init__(self, client: Caller, session_id: str, where: str = "", **params: str) -> None:
         self.client = client
         self.session_id = session_id
-        self.base = f"/workspace/{session_id}/{path or f'services/{uuid4()}/database'}"
+        self.base = f"/workspace/{session_id}/{where or f'services/{uuid4()}/database'}"
         self.params = params
 
     async def post(self, what: str, status: int = 200, **body: Any) -> Any:

@@ -24,6 +24,7 @@ from asyncmy.constants import FIELD_TYPE
 from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
+from backend.core.errors import AppError
 from backend.workbench.databases import values
 from backend.workbench.databases.driver import BATCH, MAX_TABLES, Result, TableShape
 from backend.workbench.databases.errors import (
@@ -212,7 +213,7 @@ async def _leave(target: Target, relay: Relay, connection: Any, over: bool) -> N
         connection.close()
     if over:
         return
-    with suppress(MySQLError, OSError, TimeoutError, CannotReach, CannotSignIn, AnswerTooLarge):
+    with suppress(MySQLError, OSError, RuntimeError, TimeoutError, AppError):
         async with asyncio.timeout(5):
             second = await _connect(target, relay)
             try:
@@ -269,7 +270,7 @@ class _told:  # noqa: N801 - reads as a verb
 
 
 def _literal(value: Any) -> str:
-    """A value that no SQL mode and no character set can read otherwise."""
+    """A value (of JSON, so finite) that no SQL mode and no character set can read otherwise."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -277,7 +278,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return repr(value) if value == value and abs(value) != float("inf") else "NULL"
+        return f"{value!r}e0" if "e" not in repr(value) else repr(value)
     if isinstance(value, bytes):
         return f"X'{value.hex()}'"
     text = value if isinstance(value, str) else json.dumps(value)

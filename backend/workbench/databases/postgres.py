@@ -191,7 +191,7 @@ class Postgres:
 
 @asynccontextmanager
 async def opened(target: Target, *, write: bool, seconds: float) -> AsyncIterator[Postgres]:
-    """A connection that reads, or with `write` one that is the service's own user. Each statement ends after `seconds`.
+    """A connection that reads or with `write` one that is the service's own user. Each statement ends after `seconds`.
     Raises CannotReach, CannotSignIn, NotProtected."""
     async with relay_to(target.host, target.port) as relay:
         connection = await _connect(target, relay, seconds) if write else await _reader(target, relay, seconds)
@@ -296,10 +296,10 @@ class _told:  # noqa: N801 - reads as a verb, like contextlib's own
             raise CannotSignIn from None
         if isinstance(error, asyncpg.QueryCanceledError) and "timeout" in str(error):
             raise QueryTimeout from None
+        if isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.CannotConnectNowError):
+            raise CannotReach from None
         if isinstance(error, asyncpg.PostgresError):
             raise _sql_error(error) from None
-        if isinstance(error, OSError | asyncpg.PostgresConnectionError):
-            raise CannotReach from None
         if isinstance(error, asyncpg.InterfaceError):
             raise SqlError(str(error)) from None
 

@@ -157,20 +157,21 @@ class Redis:
             if cursor == "0" or len(names) >= query.limit:
                 break
         result.next_cursor = None if cursor == "0" else cursor
-        result.batches = self._described(list(dict.fromkeys(names)))
+        result.batches = self._described(_number(query.schema), list(dict.fromkeys(names)))
         yield result
 
-    async def _described(self, names: list[bytes]) -> AsyncIterator[list[Sequence[Any]]]:
+    async def _described(self, database: int, names: list[bytes]) -> AsyncIterator[list[Sequence[Any]]]:
         for at in range(0, len(names), BATCH):
             part = names[at : at + BATCH]
             self._relay.refill()
             with _told(self._relay):
-                pipeline = self._client.pipeline(transaction=False)
+                pipeline = self._client.pipeline(transaction=False)  # over a connection of its own
+                pipeline.execute_command("SELECT", database)
                 for name in part:
                     pipeline.execute_command("TYPE", name)
                     pipeline.execute_command("PTTL", name)
                     pipeline.execute_command("MEMORY USAGE", name, "SAMPLES", 5)
-                said = await pipeline.execute(raise_on_error=False)
+                _, *said = await pipeline.execute(raise_on_error=False)
             rows: list[Sequence[Any]] = []
             for name, kind, ttl, size in zip(part, said[::3], said[1::3], said[2::3], strict=True):
                 if not isinstance(ttl, int) or ttl == -2:
