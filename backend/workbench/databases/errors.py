@@ -19,6 +19,10 @@ class NotADatabase(Invalid):
     """This is not a database that can be looked into: PostgreSQL, MySQL, MariaDB and Redis are known by their image, SQLite by
     the file itself."""
 
+    @property
+    def code(self) -> str:
+        return "not_a_database"
+
 
 class SqlError(Invalid):
     """The database refused the statement. `details` has its message and, where it says so, the position (from 1)."""
