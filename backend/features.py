@@ -25,6 +25,7 @@ FEATURES = [
     "workbench.files",
     "workbench.vcs",
     "workbench.services",
+    "workbench.templates",
     "workbench.terminals",
     "edge.feed",
     "edge.stats",

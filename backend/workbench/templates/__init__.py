@@ -1,0 +1,1 @@
+"""Templates: projects to start from, each a compose.yaml with what it runs."""

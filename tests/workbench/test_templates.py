@@ -1,0 +1,153 @@
+"""Templates: from a click to a stack that runs, unchanged, on a real engine."""
+
+import asyncio
+import io
+import tarfile
+
+import pytest
+
+from backend.workbench.services.conductor import Conductor
+from backend.workbench.templates.catalogue import FOLDER, catalogue, values
+from runtimes.compose.read import load
+from tests import require
+
+
+def test_each_template_is_read_without_a_word_of_complaint():
+    assert len(catalogue()) >= 10
+    for name, template in catalogue().items():
+        variables, missing = values(template, {})
+        assert not missing and template.description and template.techstacks and template.icon, name
+        project = load(FOLDER / name, variables=variables)
+        assert project.problems == [], name
+        assert set(project.variables) <= set(variables), name
+        assert (FOLDER / name / "README.md").exists(), name
+
+
+def test_generated_credentials_are_strong_and_never_the_same():
+    template = catalogue()["postgres"]
+    first, second = values(template, {})[0], values(template, {})[0]
+    assert first["POSTGRES_PASSWORD"] != second["POSTGRES_PASSWORD"] and len(first["POSTGRES_PASSWORD"]) >= 32
+    for name in catalogue():
+        for line in (FOLDER / name / "compose.yaml").read_text().splitlines():
+            named, _, value = line.strip().partition(": ")
+            if named.endswith(("PASSWORD", "KEY", "TOKEN")):
+                assert value.startswith("${"), (name, line)
+
+
+async def test_the_catalogue_is_listed(client):
+    found = {one["id"]: one for one in (await client.get("/templates")).json()["items"]}
+    assert found["full-stack"]["services"] == ["page", "api", "db"]
+    assert found["full-stack"]["variables"][0]["generated"]
+
+
+async def test_a_workspace_starts_from_a_template_with_its_files_committed(client):
+    answer = await client.post("/workspace/auto-create", json={"template": "full-stack", "name": "Notes", "run": False})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (
+        made["workspace"]["name"] == "Notes" and made["services"] == ["page", "api", "db"] and made["problem"] is None
+    )
+    here = f"/workspace/{made['session_id']}"
+    assert (await client.get(f"{here}/version-controls/status")).json()["files"] == []
+    names = (await client.get(f"/workspace/{made['workspace']['id']}/variables")).json()["items"]
+    assert names == [{"name": "POSTGRES_PASSWORD"}]
+
+
+async def test_a_workspace_starts_from_an_archive(client):
+    first = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        text = b"services:\n  web: {image: x}\n"
+        entry = tarfile.TarInfo("compose.yaml")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    import base64
+
+    body = {
+        "op": "write",
+        "path": "shop.tar.gz",
+        "content": base64.b64encode(packed.getvalue()).decode(),
+        "encoding": "base64",
+    }
+    assert (await client.post(f"/workspace/{first}/filesystem", json=body)).status_code == 200
+    archive = {"session_id": first, "path": "shop.tar.gz"}
+    made = (await client.post("/workspace/auto-create", json={"archive": archive, "run": False})).json()
+    assert made["services"] == ["web"] and made["workspace"]["name"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"template": "nope"}, 404),
+        ({"template": "../../.."}, 404),
+        ({"template": "go", "clone_url": "https://example.com/x"}, 422),
+        ({"template": "go", "variables": {"a b": "x"}}, 400),
+        ({"archive": {"session_id": "00000000-0000-0000-0000-000000000000", "path": "x.zip"}}, 404),
+    ],
+)
+async def test_odd_requests_make_nothing(client, body, status):
+    answer = await client.post("/workspace/auto-create", json=body)
+    assert answer.status_code in (status, 422 if status == 400 else status), answer.text
+    assert (await client.get("/workspace")).json()["items"] == []
+
+
+async def finished(client, here, operation, seconds=240):
+    async with asyncio.timeout(seconds):
+        while True:
+            found = (await client.get(f"{here}/operations/{operation['id']}")).json()
+            if found["status"] in ("succeeded", "failed"):
+                return found
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture
+async def cleared(resources):
+    yield
+    conductor = resources.kept.get(Conductor)
+    for one in await resources.runtime.everything():
+        if (group := one.group) and conductor is not None:
+            await resources.runtime.remove_group(group)
+
+
+@pytest.mark.docker
+async def test_the_three_service_template_goes_from_a_click_to_a_page_served_by_its_api_out_of_its_database(
+    client, resources, cleared
+):
+    require.images("node", "python", "postgres")
+    made = (await client.post("/workspace/auto-create", json={"template": "full-stack"})).json()
+    here = f"/workspace/{made['session_id']}"
+    done = await finished(client, here, made["operation"])
+    assert done["status"] == "succeeded", done
+    driver = resources.runtime
+
+    async def get(service: str, port: int, path: str) -> str:
+        host, _ = await driver.address(driver.handle(made["session_id"], service), port)
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: {service}\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+    assert "<title>Notes</title>" in await get("page", 5173, "/")
+    assert "Edit page/index.html" in await get("page", 5173, "/api/notes")
+    page = (await client.post(f"{here}/filesystem", json={"op": "read", "path": "page/index.html"})).json()["content"]
+    body = {"op": "write", "path": "page/index.html", "content": page.replace("<h1>Notes</h1>", "<h1>Edited</h1>")}
+    assert (await client.post(f"{here}/filesystem", json=body)).status_code == 200
+    async with asyncio.timeout(20):
+        while "<h1>Edited</h1>" not in await get("page", 5173, "/"):
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("template", "image", "service", "port"), [("redis", "redis", "cache", 6379), ("static-site", "nginx", "web", 80)]
+)
+async def test_templates_without_anything_to_install_run(client, resources, cleared, template, image, service, port):
+    require.images(image)
+    made = (await client.post("/workspace/auto-create", json={"template": template})).json()
+    done = await finished(client, f"/workspace/{made['session_id']}", made["operation"])
+    assert done["status"] == "succeeded", done
+    host, _ = await resources.runtime.address(resources.runtime.handle(made["session_id"], service), port)
+    _, writer = await asyncio.open_connection(host, port)
+    writer.close()
