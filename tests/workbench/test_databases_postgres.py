@@ -430,43 +430,78 @@ async def test_53_nobody_cancels_a_query_of_another_session(browser, sql, ada):
     await asked
 
 
-async def test_53_a_caller_that_hangs_up_stops_its_statement(browser, sql, app):
-    mark, gone = f"mark{uuid4().hex}", asyncio.Event()
-    body = json.dumps({"sql": f"SELECT pg_sleep(50) AS {mark}"}).encode()
+class Call:
+    """One request as the server hands it to the application, so that its caller can hang up."""
 
-    async def receive():
-        nonlocal body
-        if body is not None:
-            sent, body = {"type": "http.request", "body": body, "more_body": False}, None
-            return sent
-        await gone.wait()
+    def __init__(self, app, browser, what: str, **body) -> None:
+        request = browser.client.build_request("POST", f"{browser.base}/{what}", json=body)
+        self.body = [request.content]
+        self.gone = asyncio.Event()
+        self.sent: list[dict] = []
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": request.url.path,
+            "raw_path": request.url.raw_path,
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "client": ("127.0.0.1", 50000),
+            "server": ("localhost", 8300),
+            "state": {},
+        }
+        self.task = asyncio.create_task(app(self.scope, self.receive, self.send))
+
+    async def receive(self) -> dict:
+        if self.body:
+            return {"type": "http.request", "body": self.body.pop(), "more_body": False}
+        await self.gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message):
-        return
+    async def send(self, message: dict) -> None:
+        self.sent.append(message)
+        await asyncio.sleep(0)
 
-    request = browser.client.build_request("POST", f"{browser.base}/query", content=body)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": request.url.path,
-        "raw_path": request.url.raw_path,
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw]
-        + [(b"content-type", b"application/json")],
-        "client": ("127.0.0.1", 50000),
-        "server": ("localhost", 8300),
-        "state": {},
-    }
-    asked = asyncio.create_task(app(scope, receive, send))
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.sent) and self.sent[-1]["type"] == "http.response.body" and not self.sent[-1].get("more_body")
+
+
+async def test_53_a_caller_that_hangs_up_stops_its_statement(browser, sql, app):
+    mark = f"mark{uuid4().hex}"
+    asked = Call(app, browser, "query", sql=f"SELECT pg_sleep(50) AS {mark}")
     await until_running(sql, mark, 1)
-    gone.set()
+    asked.gone.set()
     await until_running(sql, mark, 0)
-    await asked
+    await asked.task
+
+
+async def test_53_a_caller_that_hangs_up_ends_its_export(browser, sql, app):
+    mark = f"mark{uuid4().hex}"
+    asked = Call(app, browser, "export", sql=f"SELECT generate_series(1, 1000000000) AS {mark}")
+    async with asyncio.timeout(10):
+        while len(asked.sent) < 5:
+            await asyncio.sleep(0.02)
+    asked.gone.set()
+    await asyncio.wait([asked.task], timeout=10)
+    assert not asked.is_whole
+    async with asyncio.timeout(10):
+        while await sql.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE $1 AND pid <> pg_backend_pid()", f"%{mark}%"
+        ):
+            await asyncio.sleep(0.02)
+
+
+async def test_an_export_that_breaks_on_the_way_is_not_taken_for_a_whole_one(browser, app):
+    asked = Call(
+        app, browser, "export", sql="SELECT n, repeat('x', 1000), 1 / (9000 - n) FROM generate_series(1, 10000) n"
+    )
+    await asyncio.wait([asked.task], timeout=30)
+    assert asked.sent[0]["status"] == 200 and len(asked.sent) > 5 and not asked.is_whole
+    assert asked.task.exception() is not None
 
 
 async def test_a_session_runs_so_many_queries_at_a_time(browser, sql):

@@ -74,7 +74,7 @@ def target_of(
 def _option(command: Sequence[str], name: str) -> str:
     """The word after `name`, also where a shell's line holds it."""
     words = [word for part in command for word in (part.split() if " " in part else [part])]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == name:
             return following.strip("'\"")
         if word.startswith(name + "="):
