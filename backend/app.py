@@ -23,6 +23,8 @@ from backend.core.settings import Settings
 from backend.core.web import Edge, remember_error, show_error
 from backend.edge.stats.docs import Browse
 from backend.ledger.receipts.service import Replayed, provide_once, show_replayed
+from backend.workbench.previews.gate import PreviewGate
+from backend.workbench.previews.locate import locate
 
 API = "/api/v1"
 
@@ -107,5 +109,5 @@ def _strict(config: AppConfig) -> AppConfig:
 
 
 def asgi(app: Litestar) -> ASGIApp:
-    """What a server runs: the application inside its outermost layer."""
-    return Edge(app)
+    """What a server runs: previews, which are other origins and know nothing of the application, before its outermost layer."""
+    return PreviewGate(Edge(app), app.state.resources, locate)

@@ -26,6 +26,8 @@ FEATURES = [
     "workbench.vcs",
     "workbench.services",
     "workbench.templates",
+    "workbench.previews",
+    "workbench.databases",
     "workbench.terminals",
     "edge.feed",
     "edge.stats",

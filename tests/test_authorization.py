@@ -59,6 +59,7 @@ def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
 ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
 STACK = "/workspace/{stack}"
+DATABASE, SQLITE = f"{STACK}/services/{{service}}/database", f"{STACK}/sqlite"
 VCS = f"{ONE}/version-controls"
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -169,6 +170,28 @@ MATRIX = [
     writing("PUT", f"{STACK}/services/reorder", "services:write", ok=409, body={"ids": []}),
     writing("POST", f"{STACK}/services/import-dockerhub", "services:write", ok=409, body={"image": "nothing:1"}),
     writing("DELETE", f"{STACK}/services/{{service}}", "services:write", ok=204),
+    reading("GET", f"{STACK}/previews", "services:read"),
+    writing("PUT", f"{STACK}/previews/{{service}}/80", "services:write", body={"visibility": "organization"}),
+    reading("POST", f"{STACK}/previews/{{service}}/80/entry", "services:read"),
+    Row("GET", "/preview-entry", "signed-in", (401, 404, 404, 404, 404, 404, 401, 401), params={"to": "http://x"}),
+    reading("GET", f"{DATABASE}", "services:read", ok=422),
+    reading("GET", f"{DATABASE}/schema", "services:read", ok=422),
+    reading("POST", f"{DATABASE}/data", "services:read", ok=422, body={"table": "t"}),
+    reading("POST", f"{DATABASE}/query", "services:read", ok=422, body={"sql": "SELECT 1"}),
+    reading("DELETE", f"{DATABASE}/queries/{{nobody}}", "services:read", ok=422),
+    reading("POST", f"{DATABASE}/export", "services:read", ok=422, body={"format": "csv", "table": "t"}),
+    reading("GET", f"{SQLITE}/schema", "files:read", ok=404, params={"path": "none.db"}),
+    reading("POST", f"{SQLITE}/data", "files:read", ok=404, params={"path": "none.db"}, body={"table": "t"}),
+    reading("POST", f"{SQLITE}/query", "files:read", ok=404, params={"path": "none.db"}, body={"sql": "SELECT 1"}),
+    reading("DELETE", f"{SQLITE}/queries/{{nobody}}", "files:read", ok=404, params={"path": "none.db"}),
+    reading(
+        "POST",
+        f"{SQLITE}/export",
+        "files:read",
+        ok=404,
+        params={"path": "none.db"},
+        body={"format": "csv", "table": "t"},
+    ),
     reading("GET", f"{WS}/variables", "services:read"),
     writing("PUT", f"{WS}/variables/A", "services:write", ok=204, body={"value": "x"}),
     writing("DELETE", f"{WS}/variables/{{variable}}", "services:write", ok=204),
@@ -198,7 +221,7 @@ def shape(path: str) -> str:
     """A path without the names of its parameters, as both the router and this table can be brought to."""
     import re
 
-    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A", "{}", path)
+    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80", "{}", path)
 
 
 def absolute(path: str) -> str:
@@ -209,7 +232,9 @@ def absolute(path: str) -> str:
 def routed(app: Any) -> dict[tuple[str, str], Any]:
     """(method, shape of path) → handler of everything that the application serves."""
     found = {}
-    for route in app.app.routes:
+    while not hasattr(app, "routes"):
+        app = app.app
+    for route in app.routes:
         if hasattr(route, "route_handler_map"):
             for method, (handler, _) in route.route_handler_map.items():
                 if method != "OPTIONS" or (
@@ -264,6 +289,7 @@ async def seeds(client, ada, database, resources):
         "workspace": workspace["id"],
         "path": "nowhere",
         "terminal": "none",
+        "nobody": str(new_id()),
     }
 
     async def session(name: str) -> str:
@@ -282,7 +308,7 @@ async def seeds(client, ada, database, resources):
     made["variable"] = "SEEDED"
     await client.put(f"/workspace/{workspace['id']}/variables/SEEDED", json={"value": "x"})
     here = f"/workspace/{made['stack']}"
-    nothing = {"services": {"web": {"image": "nothing:1", "pull_policy": "never"}}}
+    nothing = {"services": {"web": {"image": "nothing:1", "pull_policy": "never", "ports": [80]}}}
     await client.post(
         f"{here}/filesystem", json={"op": "write", "path": "compose.yaml", "content": json.dumps(nothing)}
     )

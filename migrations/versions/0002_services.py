@@ -12,6 +12,21 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "preview_entries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_preview_entries")),
+    )
+    op.create_index(op.f("ix_preview_entries_expires_at"), "preview_entries", ["expires_at"], unique=False)
+    op.create_table(
+        "preview_keys",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("vault_key", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_preview_keys")),
+    )
+    op.create_table(
         "secrets",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -45,6 +60,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_operations_session_id_created_at", "operations", ["session_id", "created_at"], unique=False)
     op.create_index(op.f("ix_operations_status"), "operations", ["status"], unique=False)
+    op.create_table(
+        "preview_visibility",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("service", sa.String(length=80), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("visibility", sa.String(length=20), nullable=False),
+        sa.Column("set_by", sa.Uuid(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_preview_visibility_session_id_sessions"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["set_by"], ["users.id"], name=op.f("fk_preview_visibility_set_by_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "service", "port", name=op.f("pk_preview_visibility")),
+    )
     op.create_table(
         "runtimes",
         sa.Column("id", sa.Uuid(), nullable=False),
