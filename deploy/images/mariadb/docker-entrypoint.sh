@@ -52,6 +52,9 @@ initialise() {
       # an underscore in the name of a database would be a wildcard here
       [ -z "$DB_DATABASE" ] || echo "GRANT ALL ON $(named "${DB_DATABASE//_/\\_}").* TO $(quoted "$DB_USER")@'%';"
     fi
+    local word="$(head -c 24 /dev/urandom | base64)"
+    printf '[client]\nuser=healthcheck\npassword=%s\n' "$word" >"$DATA/.my-healthcheck.cnf"
+    echo "CREATE USER healthcheck@'127.0.0.1' IDENTIFIED BY $(quoted "$word");"
     echo "SET PASSWORD FOR root@localhost = PASSWORD($(quoted "$DB_ROOT_PASSWORD"));"
   } | "${ask[@]}"
   export MYSQL_PWD="$DB_ROOT_PASSWORD"
