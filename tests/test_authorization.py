@@ -178,7 +178,7 @@ MATRIX = [
     reading("GET", f"{DATABASE}/schema", "services:read", ok=422),
     reading("POST", f"{DATABASE}/data", "services:read", ok=422, body={"table": "t"}),
     reading("POST", f"{DATABASE}/query", "services:read", ok=422, body={"sql": "SELECT 1"}),
-    reading("DELETE", f"{DATABASE}/queries/{{nobody}}", "services:read", ok=422),
+    reading("DELETE", f"{DATABASE}/queries/{{nobody}}", "services:read", ok=404),
     reading("POST", f"{DATABASE}/export", "services:read", ok=422, body={"format": "csv", "table": "t"}),
     reading("GET", f"{SQLITE}/schema", "files:read", ok=404, params={"path": "none.db"}),
     reading("POST", f"{SQLITE}/data", "files:read", ok=404, params={"path": "none.db"}, body={"table": "t"}),

@@ -100,14 +100,14 @@ async def test_a_query_ends_once_however_it_ends():
     queries, key = Queries(), (uuid4(), uuid4())
 
     async def work(seconds):
-        async with queries.entered(key, seconds):
+        async with queries.entered(key, key[0], seconds):
             await asyncio.Event().wait()
 
     with pytest.raises(QueryTimeout):
         await work(0.01)
     task = asyncio.create_task(work(60))
     await asyncio.sleep(0)
-    queries.cancel(key)
+    queries.cancel(queries.find(key))
     with pytest.raises(QueryCancelled):
         await task
     task = asyncio.create_task(work(60))
@@ -116,7 +116,7 @@ async def test_a_query_ends_once_however_it_ends():
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(NoSuchQuery):
-        queries.cancel(key)
+        queries.find(key)
 
     async def left_at_once():
         return

@@ -7,8 +7,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from backend.core.auth import Role
 from backend.workbench.databases.postgres import READER
 from backend.workbench.databases.target import Target
+from tests import make
 from tests.databases import Browser, aim, by_tcp, session_of
 
 ODD = 'we"ird; DROP TABLE users; --'
@@ -419,14 +421,17 @@ async def test_53_cancel_stops_the_statement_in_the_server(browser, sql):
     assert (await browser.client.delete(gone)).json()["error"]["code"] == "no_such_query"
 
 
-async def test_53_nobody_cancels_a_query_of_another_session(browser, sql, ada):
+async def test_53_who_cancels_a_query_may_see_it_and_write_or_asked_it(browser, sql, ada, call, database):
     other = Browser(browser.client, await session_of(browser.client, ada.organization_id))
     query_id, mark = str(uuid4()), f"mark{uuid4().hex}"
     asked = asyncio.create_task(browser.query(f"SELECT pg_sleep(50) AS {mark}", 409, query_id=query_id))
     await until_running(sql, mark, 1)
     assert (await browser.client.delete(f"{other.base}/queries/{query_id}")).status_code == 404
+    viewer = call(await make.person(database, ada.organization_id, Role.VIEWER))
+    assert (await viewer.delete(f"{browser.base}/queries/{query_id}")).status_code == 403
     assert await running(sql, mark) == 1
-    assert (await browser.client.delete(f"{browser.base}/queries/{query_id}")).status_code == 204
+    member = call(await make.person(database, ada.organization_id, Role.MEMBER))
+    assert (await member.delete(f"{browser.base}/queries/{query_id}")).status_code == 204
     await asked
 
 
@@ -568,8 +573,6 @@ async def test_a_password_that_was_changed_is_told(browser, owner, monkeypatch):
 
 
 async def test_53_reading_and_writing_need_their_scopes(call, database, ada, browser):
-    from tests import make
-
     reader = Browser(
         call(await make.key(database, ada.organization_id, "services:read", "sessions:read")), browser.session_id
     )

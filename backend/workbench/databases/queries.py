@@ -18,8 +18,11 @@ MOST_A_SESSION: Final = 8
 
 
 @dataclass
-class _Running:
+class Running:
+    """A query, and who asked it."""
+
     task: asyncio.Task[object] | None
+    asker: UUID
     cancelled: bool = False
 
 
@@ -27,16 +30,16 @@ class _Running:
 class Queries:
     """Of this process. Cancelling a task here cancels its statement in the database: see each driver."""
 
-    running: dict[Key, _Running] = field(default_factory=dict)
+    running: dict[Key, Running] = field(default_factory=dict)
 
     @contextlib.asynccontextmanager
-    async def entered(self, key: Key, seconds: float | None) -> AsyncIterator[None]:
+    async def entered(self, key: Key, asker: UUID, seconds: float | None) -> AsyncIterator[None]:
         """While the calling task works on query `key`. Raises QueryTimeout, QueryCancelled."""
         if key in self.running:
             raise QueryTaken
         if len(self.running) >= MOST or sum(session == key[0] for session, _ in self.running) >= MOST_A_SESSION:
             raise TooManyQueries
-        mine = self.running[key] = _Running(asyncio.current_task())
+        mine = self.running[key] = Running(asyncio.current_task(), asker)
         try:
             async with asyncio.timeout(seconds) as limit:
                 yield
@@ -53,13 +56,16 @@ class Queries:
         finally:
             del self.running[key]
 
-    def cancel(self, key: Key) -> None:
+    def find(self, key: Key) -> Running:
         """Raises NoSuchQuery."""
-        found = self.running.get(key)
-        if found is None or found.task is None:
+        if key not in self.running:
             raise NoSuchQuery
-        found.cancelled = True
-        found.task.cancel()
+        return self.running[key]
+
+    def cancel(self, query: Running) -> None:
+        query.cancelled = True
+        if query.task is not None:
+            query.task.cancel()
 
 
 async def while_there(gone: Callable[[], Awaitable[None]], work: Awaitable[T]) -> T:

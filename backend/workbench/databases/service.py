@@ -31,6 +31,7 @@ class Source(NamedTuple):
     """A database that the caller may use: `open(write, seconds)` connects to it, `name` is for a file's name."""
 
     session_id: UUID
+    asker: UUID
     name: str
     engine: Literal["postgres", "mysql", "redis", "sqlite"]
     open: Callable[[bool, float], AbstractAsyncContextManager[Connection]]
@@ -89,7 +90,7 @@ async def of_service(
     def connect(write: bool, seconds: float) -> AbstractAsyncContextManager[Connection]:
         return drivers[target.engine](target, write=write, seconds=seconds)
 
-    return Source(session_id, target.database if target.engine != "redis" else name, target.engine, connect)
+    return Source(session_id, actor.id, target.database if target.engine != "redis" else name, target.engine, connect)
 
 
 async def of_file(resources: Resources, actor: Actor, session_id: UUID, path: str, *, write: bool = False) -> Source:
@@ -100,7 +101,7 @@ async def of_file(resources: Resources, actor: Actor, session_id: UUID, path: st
     def connect(write: bool, seconds: float) -> AbstractAsyncContextManager[Connection]:
         return sqlite.opened(resources, folder, path, write=write, seconds=seconds)
 
-    return Source(session_id, path.rpartition("/")[2], "sqlite", connect)
+    return Source(session_id, actor.id, path.rpartition("/")[2], "sqlite", connect)
 
 
 async def read_schema(resources: Resources, source: Source, gone: Gone) -> schemas.DatabaseSchema:
@@ -226,15 +227,21 @@ async def _exported(source: Source, wanted: schemas.Export) -> AsyncIterator[Res
             yield result
 
 
-def cancel(resources: Resources, session_id: UUID, query_id: UUID) -> None:
-    """Raises NoSuchQuery."""
-    _queries(resources).cancel((session_id, query_id))
+async def cancel(
+    resources: Resources, actor: Actor, session_id: UUID, query_id: UUID, *, of_file: bool = False
+) -> None:
+    """One's own query; anybody's with the scope that writes. Raises NoSuchQuery, MissingScope."""
+    session = await sessions.ready(resources, actor, session_id, FILE_READ if of_file else READ)
+    query = _queries(resources).find((session_id, query_id))
+    if query.asker != actor.id:
+        actor.require(session.organization_id, FILE_WRITE if of_file else WRITE)
+    _queries(resources).cancel(query)
 
 
 def _query(
     resources: Resources, source: Source, query_id: UUID | None, seconds: float
 ) -> AbstractAsyncContextManager[None]:
-    return _queries(resources).entered((source.session_id, query_id or new_id()), seconds)
+    return _queries(resources).entered((source.session_id, query_id or new_id()), source.asker, seconds)
 
 
 def _queries(resources: Resources) -> Queries:
