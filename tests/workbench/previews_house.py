@@ -34,7 +34,7 @@ async def serving(app: App) -> AsyncIterator[int]:
     """`app` on a port of its own, as the server serves ours."""
     config = uvicorn.Config(
         app, port=0, http="httptools", ws="websockets-sansio", lifespan="off", log_config=None, access_log=False,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False, proxy_headers=False,
     )  # fmt: skip
     server = _Server(config)
     task = asyncio.create_task(server.serve())

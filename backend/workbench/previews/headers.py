@@ -23,7 +23,7 @@ _SOCKET = frozenset(
 _BEARER = b"bearer " + KEY_PREFIX.split("_")[0].encode() + b"_"
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_ANCESTORS = re.compile(rb"(^|[;,])\s*frame-ancestors[^;,]*", re.IGNORECASE)
+_ANCESTORS = re.compile(rb";\s*frame-ancestors[^;,]*|(^|,)\s*frame-ancestors[^;,]*;?", re.IGNORECASE)
 
 
 class BadRequestHeaders(BadRequest):
@@ -160,7 +160,7 @@ def from_app(status: int, headers: Headers, *, host: str, ancestors: bytes, priv
             continue
         if name == b"content-security-policy" and _ANCESTORS.search(value):
             framing = True
-            value = _ANCESTORS.sub(rb"\1", value).strip(b";, ")
+            value = _ANCESTORS.sub(lambda found: found[1] or b"", value).strip(b";, ")
             if not value:
                 continue
         shown.append((name, value))

@@ -46,7 +46,7 @@ def parse(value: bytes, domain: str) -> Host | None:
     label = name.removesuffix(f".{domain}")
     if label == name or "--" not in label:
         return None
-    return Host(name, label, port)
+    return Host(name, label, port) if port.isdigit() or not port else Host(name, "", "")
 
 
 def control_origins(settings: Settings, host: Host, scheme: str) -> list[str]:

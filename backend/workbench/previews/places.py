@@ -123,7 +123,7 @@ class Places:
         digest = crypto.digest(key)
         self._shown[digest] = key
         try:
-            return await self._keys.get(digest)
+            return await self._keys.get(digest, wait=True)  # asked beside us, it would be asked without the key
         finally:
             self._shown.pop(digest, None)
 

@@ -21,9 +21,7 @@ _SIGN_IN = (
     " LEFT JOIN memberships m ON m.user_id = s.user_id AND m.organization_id = $2"
     " WHERE s.id = $1 AND s.expires_at > now()"
 )
-_KEY = (
-    "SELECT scopes FROM api_keys WHERE id = $1 AND organization_id = $2 AND (expires_at IS NULL OR expires_at > now())"
-)
+_KEY = "SELECT scopes, organization_id FROM api_keys WHERE id = $1 AND (expires_at IS NULL OR expires_at > now())"
 _USE = "INSERT INTO preview_entries (id, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"
 
 
@@ -47,11 +45,11 @@ async def chosen(database: Database, session_id: UUID, service: str, port: int) 
 async def viewer(database: Database, kind: str, subject: UUID, organization_id: UUID) -> Viewer | None:
     """Whose sign-in or key `subject` is; None when the sign-in is over or the key revoked."""
     if kind == "key":
-        found = await database.rows(_KEY, subject, organization_id)
+        found = await database.rows(_KEY, subject)
         if not found:
             return None
         scopes = with_reads(frozenset(msgspec.json.decode(found[0]["scopes"], type=list[str])))
-        return Viewer(subject, SCOPE in scopes, is_person=False)
+        return Viewer(subject, SCOPE in scopes and found[0]["organization_id"] == organization_id, is_person=False)
     found = await database.rows(_SIGN_IN, subject, organization_id)
     if not found:
         return None
