@@ -61,7 +61,7 @@ export type Commit = {
   message: string;
   refs: string[];
 };
-export type TerminalRow = { id: string; title: string; state: "running" | "exited" };
+export type TerminalRow = { id: string; title: string; service_id: string | null; state: "running" | "exited" };
 export type Page<T> = { items: T[]; next_cursor: string | null };
 export type Fact = {
   id: string;
@@ -110,6 +110,37 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
     throw new Refused(answer.status, error.code ?? "unknown", error.message ?? answer.statusText, error.details);
   }
   return decoded as T;
+}
+
+/** Saves what POST /api/v1{path} streams as a file of that name. Throws Refused. */
+export async function download(path: string, body: unknown, name: string): Promise<void> {
+  const answer = await fetch(`/api/v1${path}`, {
+    method: "POST",
+    headers: { "X-CSRF-Token": csrfToken, "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) {
+    const error = (await answer.json().catch(() => null))?.error ?? {};
+    throw new Refused(answer.status, error.code ?? "unknown", error.message ?? answer.statusText, error.details);
+  }
+  saveAs(await answer.blob(), name);
+}
+
+export function saveAs(content: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** A random id (RFC 9562 version 4). Browsers have their own only where the page came over TLS or from this machine. */
+export function uuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 15) | 64;
+  bytes[8] = ((bytes[8] ?? 0) & 63) | 128;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
 }
 
 export const get = <T>(path: string) => call<T>("GET", path);

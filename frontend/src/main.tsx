@@ -9,6 +9,7 @@ import { Button, Notice } from "./parts/controls";
 import { go, usePath } from "./router";
 import { Workbench } from "./session/Workbench";
 import "./styles.css";
+import "./services/services.css";
 
 // The editor and the terminal make <style> elements; the Content-Security-Policy lets only those with this page's nonce in.
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";

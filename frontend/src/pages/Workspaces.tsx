@@ -1,9 +1,11 @@
 // All workspaces: open, make empty or from a git URL, delete, bring back.
-import { useCallback, useEffect, useRef, useState } from "react";
-import { call, type Fact, get, listen, type Page, post, type Refused, type Session, type Workspace } from "../api";
+import { useCallback, useEffect, useState } from "react";
+import { call, type Fact, get, type Page, post, type Refused, type Session, type Workspace } from "../api";
+import { follow } from "../feed";
 import { useMe } from "../me";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { go } from "../router";
+import { Templates } from "./Templates";
 
 export function Workspaces({ onLeave }: { onLeave: () => void }) {
   const me = useMe();
@@ -13,7 +15,6 @@ export function Workspaces({ onLeave }: { onLeave: () => void }) {
   const [failure, setFailure] = useState("");
   const [making, setMaking] = useState(false);
   const [deleting, setDeleting] = useState<Workspace | null>(null);
-  const last = useRef("");
 
   const load = useCallback(() => {
     get<Page<Workspace>>("/workspace?limit=200").then(
@@ -29,20 +30,15 @@ export function Workspaces({ onLeave }: { onLeave: () => void }) {
   useEffect(load, [load]);
   useEffect(
     () =>
-      listen(
-        "/ws/events",
-        () => (last.current ? { after: last.current } : ({} as Record<string, string>)),
-        (fact: Fact) => {
-          last.current = fact.id;
-          const id = fact.workspace_id ?? "";
-          if (fact.name === "session.progress")
-            setProgress((old) => ({ ...old, [id]: `${fact.data.step} ${fact.data.percent ?? ""} %` }));
-          if (fact.name === "session.failed")
-            setProgress((old) => ({ ...old, [id]: (fact.data.reason as { message: string }).message }));
-          if (fact.name === "session.ready") setProgress(({ [id]: _, ...rest }) => rest);
-          if (fact.name.startsWith("workspace.") || fact.name === "reset") load();
-        },
-      ),
+      follow((fact: Fact) => {
+        const id = fact.workspace_id ?? "";
+        if (fact.name === "session.progress")
+          setProgress((old) => ({ ...old, [id]: `${fact.data.step} ${fact.data.percent ?? ""} %` }));
+        if (fact.name === "session.failed")
+          setProgress((old) => ({ ...old, [id]: (fact.data.reason as { message: string }).message }));
+        if (fact.name === "session.ready") setProgress(({ [id]: _, ...rest }) => rest);
+        if (fact.name.startsWith("workspace.") || fact.name === "reset") load();
+      }),
     [load],
   );
   useEffect(() => {
@@ -120,6 +116,7 @@ export function Workspaces({ onLeave }: { onLeave: () => void }) {
             </li>
           ))}
         </ul>
+        <Templates />
         {binned.length > 0 && (
           <details>
             <summary>Bin ({binned.length})</summary>

@@ -30,15 +30,17 @@ type Props = {
   path: string;
   visible: boolean;
   tick: number;
+  goal: { path: string; line: number; times: number } | null;
   onDirty: (path: string, dirty: boolean) => void;
 };
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-export function Editor({ sessionId, path, visible, tick, onDirty }: Props) {
+export function Editor({ sessionId, path, visible, tick, goal, onDirty }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const etag = useRef("");
   const saved = useRef("");
+  const [loaded, setLoaded] = useState(false);
   const [failure, setFailure] = useState<Refused | null>(null);
   const [binary, setBinary] = useState(false);
 
@@ -61,6 +63,7 @@ export function Editor({ sessionId, path, visible, tick, onDirty }: Props) {
       }
       onDirty(path, false);
       setFailure(null);
+      setLoaded(true);
     } catch (error) {
       if ((error as Refused).code !== "not_found") setFailure(error as Refused);
     }
@@ -147,6 +150,14 @@ export function Editor({ sessionId, path, visible, tick, onDirty }: Props) {
   useEffect(() => {
     if (visible && !dirty()) read();
   }, [tick, visible, dirty, read]);
+
+  useEffect(() => {
+    const shown = view.current;
+    if (!loaded || !shown || goal?.path !== path) return;
+    const at = shown.state.doc.line(Math.max(1, Math.min(goal.line, shown.state.doc.lines))).from;
+    shown.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
+    shown.focus();
+  }, [goal, loaded, path]);
 
   const stale = failure?.code === "etag_mismatch";
   return (

@@ -8,20 +8,34 @@ import { call, get, type Page, type Refused, socketUrl, type TerminalRow } from 
 import { Button, Notice } from "../parts/controls";
 import { Acks, type Down } from "./terminal";
 
-type Tab = { key: string; id: string | null };
+type Place = { id: string; name: string };
+type Tab = { key: string; id: string | null; service: Place | null };
+export type Wish = { service: Place; times: number };
 
-export function Terminals({ sessionId }: { sessionId: string }) {
+/** `wish` asks for a shell inside of a service, each time that it changes; `nameOf` knows services by their ids. */
+export function Terminals({
+  sessionId,
+  wish,
+  nameOf,
+}: {
+  sessionId: string;
+  wish: Wish | null;
+  nameOf: (service: string) => string | undefined;
+}) {
   const [tabs, setTabs] = useState<Tab[]>([]);
   const [current, setCurrent] = useState("");
   const [failure, setFailure] = useState("");
   const count = useRef(0);
 
-  const add = useCallback((id: string | null) => {
+  const add = useCallback((id: string | null, service: Place | null = null) => {
     count.current += 1;
     const key = `t${count.current}`;
-    setTabs((old) => (id !== null && old.some((tab) => tab.id === id) ? old : [...old, { key, id }]));
+    setTabs((old) => (id !== null && old.some((tab) => tab.id === id) ? old : [...old, { key, id, service }]));
     setCurrent(key);
   }, []);
+  useEffect(() => {
+    if (wish) add(null, wish.service);
+  }, [wish, add]);
 
   useEffect(() => {
     let left = false;
@@ -29,7 +43,7 @@ export function Terminals({ sessionId }: { sessionId: string }) {
       (page) => {
         if (left) return;
         const running = page.items.filter((row) => row.state === "running");
-        for (const row of running) add(row.id);
+        for (const row of running) add(row.id, row.service_id ? { id: row.service_id, name: "" } : null);
         if (running.length === 0) add(null);
       },
       (error: Refused) => setFailure(error.message),
@@ -65,6 +79,8 @@ export function Terminals({ sessionId }: { sessionId: string }) {
     setTabs((old) => old.map((tab) => (tab.key === key ? { ...tab, id } : tab)));
   }, []);
 
+  const titled = (tab: Tab, number: number) =>
+    tab.service ? `Shell in ${tab.service.name || nameOf(tab.service.id) || "a service"}` : `Terminal ${number + 1}`;
   return (
     <>
       <div className="tabs" role="tablist" aria-label="Terminals">
@@ -78,7 +94,7 @@ export function Terminals({ sessionId }: { sessionId: string }) {
             onClick={() => setCurrent(tab.key)}
             onKeyDown={(event) => event.key === "Enter" && setCurrent(tab.key)}
           >
-            <span>Terminal {number + 1}</span>
+            <span>{titled(tab, number)}</span>
             <button
               type="button"
               aria-label={`End terminal ${number + 1}`}
@@ -132,6 +148,7 @@ function Shell({
   const fit = useRef<FitAddon | null>(null);
   const term = useRef<Terminal | null>(null);
   const first = useRef(tab.id);
+  const of = useRef(tab.service);
   const [failure, setFailure] = useState("");
 
   useEffect(() => {
@@ -154,6 +171,7 @@ function Shell({
 
     let socket: WebSocket | undefined;
     let id = first.current;
+    const inside = of.current;
     let acks = new Acks(0);
     let pause = 250;
     let timer = 0;
@@ -163,9 +181,10 @@ function Shell({
 
     const open = () => {
       const known: Record<string, string | number> = id ? { terminal_id: id } : {};
+      const where: Record<string, string> = inside && !id ? { service_id: inside.id } : {};
       if (acks.seen > 0) known.after = acks.seen;
       socket = new WebSocket(
-        socketUrl("/ws/terminal", { session_id: sessionId, cols: screen.cols, rows: screen.rows, ...known }),
+        socketUrl("/ws/terminal", { session_id: sessionId, cols: screen.cols, rows: screen.rows, ...where, ...known }),
       );
       socket.binaryType = "arraybuffer";
       let attached = false;
@@ -197,7 +216,9 @@ function Shell({
       };
       socket.onclose = () => {
         if (over) return;
-        if (!attached && pause > 4000) setFailure("The terminal cannot be reached; trying on.");
+        if (!attached && inside)
+          setFailure("No shell could be opened there: the service may not run, or its image has none. Trying on.");
+        else if (!attached && pause > 4000) setFailure("The terminal cannot be reached; trying on.");
         timer = window.setTimeout(open, pause * (0.5 + Math.random()));
         pause = Math.min(pause * 2, 10_000);
       };

@@ -1,24 +1,36 @@
 // One session: files and editor, changes, history, terminals; told of every change by two sockets.
 import { type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { call, type Fact, get, listen, type Page, post, type Refused, type Session, type Workspace } from "../api";
+import { follow } from "../feed";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { go } from "../router";
+import { Database } from "../services/Database";
+import { ServicePane } from "../services/ServicePane";
+import { type Part, ServicesView } from "../services/ServicesView";
+import type { Service } from "../services/types";
+import { useServices } from "../services/useServices";
 import { Changes } from "./Changes";
 import { Editor } from "./Editor";
 import { FileTree } from "./FileTree";
 import { History } from "./History";
-import { Terminals } from "./Terminals";
+import { Terminals, type Wish } from "./Terminals";
 
-type View = "files" | "changes" | "history";
+type View = "files" | "changes" | "history" | "services";
+type Area = "side" | "editors" | "low" | "dock"; // which one is shown where there is room for one only
+type Look = { service: string; part: Part } | { file: string };
 const VIEWS: [View, string, string][] = [
   ["files", "Files", "1"],
   ["changes", "Changes", "2"],
   ["history", "History", "3"],
+  ["services", "Services", "4"],
 ];
+const SQLITE = /\.(sqlite3?|db3?)$/i;
 const SHORTCUTS: [string, string][] = [
   ["Ctrl/⌘ S", "Save the file"],
   ["Ctrl/⌘ F", "Find in the file"],
-  ["Alt 1 · 2 · 3", "Files, changes, history"],
+  ["Alt 1 · 2 · 3 · 4", "Files, changes, history, services"],
+  ["↑ ↓ · R S X", "In services: move; run, stop, restart"],
+  ["L P D T E", "Log, preview, database, terminal, change"],
   ["Alt `", "Into the terminal and back"],
   ["Alt T", "New terminal"],
   ["Alt W", "Close the tab"],
@@ -29,7 +41,14 @@ export function Workbench({ sessionId }: { sessionId: string }) {
   const [session, setSession] = useState<Session | null>(null);
   const [workspace, setWorkspace] = useState<Workspace | null>(null);
   const [sessions, setSessions] = useState<Session[]>([]);
-  const [view, setView] = useState<View>("files");
+  const [view, setView] = useState<View>(() =>
+    new URLSearchParams(location.search).get("view") === "services" ? "services" : "files",
+  );
+  const [area, setArea] = useState<Area>("side");
+  const [look, setLook] = useState<Look | null>(null);
+  const [wide, setWide] = useState(false);
+  const [goal, setGoal] = useState<{ path: string; line: number; times: number } | null>(null);
+  const [wish, setWish] = useState<Wish | null>(null);
   const [open, setOpen] = useState<string[]>([]);
   const [current, setCurrent] = useState("");
   const [unsaved, setUnsaved] = useState<Set<string>>(new Set());
@@ -38,7 +57,6 @@ export function Workbench({ sessionId }: { sessionId: string }) {
   const [forking, setForking] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const [helping, setHelping] = useState(false);
-  const lastFact = useRef("");
 
   const load = useCallback(async () => {
     try {
@@ -56,15 +74,11 @@ export function Workbench({ sessionId }: { sessionId: string }) {
   }, [load]);
   useEffect(
     () =>
-      listen(
-        "/ws/events",
-        () => (lastFact.current ? { after: lastFact.current } : ({} as Record<string, string>)),
-        (fact: Fact) => {
-          lastFact.current = fact.id;
-          if (fact.name.startsWith("session.") || fact.name === "reset") load();
-          if (fact.session_id === sessionId || fact.name === "reset") setTick((n) => n + 1);
-        },
-      ),
+      follow((fact: Fact) => {
+        if (fact.name.startsWith("session.") || fact.name === "reset") load();
+        if (fact.name === "service.state" || fact.name === "operation.progress") return; // no file changes by these
+        if (fact.session_id === sessionId || fact.name === "reset") setTick((n) => n + 1);
+      }),
     [load, sessionId],
   );
   const ready = session?.status === "ready";
@@ -77,9 +91,42 @@ export function Workbench({ sessionId }: { sessionId: string }) {
       );
   }, [ready, sessionId]);
 
-  const show = useCallback((path: string) => {
+  const stack = useServices(sessionId, ready && (view === "services" || look !== null), tick);
+  const looked = look && "service" in look ? stack.found?.items.find((row) => row.id === look.service) : undefined;
+
+  const turn = useCallback((to: View) => {
+    setView(to);
+    setArea("side");
+  }, []);
+  const show = useCallback((path: string, line?: number) => {
+    setArea("editors");
+    setWide(false);
+    if (SQLITE.test(path)) {
+      setLook({ file: path });
+      setArea("dock");
+      return;
+    }
     setOpen((old) => (old.includes(path) ? old : [...old, path]));
     setCurrent(path);
+    if (line) setGoal((old) => ({ path, line, times: (old?.times ?? 0) + 1 }));
+  }, []);
+  const lookAt = useCallback((service: Service, part?: Part) => {
+    if (part === "terminal") {
+      setWide(false);
+      setArea("low");
+      setWish((old) => ({ service: { id: service.id, name: service.name }, times: (old?.times ?? 0) + 1 }));
+      return;
+    }
+    setArea("dock");
+    setLook((old) => ({
+      service: service.id,
+      part: part ?? (old && "part" in old ? old.part : service.state === "failed" ? "overview" : "logs"),
+    }));
+  }, []);
+  const lookAway = useCallback(() => {
+    setLook(null);
+    setWide(false);
+    setArea("side");
   }, []);
   const close = useCallback(
     (path: string) => {
@@ -107,7 +154,8 @@ export function Workbench({ sessionId }: { sessionId: string }) {
     const key = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea, .cm-editor, .xterm");
       const found = VIEWS.find(([, , digit]) => event.altKey && event.key === digit)?.[0];
-      if (found) setView(found);
+      if (found) turn(found);
+      else if (event.altKey && event.key === "w" && document.activeElement?.closest(".dock")) lookAway();
       else if (event.altKey && event.key === "w" && current) close(current);
       else if (event.key === "?" && !typing) setHelping(true);
       else return;
@@ -115,7 +163,7 @@ export function Workbench({ sessionId }: { sessionId: string }) {
     };
     window.addEventListener("keydown", key);
     return () => window.removeEventListener("keydown", key);
-  }, [close, current]);
+  }, [close, current, turn, lookAway]);
 
   useEffect(() => {
     document.title = session && workspace ? `${session.name} · ${workspace.name}` : "Codeyard";
@@ -128,7 +176,8 @@ export function Workbench({ sessionId }: { sessionId: string }) {
       return <FileTree sessionId={sessionId} tick={tick} current={current} onOpen={show} onGone={close} />;
     if (view === "changes")
       return <Changes sessionId={sessionId} tick={tick} onOpen={show} onChange={() => setTick((n) => n + 1)} />;
-    return <History sessionId={sessionId} tick={tick} onChange={() => setTick((n) => n + 1)} />;
+    if (view === "history") return <History sessionId={sessionId} tick={tick} onChange={() => setTick((n) => n + 1)} />;
+    return null;
   }, [ready, view, sessionId, tick, current, show, close]);
 
   if (failure && !session)
@@ -140,7 +189,10 @@ export function Workbench({ sessionId }: { sessionId: string }) {
     );
 
   return (
-    <div className="bench" ref={size}>
+    <div
+      className={`bench ${look ? "docked" : ""} ${look && wide ? "wide" : ""} area-${area === "dock" && !look ? "side" : area}`}
+      ref={size}
+    >
       <header className="top">
         <a
           className="brand"
@@ -160,8 +212,15 @@ export function Workbench({ sessionId }: { sessionId: string }) {
             </option>
           ))}
         </select>
-        <Button kind="quiet" onClick={() => setForking(true)} disabled={!ready}>
-          New session from this
+        <Button
+          kind="quiet"
+          aria-label="New session from this"
+          title="New session from this"
+          onClick={() => setForking(true)}
+          disabled={!ready}
+        >
+          <span aria-hidden>+</span>
+          <span className="only-wide">&nbsp;New session from this</span>
         </Button>
         {session && !session.is_default && (
           <Button kind="quiet" onClick={() => setDeleting(true)}>
@@ -181,15 +240,30 @@ export function Workbench({ sessionId }: { sessionId: string }) {
             key={name}
             aria-pressed={view === name}
             title={`${label} (Alt ${digit})`}
-            onClick={() => setView(name)}
+            onClick={() => turn(name)}
           >
             {label}
           </button>
         ))}
+        <button type="button" className="narrow" aria-pressed={area === "editors"} onClick={() => setArea("editors")}>
+          Editor
+        </button>
+        <button type="button" className="narrow" aria-pressed={area === "low"} onClick={() => setArea("low")}>
+          Terminal
+        </button>
       </nav>
       <aside className="side" aria-label={view}>
         {session && !ready && <Starting session={session} />}
         {side}
+        {ready && view === "services" && (
+          <ServicesView
+            sessionId={sessionId}
+            stack={stack}
+            current={look && "service" in look ? look.service : ""}
+            onLook={lookAt}
+            onOpen={show}
+          />
+        )}
       </aside>
       <div className="grip upright" onPointerDown={(event) => drag(event, "--side")} />
       <section className="editors" aria-label="Editor">
@@ -230,6 +304,7 @@ export function Workbench({ sessionId }: { sessionId: string }) {
               path={path}
               visible={path === current}
               tick={tick}
+              goal={goal}
               onDirty={mark}
             />
           ))}
@@ -238,8 +313,62 @@ export function Workbench({ sessionId }: { sessionId: string }) {
       </section>
       <div className="grip" onPointerDown={(event) => drag(event, "--low")} />
       <section className="low" aria-label="Terminals">
-        {ready && <Terminals sessionId={sessionId} />}
+        {ready && (
+          <Terminals
+            sessionId={sessionId}
+            wish={wish}
+            nameOf={(id) => stack.found?.items.find((row) => row.id === id)?.name}
+          />
+        )}
       </section>
+      {look && (
+        <>
+          <div className="grip dockline" onPointerDown={(event) => drag(event, "--dock")} />
+          <section className="dock" aria-label="Service">
+            {looked && "service" in look && (
+              <ServicePane
+                key={looked.id}
+                sessionId={sessionId}
+                service={looked}
+                stack={stack}
+                part={look.part}
+                wide={wide}
+                onPart={(part) => lookAt(looked, part)}
+                onWide={() => setWide(!wide)}
+                onClose={lookAway}
+                onOpen={show}
+              />
+            )}
+            {!looked && (
+              <div className="row pane-head">
+                <strong>{"file" in look ? look.file.split("/").pop() : "Service"}</strong>
+                <span className="grow" />
+                <button type="button" className="tool wide" aria-label="Fill the page" onClick={() => setWide(!wide)}>
+                  ⤢
+                </button>
+                <button type="button" className="tool" aria-label="Close the pane" onClick={lookAway}>
+                  ×
+                </button>
+              </div>
+            )}
+            {"file" in look && (
+              <div className="stage">
+                <div className="part">
+                  <Database
+                    key={look.file}
+                    base={`/workspace/${sessionId}/sqlite`}
+                    query={`?path=${encodeURIComponent(look.file)}`}
+                    name={look.file}
+                    engine="sqlite"
+                    up
+                  />
+                </div>
+              </div>
+            )}
+            {"service" in look && !looked && stack.found && <p className="empty soft">This service is gone.</p>}
+          </section>
+        </>
+      )}
       {forking && session && <Fork session={session} onClose={() => setForking(false)} />}
       {deleting && session && (
         <DeleteSession
@@ -321,28 +450,35 @@ function DeleteSession({ session, home, onClose }: { session: Session; home: str
   );
 }
 
+type Size = "--side" | "--low" | "--dock";
+
 /** Sizes of the panels, dragged by their edges and remembered by the browser. */
-function useSizes(): [
-  (element: HTMLDivElement | null) => void,
-  (event: PointerEvent, name: "--side" | "--low") => void,
-] {
+function useSizes(): [(element: HTMLDivElement | null) => void, (event: PointerEvent, name: Size) => void] {
   const element = useRef<HTMLDivElement | null>(null);
   const attach = useCallback((found: HTMLDivElement | null) => {
     element.current = found;
-    for (const name of ["--side", "--low"]) {
+    for (const name of ["--side", "--low", "--dock"]) {
       const kept = localStorage.getItem(`size${name}`);
       if (kept) found?.style.setProperty(name, kept);
     }
   }, []);
-  const drag = useCallback((event: PointerEvent, name: "--side" | "--low") => {
+  const drag = useCallback((event: PointerEvent, name: Size) => {
     event.preventDefault();
     const move = (moved: globalThis.PointerEvent) => {
-      const raw = name === "--side" ? moved.clientX - 72 : window.innerHeight - moved.clientY;
-      const size = `${Math.max(120, Math.min(raw, name === "--side" ? 640 : window.innerHeight - 160))}px`;
+      const [raw, most] = {
+        "--side": [moved.clientX - 72, 640],
+        "--low": [window.innerHeight - moved.clientY, window.innerHeight - 160],
+        "--dock": [window.innerWidth - moved.clientX, window.innerWidth - 480],
+      }[name] as [number, number];
+      const size = `${Math.max(120, Math.min(raw, most))}px`;
       element.current?.style.setProperty(name, size);
       localStorage.setItem(`size${name}`, size);
     };
-    const end = () => window.removeEventListener("pointermove", move);
+    element.current?.classList.add("dragging"); // a frame must not swallow the pointer
+    const end = () => {
+      window.removeEventListener("pointermove", move);
+      element.current?.classList.remove("dragging");
+    };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", end, { once: true });
   }, []);

@@ -1,0 +1,421 @@
+// The session's services: what each is doing, run, stopped and restarted by one key, and what compose.yaml is told about.
+import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { call, files, type Refused } from "../api";
+import { Button, Notice } from "../parts/controls";
+import { AddService } from "./AddService";
+import { EditService, type Undo } from "./EditService";
+import { Icon, Mark } from "./Icon";
+import { type Use, useMetrics } from "./metrics";
+import { Operations } from "./Operations";
+import { Problems } from "./Problems";
+import { Sparkline } from "./Sparkline";
+import type { Proposal, Service, Services, Step } from "./types";
+import type { Stack } from "./useServices";
+import { bytes, isIdle, isUp, look, percent, since, stepping } from "./words";
+
+export type Part = "overview" | "logs" | "preview" | "database" | "terminal";
+type Props = {
+  sessionId: string;
+  stack: Stack;
+  current: string;
+  onLook: (service: Service, part?: Part) => void;
+  onOpen: (path: string, line?: number) => void;
+};
+
+const TOOLTIP = "Enter look · R run · S stop · X restart · L logs · P preview · D database · T terminal · E change";
+
+export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Props) {
+  const { found, operations } = stack;
+  const [adding, setAdding] = useState(false);
+  const [editing, setEditing] = useState<Service | null>(null);
+  const [undo, setUndo] = useState<Undo | null>(null);
+  const [failure, setFailure] = useState("");
+  const [dragged, setDragged] = useState("");
+  const list = useRef<HTMLUListElement>(null);
+  const use = useMetrics(sessionId, (found?.items.some(isUp) ?? false) && found?.runtime !== "none");
+  const now = useClock();
+
+  if (!found) return <Head failure={stack.failure} busy={!stack.failure} />;
+  const items = found.items;
+  const broken = found.problems.some((problem) => problem.severity === "error");
+  const rows = () => [...(list.current?.querySelectorAll<HTMLElement>("button.open") ?? [])];
+
+  const reorder = async (name: string, to: number) => {
+    const moved = items.find((row) => row.name === name);
+    if (!moved || to < 0 || to >= items.length) return;
+    const rest = items.filter((row) => row !== moved);
+    rest.splice(to, 0, moved);
+    try {
+      await call("PUT", `/workspace/${sessionId}/services/reorder`, { ids: rest.map((row) => row.id) });
+      stack.load();
+    } catch (error) {
+      setFailure((error as Refused).message);
+    }
+  };
+
+  const key = (event: KeyboardEvent, service: Service, at: number) => {
+    if (event.ctrlKey || event.metaKey || !(event.target as HTMLElement).matches("button.open")) return;
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    const letter = event.key.toLowerCase();
+    if (step && event.altKey) reorder(service.name, at + step);
+    else if (step) rows()[at + step]?.focus();
+    else if (event.altKey) return;
+    else if (event.key === "Home") rows()[0]?.focus();
+    else if (event.key === "End") rows().at(-1)?.focus();
+    else if (letter === "r") !isUp(service) && stack.act(service, "start");
+    else if (letter === "s") stack.act(service, "stop");
+    else if (letter === "x") stack.act(service, "restart");
+    else if (letter === "e") setEditing(service);
+    else if (letter === "l") onLook(service, "logs");
+    else if (letter === "p" && service.ports.length) onLook(service, "preview");
+    else if (letter === "d" && isDatabase(service)) onLook(service, "database");
+    else if (letter === "t" && isUp(service)) onLook(service, "terminal");
+    else return;
+    event.preventDefault();
+  };
+  const drop = (event: DragEvent, at: number) => {
+    event.preventDefault();
+    if (dragged) reorder(dragged, at);
+    setDragged("");
+  };
+  const steps = new Map<string, Step>();
+  for (const operation of operations)
+    if (!operation.finished_at) for (const step of operation.steps) steps.set(step.service, step);
+
+  return (
+    <>
+      <Head failure="" busy={false}>
+        {items.length > 0 && (
+          <>
+            <Button
+              kind="quiet"
+              onClick={() => stack.all("run-all")}
+              disabled={broken || found.runtime === "none" || items.every(isUp)}
+            >
+              Run all
+            </Button>
+            <Button kind="quiet" onClick={() => stack.all("stop-all")} disabled={items.every(isIdle)}>
+              Stop all
+            </Button>
+          </>
+        )}
+        {found.runtime !== "none" || items.length > 0 ? (
+          <Button kind="quiet" aria-label="Add a service" title="Add a service" onClick={() => setAdding(true)}>
+            +
+          </Button>
+        ) : null}
+      </Head>
+      <Runtime found={found} />
+      <Notice text={failure || stack.failure} />
+      {undo && (
+        <Notice kind="info" text={undo.text}>
+          <Button
+            onClick={() =>
+              undo
+                .back()
+                .then(() => setUndo(null))
+                .then(stack.load)
+            }
+          >
+            Undo
+          </Button>
+          <Button kind="quiet" aria-label="Dismiss" onClick={() => setUndo(null)}>
+            ×
+          </Button>
+        </Notice>
+      )}
+      <Operations operations={operations} onDismiss={stack.dismiss} />
+      {found.proposal && (
+        <Proposed
+          proposal={found.proposal}
+          onUse={async () => {
+            await files(sessionId, { op: "write", path: "compose.yaml", content: found.proposal?.compose, etag: "*" });
+            stack.load();
+            onOpen("compose.yaml");
+          }}
+        />
+      )}
+      {items.length === 0 && !found.proposal && !broken && (
+        <div className="empty soft">
+          <p>No services yet. A compose.yaml at the top of the working copy declares what runs here.</p>
+          <Button kind="main" onClick={() => setAdding(true)}>
+            Add a service
+          </Button>
+        </div>
+      )}
+      <Problems problems={found.problems} onOpen={onOpen} />
+      {(found.source === "devcontainer" || found.source === "procfile") && (
+        <p className="soft pad small">
+          Read from {found.source === "procfile" ? "the Procfile" : "devcontainer.json"}; a compose.yaml takes its
+          place.
+        </p>
+      )}
+      <ul className="services" ref={list} aria-label="Services">
+        {items.map((service, at) => (
+          <li
+            key={service.id}
+            className={`service ${service.id === current ? "current" : ""} ${dragged === service.name ? "dragged" : ""}`}
+            draggable
+            onDragStart={(event) => {
+              setDragged(service.name);
+              event.dataTransfer.effectAllowed = "move";
+            }}
+            onDragOver={(event) => dragged && event.preventDefault()}
+            onDrop={(event) => drop(event, at)}
+            onDragEnd={() => setDragged("")}
+          >
+            <button
+              type="button"
+              className="open"
+              title={TOOLTIP}
+              aria-keyshortcuts="R S X L P D T E Alt+ArrowUp Alt+ArrowDown"
+              aria-current={service.id === current || undefined}
+              tabIndex={service.id === current || (!items.some((row) => row.id === current) && at === 0) ? 0 : -1}
+              onClick={() => onLook(service)}
+              onKeyDown={(event) => key(event, service, at)}
+            >
+              <Icon name={service.icon} kind={service.kind} />
+              <span className="what">
+                <strong>{service.name}</strong>
+                <span className="soft">{facts(service, now)}</span>
+              </span>
+              <Mark {...mark(service)} />
+            </button>
+            <Details service={service} step={steps.get(service.name)} use={use} stack={stack} onOpen={onOpen} />
+            <div className="acts">
+              <Act
+                label="Run"
+                sign="▶"
+                letter="R"
+                service={service}
+                off={isUp(service) || broken || found.runtime === "none"}
+                onClick={() => stack.act(service, "start")}
+              />
+              <Act
+                label="Stop"
+                sign="■"
+                letter="S"
+                service={service}
+                off={isIdle(service) && service.desired === "stopped"}
+                onClick={() => stack.act(service, "stop")}
+              />
+              <Act
+                label="Restart"
+                sign="⟳"
+                letter="X"
+                service={service}
+                off={broken || found.runtime === "none"}
+                onClick={() => stack.act(service, "restart")}
+              />
+              <span className="grow" />
+              <Act
+                label="Change"
+                sign="✎"
+                letter="E"
+                service={service}
+                off={false}
+                onClick={() => setEditing(service)}
+              />
+            </div>
+          </li>
+        ))}
+      </ul>
+      {adding && (
+        <AddService
+          sessionId={sessionId}
+          onClose={() => setAdding(false)}
+          onDone={() => {
+            setAdding(false);
+            stack.load();
+          }}
+        />
+      )}
+      {editing && (
+        <EditService
+          sessionId={sessionId}
+          service={editing}
+          last={items.length}
+          at={items.findIndex((row) => row.id === editing.id)}
+          onMove={(to) => reorder(editing.name, to)}
+          onClose={() => setEditing(null)}
+          onDone={(change) => {
+            setEditing(null);
+            setUndo(change);
+            stack.load();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+export const isDatabase = (service: Service) => service.kind === "database" || service.kind === "cache";
+
+function mark(service: Service) {
+  const [word, shape, tone] = look(service);
+  return { word, shape, tone };
+}
+
+/** Kind, ports, uptime and restarts in a line. */
+function facts(service: Service, now: number): string {
+  const ports = service.ports.map((port) => `:${port.target}${port.protocol === "udp" ? "/udp" : ""}`).join(" ");
+  const up = isUp(service) && service.started_at ? since(service.started_at, now) : "";
+  const again = service.restarts ? `${service.restarts} restart${service.restarts > 1 ? "s" : ""}` : "";
+  return [service.kind, ports, up, again].filter(Boolean).join(" · ");
+}
+
+function Head({ failure, busy, children }: { failure: string; busy: boolean; children?: React.ReactNode }) {
+  return (
+    <>
+      <div className="row head" aria-busy={busy}>
+        <h2>Services</h2>
+        <span className="grow" />
+        {children}
+      </div>
+      <Notice text={failure} />
+    </>
+  );
+}
+
+function Act(props: {
+  label: string;
+  sign: string;
+  letter: string;
+  service: Service;
+  off: boolean;
+  onClick: () => void;
+}) {
+  return (
+    <button
+      type="button"
+      className="tool"
+      aria-label={`${props.label} ${props.service.name}`}
+      title={`${props.label} (${props.letter})`}
+      disabled={props.off}
+      onClick={props.onClick}
+    >
+      {props.sign}
+    </button>
+  );
+}
+
+function Details({
+  service,
+  step,
+  use,
+  stack,
+  onOpen,
+}: {
+  service: Service;
+  step: Step | undefined;
+  use: Use;
+  stack: Stack;
+  onOpen: Props["onOpen"];
+}) {
+  const samples = use.get(service.id) ?? [];
+  const memory = samples.at(-1);
+  return (
+    <div className="details">
+      {step?.status === "running" && <Progress step={step} />}
+      {service.reason &&
+        (service.state === "failed" || service.state === "unhealthy" || service.state === "exited") && (
+          <div className={`reason ${service.state}`}>
+            {service.reason.message}
+            {service.reason.remedy && <span className="soft"> {service.reason.remedy}</span>}{" "}
+            {service.line && (
+              <button type="button" className="link" onClick={() => onOpen("compose.yaml", service.line ?? 1)}>
+                line {service.line}
+              </button>
+            )}
+          </div>
+        )}
+      {service.state === "unhealthy" && service.health?.log && <pre className="reason">{service.health.log}</pre>}
+      {service.restart_needed && isUp(service) && (
+        <div className="reason">
+          Its definition has changed.{" "}
+          <button type="button" className="link" onClick={() => stack.act(service, "restart")}>
+            Restart to use it
+          </button>
+        </div>
+      )}
+      {isUp(service) && memory && (
+        <div className="sparks">
+          <Sparkline
+            label="CPU"
+            points={samples.map((one) => ({ at: Date.parse(one.at), value: one.cpu }))}
+            ceiling={service.limits.cpus || 0.1}
+            say={percent}
+          />
+          <Sparkline
+            label="Memory"
+            points={samples.map((one) => ({ at: Date.parse(one.at), value: one.memory_bytes }))}
+            ceiling={memory.memory_limit_bytes ?? 0}
+            say={bytes}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+export function Progress({ step }: { step: Step }) {
+  return (
+    <div className="step" role="status">
+      <span>{stepping(step)}</span>
+      <progress max={100} value={step.percent ?? undefined} aria-label={`${step.service}: ${stepping(step)}`} />
+      {step.message && <span className="soft">{step.message}</span>}
+    </div>
+  );
+}
+
+function Runtime({ found }: { found: Services }) {
+  if (found.runtime === "docker") return null;
+  return (
+    <div className={`notice ${found.runtime === "none" ? "error" : "info"}`} role="status">
+      <details open={found.runtime === "none"}>
+        <summary>
+          {found.runtime === "none"
+            ? "Services cannot run on this server."
+            : "No Docker: only what needs no image runs."}
+        </summary>
+        <p className="soft">
+          {found.runtime_reason || "Install Docker and start its engine, then start Codeyard again."}
+        </p>
+      </details>
+    </div>
+  );
+}
+
+function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promise<void> }) {
+  const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
+  const accept = () => {
+    setBusy(true);
+    onUse().catch((error: Refused) => {
+      setBusy(false);
+      setFailure(error.message);
+    });
+  };
+  return (
+    <section className="proposal" aria-label="Proposed compose.yaml">
+      <strong>This looks like {proposal.stack}</strong>
+      <p className="soft">{proposal.explanation}</p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      <pre tabIndex={0}>{proposal.compose}</pre>
+      <Notice text={failure} />
+      <Button kind="main" onClick={accept} disabled={busy}>
+        Use it
+      </Button>
+      <span className="soft small"> writes compose.yaml</span>
+    </section>
+  );
+}
+
+function useClock(): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const clock = window.setInterval(() => setNow(Date.now()), 10_000);
+    return () => window.clearInterval(clock);
+  }, []);
+  return now;
+}

@@ -1,0 +1,170 @@
+// Statements: typed, run, stopped, and what they answered. They only read unless one lets them change data.
+import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { bracketMatching, defaultHighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { Compartment, EditorState } from "@codemirror/state";
+import { oneDark } from "@codemirror/theme-one-dark";
+import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { call, post, type Refused, uuid } from "../api";
+import { Button, Notice } from "../parts/controls";
+import { Download } from "./Download";
+import { Grid } from "./Grid";
+import type { Result, Schema } from "./types";
+
+type Props = {
+  base: string;
+  query: string;
+  engine: string;
+  visible: boolean;
+  schemas: Schema[];
+  onChanged: () => void;
+};
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const SECONDS = 60;
+
+export function Sql({ base, query, engine, visible, schemas, onChanged }: Props) {
+  const place = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const language = useRef(new Compartment());
+  const [write, setWrite] = useState(false);
+  const [running, setRunning] = useState("");
+  const [asked, setAsked] = useState("");
+  const [result, setResult] = useState<Result | null>(null);
+  const [failure, setFailure] = useState("");
+  const act = useRef<() => void>(() => undefined);
+
+  const run = async () => {
+    const shown = view.current;
+    if (!shown || running) return;
+    const selection = shown.state.selection.main;
+    const from = selection.empty ? 0 : selection.from;
+    const sql = selection.empty ? shown.state.doc.toString() : shown.state.sliceDoc(selection.from, selection.to);
+    if (!sql.trim()) return;
+    const id = uuid();
+    setRunning(id);
+    setFailure("");
+    try {
+      const body = { sql, write, query_id: id, timeout_seconds: SECONDS, limit: 1000 };
+      setResult(await post<Result>(`${base}/query${query}`, body));
+      setAsked(sql);
+      if (write) onChanged();
+    } catch (error) {
+      const refused = error as Refused;
+      setResult(null);
+      setFailure(refused.message);
+      const position = refused.details?.position;
+      if (refused.code === "sql_error" && typeof position === "number") {
+        const at = Math.min(from + position - 1, shown.state.doc.length);
+        shown.dispatch({ selection: { anchor: at }, scrollIntoView: true });
+        shown.focus();
+      }
+    }
+    setRunning("");
+  };
+  act.current = run;
+  const cancel = () =>
+    call("DELETE", `${base}/queries/${running}${query}`).catch((error: Refused) => setFailure(error.message));
+
+  useEffect(() => {
+    if (!place.current) return;
+    const theme = new Compartment();
+    const themed = () => (dark.matches ? oneDark : syntaxHighlighting(defaultHighlightStyle));
+    const made = new EditorView({
+      parent: place.current,
+      state: EditorState.create({
+        extensions: [
+          history(),
+          drawSelection(),
+          bracketMatching(),
+          closeBrackets(),
+          autocompletion(),
+          keymap.of([
+            {
+              key: "Mod-Enter",
+              preventDefault: true,
+              run: () => {
+                act.current();
+                return true;
+              },
+            },
+            ...defaultKeymap,
+            ...historyKeymap,
+            ...completionKeymap,
+          ]),
+          placeholder(engine === "redis" ? "SCAN 0 COUNT 20" : "SELECT …"),
+          language.current.of([]),
+          theme.of(themed()),
+          EditorView.lineWrapping,
+          EditorView.contentAttributes.of({ "aria-label": engine === "redis" ? "Command" : "SQL" }),
+        ],
+      }),
+    });
+    const repaint = () => made.dispatch({ effects: theme.reconfigure(themed()) });
+    dark.addEventListener("change", repaint);
+    view.current = made;
+    return () => {
+      dark.removeEventListener("change", repaint);
+      made.destroy();
+      view.current = null;
+    };
+  }, [engine]);
+
+  const learn = useCallback(async () => {
+    if (engine === "redis") return;
+    const { sql, MySQL, PostgreSQL, SQLite } = await import("@codemirror/lang-sql");
+    const dialect = engine.startsWith("postgres") ? PostgreSQL : engine === "sqlite" ? SQLite : MySQL;
+    const names = Object.fromEntries(
+      schemas.flatMap((schema) =>
+        schema.tables.map((table) => [table.name, table.columns.map((column) => column.name)]),
+      ),
+    );
+    view.current?.dispatch({ effects: language.current.reconfigure(sql({ dialect, schema: names })) });
+  }, [engine, schemas]);
+  useEffect(() => {
+    learn();
+  }, [learn]);
+  useEffect(() => {
+    if (visible) view.current?.focus();
+  }, [visible]);
+
+  return (
+    <div className="fill">
+      <div className="statement" ref={place} />
+      <div className="bar">
+        {running ? (
+          <Button kind="danger" onClick={cancel}>
+            Cancel
+          </Button>
+        ) : (
+          <Button kind="main" onClick={run} title="Ctrl/⌘ Enter">
+            Run
+          </Button>
+        )}
+        <label className="check" title="Without it the statement can only read">
+          <input type="checkbox" checked={write} onChange={(event) => setWrite(event.target.checked)} />
+          may change data
+        </label>
+        <span className="grow" />
+        <span className="soft" role="status">
+          {running ? "Running…" : result ? told(result) : ""}
+        </span>
+        {engine !== "redis" && (
+          <Download
+            path={`${base}/export${query}`}
+            body={{ sql: asked }}
+            name="query"
+            disabled={!result || result.columns.length === 0}
+          />
+        )}
+      </div>
+      <Notice text={failure} />
+      {result && result.columns.length > 0 && <Grid columns={result.columns} rows={result.rows} label="Answer" />}
+    </div>
+  );
+}
+
+function told(result: Result): string {
+  const rows = `${result.truncated ? "first " : ""}${result.row_count.toLocaleString()} row${result.row_count === 1 ? "" : "s"}`;
+  return `${rows}${result.columns.length ? "" : " changed"}, ${result.duration_ms < 10 ? result.duration_ms.toFixed(1) : Math.round(result.duration_ms)} ms`;
+}

@@ -1,0 +1,110 @@
+// The session's services and the operations on them, kept true by the feed.
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type Fact, get, post, type Refused } from "../api";
+import { follow } from "../feed";
+import type { Operation, Service, Services } from "./types";
+
+export type Act = "start" | "restart" | "stop";
+export type Stack = {
+  found: Services | null;
+  operations: Operation[];
+  failure: string;
+  load: () => void;
+  act: (service: Service, act: Act) => void;
+  all: (act: "run-all" | "stop-all") => void;
+  dismiss: (id: string) => void;
+};
+const SHOWN = 4000; // milliseconds that a finished operation stays in sight
+
+/** `tick` grows when files changed: compose.yaml may be among them. */
+export function useServices(sessionId: string, wanted: boolean, tick: number): Stack {
+  const [found, setFound] = useState<Services | null>(null);
+  const [operations, setOperations] = useState<Operation[]>([]);
+  const [failure, setFailure] = useState("");
+  const asking = useRef<"no" | "asked" | "again">("no");
+
+  // One question at a time; what is asked meanwhile is asked once more afterwards.
+  const load = useCallback(async () => {
+    if (asking.current !== "no") {
+      asking.current = "again";
+      return;
+    }
+    do {
+      asking.current = "asked";
+      try {
+        setFound(await get<Services>(`/workspace/${sessionId}/services`));
+        setFailure("");
+      } catch (error) {
+        setFailure((error as Refused).message);
+      }
+    } while ((asking.current as string) === "again");
+    asking.current = "no";
+  }, [sessionId]);
+
+  const keep = useCallback((operation: Operation) => {
+    setOperations((old) => {
+      const known = old.find((other) => other.id === operation.id);
+      if (known?.finished_at) return old; // an answer that was slower than the feed
+      return [...old.filter((other) => other.id !== operation.id), operation].sort((a, b) =>
+        a.created_at.localeCompare(b.created_at),
+      );
+    });
+    if (operation.status === "succeeded")
+      window.setTimeout(() => setOperations((old) => old.filter((other) => other.id !== operation.id)), SHOWN);
+  }, []);
+
+  useEffect(() => {
+    if (!wanted) return;
+    const timer = window.setTimeout(load, tick ? 300 : 0);
+    return () => window.clearTimeout(timer);
+  }, [wanted, load, tick]);
+
+  useEffect(() => {
+    if (!wanted) return;
+    let timer = 0;
+    const soon = () => {
+      window.clearTimeout(timer);
+      timer = window.setTimeout(load, 200);
+    };
+    const stop = follow((fact: Fact) => {
+      if (fact.name === "reset") soon();
+      if (fact.session_id !== sessionId) return;
+      if (fact.name === "services.changed") soon();
+      if (fact.name === "operation.progress") keep(fact.data.operation as Operation);
+      if (fact.name !== "service.state") return;
+      const { service_id, service: _, ...news } = fact.data as Record<string, unknown>;
+      setFound(
+        (old) => old && { ...old, items: old.items.map((row) => (row.id === service_id ? { ...row, ...news } : row)) },
+      );
+      soon(); // uptime, restarts and restart_needed are not in the fact
+    });
+    return () => {
+      stop();
+      window.clearTimeout(timer);
+    };
+  }, [wanted, sessionId, load, keep]);
+
+  const ask = useCallback(
+    (path: string) =>
+      post<Operation>(`/workspace/${sessionId}/runtimes/${path}`).then(
+        (operation) => {
+          setFailure("");
+          keep(operation);
+        },
+        (error: Refused) => setFailure(error.message),
+      ),
+    [sessionId, keep],
+  );
+  return useMemo(
+    () => ({
+      found,
+      operations,
+      failure,
+      load,
+      act: (service, act) => ask(`${service.id}/${act}`),
+      all: (act) => ask(act),
+      dismiss: (id) => setOperations((old) => old.filter((other) => other.id !== id)),
+    }),
+    [found, operations, failure, load, ask],
+  );
+}
