@@ -1,0 +1,81 @@
+"""The engine goes and comes back: states are true within seconds, and what should run runs."""
+
+import pytest
+
+from tests.engines import IMAGE, Engine
+from tests.server import Server, wait_until
+
+pytestmark = pytest.mark.docker
+
+COMPOSE = f"""\
+services:
+  stays:
+    image: {IMAGE}
+    command: sleep 600
+  polite:
+    image: {IMAGE}
+    command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+  job:
+    image: {IMAGE}
+    command: "true"
+"""
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with Engine() as made:
+        yield made
+
+
+@pytest.fixture
+def server(engine):
+    with Server(CODEYARD_DOCKER_SOCKET=engine.socket) as made:
+        made.session_id = made.ask("POST", "/workspace", {"name": "Shop"})["default_session_id"]
+        body = {"op": "write", "path": "compose.yaml", "content": COMPOSE}
+        made.ask("POST", f"/workspace/{made.session_id}/filesystem", body)
+        yield made
+        made.ask("POST", f"/workspace/{made.session_id}/runtimes/stop-all")
+        wait_until(lambda: not engine.ask("ps", "-aq"), 30)
+
+
+def services(server) -> dict[str, dict]:
+    return {one["name"]: one for one in server.ask("GET", f"/workspace/{server.session_id}/services")["items"]}
+
+
+def states(server) -> dict[str, str]:
+    return {name: one["state"] for name, one in services(server).items()}
+
+
+UP = {"stays": "running", "polite": "running", "job": "exited"}
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_what_should_run_runs_again_after_the_engine_was_restarted(engine, server, how):
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+    wait_until(lambda: states(server) == UP, 60)
+    before = {name: one["started_at"] for name, one in services(server).items()}
+    getattr(engine, how)()
+    engine.start()
+    wait_until(
+        lambda: states(server)["stays"] == "running" and services(server)["stays"]["started_at"] > before["stays"], 60
+    )
+    wait_until(lambda: states(server)["polite"] == "running" and len(engine.ask("ps", "-q").split()) == 2, 60)
+
+
+def test_a_start_while_the_engine_is_away_says_so_and_happens_when_it_is_back(engine, server):
+    engine.stop()
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+    wait_until(lambda: services(server)["stays"]["reason"], 30)
+    assert services(server)["stays"]["reason"]["code"] == "engine_away"
+    engine.start()
+    wait_until(lambda: states(server) == UP, 60)
+
+
+def test_what_runs_though_nobody_asked_for_it_is_stopped(engine, server):
+    installation = (server.data / "installation").read_text()
+    labels = {"codeyard.installation": installation, "codeyard.group": server.session_id, "codeyard.service": "ghost"}
+    words = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+    engine.ask("run", "-d", "--network", "none", *words, IMAGE, "sleep", "600")
+    engine.ask("run", "-d", "--network", "none", "--name", "foreign", IMAGE, "sleep", "600")
+    wait_until(lambda: engine.ask("ps", "-a", "--format", "{{.Names}}").split() == ["foreign"], 30)
+    engine.ask("rm", "-f", "foreign")
