@@ -191,7 +191,7 @@ class Docker:
             Found(
                 group=one["Labels"][GROUP],
                 name=one["Labels"][SERVICE],
-                state=self.handle(one["Labels"][GROUP], one["Labels"][SERVICE]),
+                state={"id": one["Id"], "network": self._name(one["Labels"][GROUP])},
                 running=one["State"] == "running",
             )
             for one in found
@@ -222,6 +222,15 @@ class Docker:
         for volume in await self._volumes(group):
             with contextlib.suppress(EngineError):
                 await self.engine.request("DELETE", path("volumes", volume["Name"], force=True))
+
+    async def groups(self) -> set[str]:
+        """All of which something is there: a container, a network or a volume."""
+        found = set()
+        for what in ("containers/json", "networks", "volumes"):
+            answer = await self.engine.request("GET", f"/{what}" + path("", all=True, filters=self._ours())[1:])
+            for one in (answer["Volumes"] or []) if what == "volumes" else answer:
+                found.add(one["Labels"][GROUP])
+        return found
 
     async def put_away(self, group: str) -> None:
         """Containers and network of a group; its volumes stay."""

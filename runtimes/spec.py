@@ -252,6 +252,10 @@ class CanWatch(Protocol):
         """All that this installation has there, whoever started it."""
         ...
 
+    async def groups(self) -> set[str]:
+        """All groups of which anything is there, volumes included."""
+        ...
+
 
 @runtime_checkable
 class CanKeepVolumes(Protocol):

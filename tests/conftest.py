@@ -19,6 +19,7 @@ from backend.core.db import Base, Database
 from backend.core.postgres import Postgres
 from backend.core.resources import Resources
 from backend.core.settings import Settings
+from runtimes.spec import CanWatch
 from tests import make, require
 from tests.clients import Caller
 from tests.make import Somebody
@@ -72,6 +73,9 @@ async def _resources(postgres: str, folder: Path) -> AsyncIterator[Resources]:
     async with living(resources):
         yield resources
         resources.ends_terminals = True  # else the shells that tests left would outlive the run
+        if isinstance(resources.runtime, CanWatch):
+            for group in await resources.runtime.groups():
+                await resources.runtime.remove_group(group)
     await database.close()
 
 

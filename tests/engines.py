@@ -48,9 +48,11 @@ class Engine:
     def start(self) -> None:
         """Until it answers."""
         require.missing("docker")
-        words = ["dockerd", "--host", f"unix://{self.socket}", "--data-root", self.folder / "data", "--exec-root",
-                 self.folder / "exec", "--pidfile", self.folder / "pid", "--bridge", "none", "--log-level", "error"]  # fmt: skip
-        (self.folder / "pid").unlink(missing_ok=True)
+        # In a network of its own, since two engines in one fight for its bridge and firewall.
+        words = ["unshare", "--net", "dockerd", "--host", f"unix://{self.socket}", "--data-root", self.folder / "data", "--exec-root",
+                 self.folder / "exec", "--pidfile", self.folder / "pid", "--log-level", "error"]  # fmt: skip
+        for stale in ("pid", "exec/containerd/containerd.pid"):  # of one that was killed, and perhaps not reaped yet
+            (self.folder / stale).unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         wait_until(

@@ -113,7 +113,9 @@ async def test_another_installations_containers_are_never_touched(docker):
 async def test_removing_a_group_leaves_nothing(docker):
     one = spec(mounts=[Mount(kind="volume", source="data", target="/data")])
     await docker.start(one, tell)
+    assert await docker.groups() == {one.group}
     await docker.remove_group(one.group)
+    assert await docker.groups() == set()
     filters = {"label": [f"codeyard.group={one.group}"]}
     for kind, key in (("containers/json", None), ("volumes", "Volumes"), ("networks", None)):
         import json

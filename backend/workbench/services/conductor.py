@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 POLL: Final = 5.0  # seconds between looks at everything
 _STEADY: Final = 60.0  # seconds after which a crash is the first one again
 _SLOWEST: Final = 60.0  # seconds between two tries of what keeps crashing
+_ENGINES_FAULT: Final = ("engine_away", "engine_refused", "vanished")  # what one says that is about to end, too
 _STAGES: Final = {"pulling": Stage.PULLING, "building": Stage.BUILDING, "installing": Stage.INSTALLING}
 
 
@@ -263,7 +264,9 @@ class Conductor:
             elif row.state == Stage.EXITED:
                 if lost or (row.reason and row.exit_code != 0 and row.restart != "no"):
                     self.later(row.id, 0)
-            elif row.state != Stage.FAILED or (row.reason or {}).get("code") == "engine_away":
+            elif row.state != Stage.FAILED or (row.reason or {}).get("code") in (
+                _ENGINES_FAULT if lost else ("engine_away",)
+            ):
                 self.later(row.id, 0)  # it was on its way when the server ended
         for one in found.values():
             if not await self._is_ours_to_keep(one.group, one.name):

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import delete
 
@@ -13,7 +14,9 @@ from backend.ledger.secrets.service import forget_ownerless
 from backend.workbench.services import repository
 from backend.workbench.services.conductor import Conductor
 from backend.workbench.services.models import Operation
+from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.events import SessionDeleted, SessionPurged
+from runtimes.spec import CanWatch
 
 
 @on(SessionDeleted)
@@ -32,6 +35,22 @@ async def remove_volumes(event: SessionPurged, resources: Resources) -> None:
     if resources.runtime is not None and event.session_id is not None:
         await resources.runtime.remove_group(str(event.session_id))
         await resources.in_thread(shutil.rmtree, resources.data / "logs" / str(event.session_id), ignore_errors=True)
+
+
+@every(timedelta(minutes=10))
+async def sweep(resources: Resources) -> None:
+    """What the engine holds of sessions that are no more: a crash between their purge and ours leaves it."""
+    driver = resources.runtime
+    if not isinstance(driver, CanWatch):
+        return
+    for group in await driver.groups():
+        try:
+            async with resources.database.begin() as db:
+                known = await sessions.get(db, UUID(group)) is not None
+        except ValueError:
+            known = False
+        if not known:
+            await driver.remove_group(group)
 
 
 @every(timedelta(hours=1))
