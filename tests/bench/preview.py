@@ -78,12 +78,13 @@ def app(pipe: Any) -> None:
 
 def preview(pipe: Any, app_port: int, folder: str) -> None:
     """The gate before the whole application, on a database of its own; says its port, a host and a pass."""
-    from backend.app import asgi, create_app, make_resources
+    from backend.app import create_app, make_resources
     from backend.core import migrations
     from backend.core.auth import Role
-    from backend.core.db import Base, Database, new_id
+    from backend.core.db import Database, new_id
     from backend.core.postgres import Postgres
     from backend.core.settings import Settings
+    from backend.core.web import Edge
     from backend.workbench.previews.gate import PreviewGate
     from backend.workbench.previews.located import Located
     from backend.workbench.previews.signing import claims_for
@@ -92,8 +93,6 @@ def preview(pipe: Any, app_port: int, folder: str) -> None:
     async def serve(dsn: str) -> None:
         database = Database(dsn)
         await migrations.migrate(database)
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
         resources = make_resources(Settings(data=Path(folder)), database)
         ada = await make.person(database, await make.organization(database), Role.MEMBER)
         session_id, service_id = new_id(), new_id()
@@ -104,7 +103,7 @@ def preview(pipe: Any, app_port: int, folder: str) -> None:
                 service_id=service_id, service=service_slug, port=80, address=("127.0.0.1", app_port), state="running",
             )  # fmt: skip
 
-        gate = PreviewGate(asgi(create_app(resources)), resources, locate)
+        gate = PreviewGate(Edge(create_app(resources)), resources, locate)
         host = f"web--{session_id.hex[-10:]}.localhost"
         [row] = await database.rows("SELECT id FROM sign_ins")
         claims = claims_for(host, "sign-in", UUID(str(row["id"])), seconds=3600)

@@ -11,7 +11,7 @@ import httpx
 import uvicorn
 from websockets.asyncio.client import connect
 
-from backend.core.db import Base, new_id
+from backend.core.db import new_id
 from backend.core.resources import Resources
 from backend.workbench.previews.gate import PreviewGate
 from backend.workbench.previews.located import Located
@@ -34,7 +34,8 @@ async def serving(app: App) -> AsyncIterator[int]:
     """`app` on a port of its own, as the server serves ours."""
     config = uvicorn.Config(
         app, port=0, http="httptools", ws="websockets-sansio", lifespan="off", log_config=None, access_log=False,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False, proxy_headers=False,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False,
+        proxy_headers=False,
     )  # fmt: skip
     server = _Server(config)
     task = asyncio.create_task(server.serve())
@@ -161,10 +162,8 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def opened(resources: Resources, app: App, ada: Somebody, **limits: Any) -> AsyncIterator[House]:
+async def opened(resources: Resources, app: PreviewGate, ada: Somebody, **limits: Any) -> AsyncIterator[House]:
     """A house of Ada's organisation, with a session whose files nobody needs."""
-    async with resources.database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
     built: list[House] = []
 
     async def locate(resources: Resources, **asked: Any) -> Located | None:
@@ -176,7 +175,8 @@ async def opened(resources: Resources, app: App, ada: Somebody, **limits: Any) -
         built.append(house)
         house.session_id = await session_of(resources, ada)
         yield house
-        gate.close()
+    gate.close()
+    resources.kept.put(app.places)  # the application's own gate stands again
 
 
 async def session_of(resources: Resources, who: Somebody) -> UUID:

@@ -105,7 +105,12 @@ class PreviewGate:
                     else:
                         await self._socket(scope, receive, send, host)
                     return
-        await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Lets go of what is kept alive between requests."""
