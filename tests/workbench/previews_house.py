@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +69,16 @@ async def speaking(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+
+
+def caddy_file(port: int, server: int) -> str:
+    """`deploy/proxy/Caddyfile.data-path` for this machine: no TLS, these ports."""
+    text = (Path(__file__).resolve().parents[2] / "deploy/proxy/Caddyfile.data-path").read_text()
+    text = re.sub(r"\ttls \{\n.*\n\t\}\n", "", text)
+    text = text.replace("*.previews.example.net {", f"http://:{port} {{\n\tbind 127.0.0.1", 1)
+    return "{\n\tauto_https off\n\tadmin off\n\tpersist_config off\n}\n" + text.replace(
+        "127.0.0.1:8300", f"127.0.0.1:{server}"
+    )
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:
