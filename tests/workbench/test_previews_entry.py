@@ -121,7 +121,7 @@ async def test_the_api_lists_previews_sets_who_sees_them_and_gives_an_entry(clie
     other = call(await make.person(database, ada.organization_id, Role.ADMIN))
     assert (await other.post(f"{here}/8000/entry")).status_code == 404
     assert (await other.post(f"{here}/9001/entry")).status_code == 200
-    key = call(await make.key(database, ada.organization_id, "services:write"))
+    key = call(await make.key(database, ada.organization_id, "services:write", "sessions:read"))
     assert (await key.put(f"{here}/8000", json={"visibility": "owner"})).status_code == 403
 
 
