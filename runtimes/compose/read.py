@@ -39,7 +39,7 @@ def load(
             return _project(Gathering(root, variables, given), [name, over] if over else [name], profiles)
     for name in DEVCONTAINER:
         if (text := read_text(root, name)) is not None:
-            return read_devcontainer(root, text, name)
+            return read_devcontainer(root, text, name, variables)
     if (text := read_text(root, "Procfile")) is not None:
         return read_procfile(root, text)
     return Project(services={}, source="none")
