@@ -438,10 +438,12 @@ function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promis
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <pre tabIndex={0}>{proposal.compose}</pre>
       <Notice text={failure} />
-      <Button kind="main" onClick={accept} disabled={busy}>
-        Use it
-      </Button>
-      <span className="soft small"> writes compose.yaml</span>
+      <div className="row">
+        <Button kind="main" onClick={accept} disabled={busy}>
+          Use it
+        </Button>
+        <span className="soft small">writes compose.yaml</span>
+      </div>
     </section>
   );
 }
