@@ -2,7 +2,6 @@
 
 import fnmatch
 import shutil
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 

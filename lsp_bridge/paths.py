@@ -63,9 +63,9 @@ class Paths:
 def _anywhere(roots: set[str]) -> re.Pattern[bytes]:
     """A string of JSON that starts with the URI of one of the paths, as the libraries of servers spell it."""
     spelled = {quote(root, safe=safe) for root in roots for safe in ("/", "/~!$&'()*+,;=:@")} | roots
-    paths = {re.escape(one.rstrip("/").encode()) for one in spelled}
-    slashed = paths | {one.replace(b"/", rb"\\/") for one in paths}
-    names = b"|".join(sorted(slashed, key=lambda one: -len(one)))
+    paths: set[bytes] = {re.escape(one.rstrip("/").encode()) for one in spelled}
+    slashed: set[bytes] = paths | {one.replace(b"/", rb"\\/") for one in paths}
+    names = b"|".join(sorted(slashed))
     return re.compile(_BEFORE + rb"file:(?://|\\/\\/)(?:" + names + b")" + _AFTER)
 
 

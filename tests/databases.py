@@ -63,51 +63,54 @@ def mariadb() -> Iterator[Target]:
     server = program("mariadbd", "mariadb", "mariadb-server-core")
     install = program("mariadb-install-db", "mariadb", "mariadb-server-core")
     program("my_print_defaults", "mariadb", "mariadb-client-core")
-    folder = Path(tempfile.mkdtemp(prefix="cy-my-"))
-    words: list[str] = []
-    if os.geteuid() == 0:
-        user = next((one for one in ("mysql", "nobody") if _is_user(one)), "nobody")
-        shutil.chown(folder, user)
-        words = [f"--user={user}"]
-    made = ["--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", "--skip-test-db"]
-    done = subprocess.run([install, *made, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "init.sql").write_text(
-        "CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
-        "DELETE FROM mysql.global_priv WHERE user <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n"
-        f"CREATE USER app@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON shop.* TO app@'%';\n"
-        f"CREATE USER root@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
-    )
-    port = _free_port()
-    settings = [f"--datadir={folder}/data", f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
-    settings += [f"--init-file={folder}/init.sql", "--skip-name-resolve", f"--pid-file={folder}/pid"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([server, "--no-defaults", *settings, *words], stdin=subprocess.DEVNULL, stderr=log)
-    try:
-        _wait_for(port, process, folder / "log")
-        yield Target("mysql", "127.0.0.1", port, "shop", "app", PASSWORD)
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="cy-my-", ignore_cleanup_errors=True) as folder:
+        words = ["--no-defaults", f"--datadir={folder}/data"]
+        if os.geteuid() == 0:
+            user = "mysql" if _is_user("mysql") else "nobody"
+            shutil.chown(folder, user)
+            words.append(f"--user={user}")
+        made = [install, *words, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        done = subprocess.run(made, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        Path(folder, "init.sql").write_text(
+            "CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
+            "DELETE FROM mysql.global_priv WHERE user <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n"
+            f"CREATE USER app@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON shop.* TO app@'%';\n"
+            f"CREATE USER root@'%' IDENTIFIED BY '{_sql(PASSWORD)}';\nGRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+        )
+        port = _free_port()
+        words += [f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid"]
+        words += [f"--init-file={folder}/init.sql", "--skip-name-resolve"]
+        with _running([server, *words], port, Path(folder, "log")):
+            yield Target("mysql", "127.0.0.1", port, "shop", "app", PASSWORD)
 
 
 @contextlib.contextmanager
 def redis() -> Iterator[Target]:
     """A Redis of the test's own, with a password."""
-    server = program("redis-server", "redis", "redis-server")
-    folder, port = tempfile.mkdtemp(prefix="cy-re-"), _free_port()
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--requirepass", "secret"]
-    log = Path(folder, "log")
+    server, port = program("redis-server", "redis", "redis-server"), _free_port()
+    with tempfile.TemporaryDirectory(prefix="cy-re-") as folder:
+        words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--requirepass", "secret"]
+        with _running([server, *words], port, Path(folder, "log")):
+            yield Target("redis", "127.0.0.1", port, "0", "", "secret")
+
+
+@contextlib.contextmanager
+def _running(words: list[str], port: int, log: Path) -> Iterator[None]:
+    """A server that answers on `port`; it ends with the block."""
     with log.open("wb") as output:
-        process = subprocess.Popen([server, *words], stdin=subprocess.DEVNULL, stdout=output)
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        _wait_for(port, process, log)
-        yield Target("redis", "127.0.0.1", port, "0", "", "secret")
+        until = time.monotonic() + 60
+        while True:
+            assert process.poll() is None and time.monotonic() < until, log.read_text(errors="replace")[-2000:]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.02)
+        yield
     finally:
         process.terminate()
         process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_user(name: str) -> bool:
@@ -124,15 +127,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise AssertionError(log.read_text(errors="replace")[-2000:])
 
 
 class Browser:

@@ -3,24 +3,23 @@ an author sees all of it at once."""
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final, TypeVar, get_args
 
-from runtimes.compose import refuse
+from runtimes.compose import mounts, refuse
+from runtimes.compose.interpolate import Filled
 from runtimes.compose.merge import keyed, places
 from runtimes.compose.model import (
     BadCompose,
     ComposeBuild,
     Dependency,
-    FileMount,
     Kind,
     Port,
-    Problem,
     Restart,
     Service,
     Volume,
 )
+from runtimes.compose.reading import Reading, boolean, bytes_of, listed, text
 from runtimes.compose.source import Map, Seq, Where, bad, clean
 from runtimes.spec import Health, Limits
 
@@ -31,34 +30,12 @@ KNOWN: Final = {
     "healthcheck", "image", "init", "mem_limit", "networks", "pids_limit", "ports", "profiles", "pull_policy", "read_only",
     "restart", "secrets", "stop_grace_period", "stop_signal", "tmpfs", "user", "volumes", "working_dir", "x-codeyard",
 }  # fmt: skip
-TMPFS_BYTES: Final = 256 << 20
+GRACE: Final = 3600.0  # seconds: a longer wait for a program's end is a mistake
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|us|m|s))+\Z")
+_TIMES: Final = ("interval", "timeout", "start_period", "start_interval")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
-_BYTES: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-class Reading:
-    """What is collected while one project is read. `names` are the volumes, configs and secrets that the file declares."""
-
-    def __init__(self, names: dict[str, set[str]], top: Map) -> None:
-        self.problems: list[Problem] = []
-        self.names = names
-        self.top = top
-
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        try:
-            yield
-        except BadCompose as error:
-            self.problems += error.problems
-
-    def error(self, code: str, path: str, message: str, where: Where) -> None:
-        self.problems += bad(code, message, path=path, where=where).problems
-
-    def ignored(self, path: str, message: str, where: Where) -> None:
-        self.problems.append(refuse.ignored(path, message, where))
 
 
 def service(reading: Reading, name: str, body: Any, where: Where) -> Service | None:
@@ -83,41 +60,43 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
     image = field("image", "", _image)
     deploy = _map(reading, body, "deploy", path)
     reading.problems += refuse.of_deploy(f"{path}.deploy", deploy)
-    volumes: list[Volume] = field("volumes", [], lambda value: _volumes(reading, name, value, f"{path}.volumes"))
-    tmpfs: list[Volume] = field("tmpfs", [], _tmpfs)
+    volumes: list[Volume] = field("volumes", [], lambda value: mounts.volumes(reading, name, value, f"{path}.volumes"))
+    tmpfs: list[Volume] = field("tmpfs", [], lambda value: mounts.tmpfs(reading, value, f"{path}.tmpfs"))
+    variables: dict[str, str] = field("environment", {}, environment)
     more = _Fields(reading, extra, f"{path}.x-codeyard")
     return Service(
         name=name,
         line=where[1],
         kind=more("kind", "application", _one_of(*get_args(Kind))),
-        icon=more("icon", "", str),
+        icon=more("icon", "", text),
         image=image,
         build=build,
         entrypoint=field("entrypoint", None, words),
         command=field("command", None, words),
-        environment=field("environment", {}, lambda value: environment(value, path)),
+        environment={key: str(value) for key, value in variables.items()},
+        written={key: value.written for key, value in variables.items() if isinstance(value, Filled)},
         ports=field("ports", [], lambda value: _ports(reading, value, f"{path}.ports")),
-        expose=field("expose", [], lambda value: [_port(str(one).partition("/")[0]) for one in _list(value)]),
+        expose=field("expose", [], _exposed),
         volumes=[*volumes, *tmpfs],
-        networks=list(keyed(body.get("networks"), f"{path}.networks") or []),
-        aliases=_aliases(body.get("networks")),
-        depends_on=field("depends_on", [], _depends_on),
-        healthcheck=field("healthcheck", None, health),
-        profiles=field("profiles", [], lambda value: [str(one) for one in _list(value)]),
+        networks=field("networks", [], lambda value: list(_keyed(value, f"{path}.networks"))),
+        aliases=field("networks", [], lambda value: _aliases(reading, value, f"{path}.networks")),
+        depends_on=field("depends_on", [], lambda value: _depends_on(reading, value, f"{path}.depends_on")),
+        healthcheck=field("healthcheck", None, lambda value: health(reading, value, f"{path}.healthcheck")),
+        profiles=field("profiles", [], _texts),
         limits=_limits(reading, body, deploy, path),
-        restart=field("restart", _restart_of(deploy), _restart),
+        restart=field("restart", _restart_of(reading, deploy, f"{path}.deploy"), _restart),
         user=field("user", None, _user),
-        working_dir=field("working_dir", None, str),
-        init=field("init", True, _boolean),
-        read_only=field("read_only", False, _boolean),
+        working_dir=field("working_dir", None, _working_dir),
+        init=field("init", True, boolean),
+        read_only=field("read_only", False, boolean),
         stop_signal=field("stop_signal", None, _signal),
-        stop_grace=field("stop_grace_period", 10.0, seconds),
-        files=[*_files(reading, body, "configs", path), *_files(reading, body, "secrets", path)],
+        stop_grace=field("stop_grace_period", 10.0, _grace),
+        files=[*mounts.files(reading, body, "configs", path), *mounts.files(reading, body, "secrets", path)],
         pull=field("pull_policy", "missing", _pull),
-        install=more("install", None, str),
-        start=more("start", None, str),
-        packages=more("packages", [], lambda value: [str(one) for one in _list(value)]),
-        secrets=more("secrets", [], lambda value: [str(one) for one in _list(value)]),
+        install=more("install", None, text),
+        start=more("start", None, text),
+        packages=more("packages", [], _texts),
+        secrets=more("secrets", [], _texts),
         extra={
             key: value
             for key, value in extra.items()
@@ -141,7 +120,7 @@ class _Fields:
             return convert(value)
         except BadCompose as error:
             self._reading.problems += error.problems
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             self._reading.error("bad_value", path, str(error).strip("'"), where)
         return otherwise
 
@@ -153,40 +132,39 @@ def _map(reading: Reading, body: Map, key: str, path: str) -> Map:
     return value if isinstance(value, Map) else Map()
 
 
-def _list(value: Any) -> Seq:
-    if not isinstance(value, Seq):
-        raise ValueError("this is a list")
-    return value
+def _texts(value: Any) -> list[str]:
+    return [text(one) for one in listed(value)]
+
+
+def _keyed(value: Any, path: str) -> Map:
+    found = keyed(value, path)
+    if not isinstance(found, Map):
+        raise ValueError("this is a list, or a mapping")
+    return found
 
 
 def words(value: Any) -> list[str]:
     """A command: a list of words, or a line split as a shell would."""
-    if isinstance(value, Seq):
-        return [str(word) for word in value]
-    if isinstance(value, Map):
-        raise ValueError("a command is a line, or a list of words")
-    return shlex.split(str(value))
+    return _texts(value) if isinstance(value, Seq) else shlex.split(text(value))
 
 
-def environment(value: Any, path: str) -> dict[str, str]:
-    """Names and values; a name without a value has none here, since the server's own environment is not for services."""
-    found = keyed(value, f"{path}.environment")
-    if not isinstance(found, Map):
-        raise ValueError("the environment is a mapping, or a list of NAME=value")
-    return {name: "" if inner is None else text(inner) for name, inner in found.items() if "\0" not in name and name}
+def environment(value: Any) -> dict[str, str]:
+    """Names and values."""
+    for name in (found := _keyed(value, "environment")):
+        if not re.fullmatch(r"[^=\s]+", name):
+            raise ValueError(f"“{name}” is no variable's name")
+    return {name: inner if isinstance(inner, str) else text(inner) for name, inner in found.items()}
 
 
-def text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Map | Seq):
-        raise ValueError("a value is one line of text, a number, true or false")
-    return str(value)
+def _working_dir(value: Any) -> str:
+    if not text(value).startswith("/"):
+        raise ValueError(f"“{value}” is no folder in the container: write it from / on")
+    return text(value)
 
 
 def _image(value: Any) -> str:
-    if not refuse.IMAGE.match(str(value)):
-        raise ValueError(f"“{value}” is not an image's name; write it as name:tag")
+    if len(str(value)) > 512 or not refuse.IMAGE.match(str(value)):
+        raise ValueError(f"“{str(value)[:80]}” is not an image's name; write it as name:tag")
     return str(value)
 
 
@@ -200,12 +178,16 @@ def _build(reading: Reading, value: Any, path: str, where: Where) -> ComposeBuil
     folder = clean(context)
     if folder is None or "://" in context or context.startswith("git@"):
         raise bad(
-            "refused", f"the context {context} is not within the working copy", path=f"{path}.context", where=where
+            "refused",
+            f"the context {context} is not allowed: images are built from folders of the working copy; clone it there",
+            path=f"{path}.context",
+            where=where,
         )
     dockerfile = str(value.get("dockerfile", "Dockerfile"))
     if clean(dockerfile, folder) is None:
-        raise bad("refused", f"{dockerfile} is not within the working copy", path=f"{path}.dockerfile", where=where)
-    args = keyed(value.get("args"), f"{path}.args") or Map()
+        message = f"the dockerfile {dockerfile} is not allowed: it is not within the working copy"
+        raise bad("refused", message, path=f"{path}.dockerfile", where=where)
+    args = _keyed(value["args"], f"{path}.args") if value.get("args") is not None else Map()
     inline = value.get("dockerfile_inline")
     return ComposeBuild(
         context=folder,
@@ -224,7 +206,7 @@ def _port(value: str) -> int:
 
 def _ports(reading: Reading, value: Any, path: str) -> list[Port]:
     found: list[Port] = []
-    for number, one in enumerate(_list(value)):
+    for number, one in enumerate(listed(value)):
         where = places(value, number, ("", None))
         with reading.collecting():
             try:
@@ -237,6 +219,7 @@ def _ports(reading: Reading, value: Any, path: str) -> list[Port]:
 def _one_port(reading: Reading, one: Any, path: str, where: Where) -> list[Port]:
     told = "what it publishes on the host has no effect: a preview address takes its place"
     if isinstance(one, Map):
+        reading.only(one, {"published", "target", "protocol", "name"}, path)
         if one.get("published") is not None:
             reading.ignored(f"{path}.published", told, where)
         return [
@@ -250,11 +233,20 @@ def _one_port(reading: Reading, one: Any, path: str, where: Where) -> list[Port]
     published, colon, target = spec.rpartition(":")
     if colon and published:
         reading.ignored(path, told, where)
-    first, dash, last = target.partition("-")
+    return [Port(target=port, protocol=_protocol(protocol)) for port in _range(target)]
+
+
+def _range(line: str) -> range:
+    first, dash, last = line.partition("-")
     ports = range(_port(first), (_port(last) if dash else _port(first)) + 1)
-    if len(ports) > 100 or not ports:
-        raise ValueError(f"{target} is no range of 100 ports at most")
-    return [Port(target=port, protocol=_protocol(protocol)) for port in ports]
+    if not 0 < len(ports) <= 100:
+        raise ValueError(f"{line} is no range of 100 ports at most")
+    return ports
+
+
+def _exposed(value: Any) -> list[int]:
+    ports = [port for one in listed(value) for port in _range(text(one).partition("/")[0])]
+    return list(dict.fromkeys(ports))
 
 
 def _protocol(value: Any) -> Any:
@@ -263,118 +255,55 @@ def _protocol(value: Any) -> Any:
     return value or "tcp"
 
 
-def _volumes(reading: Reading, service: str, value: Any, path: str) -> list[Volume]:
+def _aliases(reading: Reading, networks: Any, path: str) -> list[str]:
     found = []
-    for number, one in enumerate(_list(value)):
-        where = places(value, number, ("", None))
-        with reading.collecting():
-            fields = one if isinstance(one, Map) else _short_volume(str(one), where)
-            found.append(_volume(reading, service, fields, f"{path}.{number}", where))
-    return found
+    for name, one in networks.items() if isinstance(networks, Map) else ():
+        reading.only(one, {"aliases"}, f"{path}.{name}")
+        if isinstance(one, Map) and one.get("aliases") is not None:
+            found += _texts(one["aliases"])
+    for alias in found:
+        if not _NAME.match(alias):
+            raise ValueError(f"“{alias}” is no name of a host")
+    return list(dict.fromkeys(found))
 
 
-def _short_volume(line: str, where: Where) -> Map:
-    parts = line.split(":")
-    source, target = (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
-    options = parts[2].split(",") if len(parts) > 2 else []
-    kind = "bind" if source is not None and source.startswith((".", "/", "~")) else "volume"
-    fields = Map()
-    for key, value in (("type", kind), ("source", source), ("target", target), ("read_only", "ro" in options)):
-        fields.put(key, value, where)
-    return fields
-
-
-def _volume(reading: Reading, service: str, fields: Map, path: str, where: Where) -> Volume:
-    kind, target = fields.get("type", "volume"), str(fields.get("target") or "")
-    source = "" if fields.get("source") is None else str(fields["source"])
-    read_only = bool(fields.get("read_only"))
-    if not target.startswith("/") or ".." in target.split("/") or target.rstrip("/") == "":
-        raise bad("bad_value", f"“{target}” is no folder in the container: write it from / on", path=path, where=where)
-    if kind == "tmpfs":
-        size = fields["tmpfs"].get("size") if isinstance(fields.get("tmpfs"), Map) else None
-        return Volume(kind="tmpfs", target=target, size=_tmpfs_bytes(size))
-    if kind == "bind":
-        folder = clean(source)
-        if folder is None:
-            message = f"the mount of {source} is not allowed: only what lies in the working copy can be mounted"
-            raise bad("refused", message, path=path, where=where)
-        if isinstance(fields.get("bind"), Map) and fields["bind"].get("propagation"):
-            reading.problems.append(
-                refuse.refused(path, "`bind.propagation` is not allowed: mounts stay in the container", where)
-            )
-        return Volume(kind="bind", source=folder, target=target, read_only=read_only)
-    if kind != "volume":
-        raise bad(
-            "refused", f"a mount of type {kind} is not allowed: bind, volume and tmpfs are", path=path, where=where
-        )
-    if not source:
-        return Volume(
-            kind="volume",
-            source=re.sub(r"[^A-Za-z0-9]+", "-", f"{service}{target}"),
-            target=target,
-            read_only=read_only,
-        )
-    if source not in reading.names["volumes"]:
-        message = f"there is no volume {source}: declare it under `volumes`, or write ./{source} for a folder"
-        raise bad("unknown_volume", message, path=path, where=where)
-    return Volume(kind="volume", source=source, target=target, read_only=read_only)
-
-
-def _tmpfs(value: Any) -> list[Volume]:
+def _depends_on(reading: Reading, value: Any, path: str) -> list[Dependency]:
     found = []
-    for one in value if isinstance(value, Seq) else [value]:
-        target, _, options = str(one).partition(":")
-        size = re.search(r"(?:^|,)size=(\w+)", options)
-        found.append(Volume(kind="tmpfs", target=target, size=_tmpfs_bytes(size and size[1])))
-    return found
-
-
-def _tmpfs_bytes(size: Any) -> int:
-    return min(bytes_of(size), TMPFS_BYTES) if size else TMPFS_BYTES
-
-
-def _aliases(networks: Any) -> list[str]:
-    found = []
-    for one in networks.values() if isinstance(networks, Map) else ():
-        if isinstance(one, Map) and isinstance(one.get("aliases"), Seq):
-            found += [str(alias) for alias in one["aliases"]]
-    return found
-
-
-def _depends_on(value: Any) -> list[Dependency]:
-    found = keyed(value, "services.x.depends_on")
-    if not isinstance(found, Map):
-        raise ValueError("this is a list of services, or a mapping")
     one_of = _one_of("service_started", "service_healthy", "service_completed_successfully")
-    return [
-        Dependency(
-            service=name,
-            condition=one_of(body.get("condition", "service_started")) if isinstance(body, Map) else "service_started",
-            required=_boolean(body.get("required", True)) if isinstance(body, Map) else True,
-            restart=_boolean(body.get("restart", False)) if isinstance(body, Map) else False,
+    for name, body in _keyed(value, path).items():
+        if body is not None and not isinstance(body, Map):
+            raise ValueError("this is a list of services, or a mapping of them with `condition`")
+        reading.only(body, {"condition", "required", "restart"}, f"{path}.{name}")
+        said = body or Map()
+        found.append(
+            Dependency(
+                service=name,
+                condition=one_of(said.get("condition", "service_started")),
+                required=boolean(said.get("required", True)),
+                restart=boolean(said.get("restart", False)),
+            )
         )
-        for name, body in found.items()
-    ]
+    return found
 
 
-def health(value: Any) -> Health | None:
-    """None where it is disabled; the image's own check stays then out of effect, too."""
+def health(reading: Reading, value: Any, path: str) -> Health | None:
+    """None where it says nothing: the image's own check is in effect then, and out of it where it is disabled."""
     if not isinstance(value, Map):
         raise ValueError("a health check is a mapping")
+    reading.only(value, {*_TIMES, "test", "retries", "disable"}, path)
     test = value.get("test")
-    if _boolean(value.get("disable", False)) or (isinstance(test, Seq) and list(test) == ["NONE"]):
+    if boolean(value.get("disable", False)) or (isinstance(test, Seq) and list(test) == ["NONE"]):
         return Health(test=["NONE"])
+    times = {key: seconds(value[key]) for key in _TIMES if value.get(key) is not None}
+    retries = max(1, int(text(value.get("retries", 3))))
     if test is None:
+        for key in value:
+            reading.ignored(f"{path}.{key}", "it has no effect without `test`", value.where[key])
         return None
-    line = ["CMD-SHELL", str(test)] if not isinstance(test, Seq) else [str(word) for word in test]
-    if line[:1] not in (["CMD"], ["CMD-SHELL"]) or len(line) < 2:
+    line = ["CMD-SHELL", text(test)] if not isinstance(test, Seq) else _texts(test)
+    if line[:1] not in (["CMD"], ["CMD-SHELL"]) or len(line) < 2 or not line[1]:
         raise ValueError("`test` is a line, or a list beginning with CMD or CMD-SHELL")
-    times = {
-        key: seconds(value[key])
-        for key in ("interval", "timeout", "start_period", "start_interval")
-        if value.get(key) is not None
-    }
-    return Health(test=line, retries=max(1, int(value.get("retries", 3))), **times)
+    return Health(test=line, retries=retries, **times)
 
 
 def _limits(reading: Reading, body: Map, deploy: Map, path: str) -> Limits:
@@ -384,7 +313,17 @@ def _limits(reading: Reading, body: Map, deploy: Map, path: str) -> Limits:
     if reservations.get("devices"):
         where = reservations.where["devices"]
         reading.problems.append(
-            refuse.refused(f"{path}.deploy.resources.reservations.devices", "devices are the host's", where)
+            refuse.refused(
+                f"{path}.deploy.resources.reservations.devices",
+                f"`devices` is not allowed: {refuse.REFUSED['devices']}",
+                where,
+            )
+        )
+    reading.only(resources, {"limits", "reservations"}, f"{path}.deploy.resources")
+    reading.only(limits, {"cpus", "memory", "pids"}, f"{path}.deploy.resources.limits")
+    for key in (key for key in reservations if key != "devices"):
+        reading.ignored(
+            f"{path}.deploy.resources.reservations.{key}", "limits are what counts", reservations.where[key]
         )
     own = _Fields(reading, body, path)
     given = _Fields(reading, limits, f"{path}.deploy.resources.limits")
@@ -409,34 +348,42 @@ def _pids(value: Any) -> int | None:
     return int(value) if int(value) > 0 else None
 
 
-def bytes_of(value: Any) -> int:
-    """A size such as 512m, 1.5g, 64MiB, or a number of bytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(value).strip().lower())
-    if found is None:
-        raise ValueError(f"“{value}” is no size; write it as 512m or 1g")
-    return int(float(found[1]) * _BYTES[found[2]])
-
-
 def seconds(value: Any) -> float:
     """A duration such as 1m30s."""
     line = str(value)
-    if not _DURATION.match(line):
+    if len(line) > 40 or not _DURATION.match(line):
         raise ValueError(f"“{value}” is no duration; write it as 1m30s")
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)", line))
 
 
-def _restart_of(deploy: Map) -> Restart:
-    policy = deploy.get("restart_policy")
-    if not isinstance(policy, Map):
+def _grace(value: Any) -> float:
+    if seconds(value) > GRACE:
+        raise ValueError("a service has an hour at most to stop")
+    return seconds(value)
+
+
+def _restart_of(reading: Reading, deploy: Map, path: str) -> Restart:
+    policy = _map(reading, deploy, "restart_policy", path)
+    for key in ("delay", "window"):
+        if key in policy:
+            reading.ignored(
+                f"{path}.restart_policy.{key}", "the server waits longer after each crash", policy.where[key]
+            )
+    reading.only(policy, {"condition", "max_attempts", "delay", "window"}, f"{path}.restart_policy")
+    if not policy:
         return Restart()
-    known: Any = {"none": "no", "on-failure": "on-failure", "any": "always"}.get(
-        str(policy.get("condition", "any")), "on-failure"
-    )
-    return Restart(policy=known, max_attempts=policy.get("max_attempts"))
+    field = _Fields(reading, policy, f"{path}.restart_policy")
+    condition = field("condition", "any", _one_of("none", "on-failure", "any"))
+    known: dict[str, Any] = {"none": "no", "on-failure": "on-failure", "any": "always"}
+    return Restart(policy=known[condition], max_attempts=field("max_attempts", None, _attempts))
+
+
+def _attempts(value: Any) -> int | None:
+    return int(text(value))
 
 
 def _restart(value: Any) -> Restart:
-    policy, _, attempts = ("no" if value is False else str(value)).partition(":")
+    policy, _, attempts = ("no" if value is False else text(value)).partition(":")
     known = _one_of("no", "always", "on-failure", "unless-stopped")(policy)
     return Restart(policy=known, max_attempts=int(attempts) if attempts else None)
 
@@ -454,17 +401,9 @@ def _signal(value: Any) -> str:
 
 
 def _pull(value: Any) -> Any:
-    return {"if_not_present": "missing", "build": "missing", "daily": "always", "weekly": "always"}.get(
-        str(value), value if value in ("missing", "always", "never") else "missing"
-    )
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() not in ("true", "false"):
-        raise ValueError(f"“{value}” is neither true nor false")
-    return str(value).lower() == "true"
+    same = {"if_not_present": "missing", "build": "missing", "daily": "always", "weekly": "always"}
+    known = "always" if str(value).startswith("every_") else same.get(str(value), str(value))
+    return _one_of("missing", "always", "never")(known)
 
 
 def _one_of(*known: str) -> Callable[[Any], Any]:
@@ -474,41 +413,3 @@ def _one_of(*known: str) -> Callable[[Any], Any]:
         return value
 
     return convert
-
-
-def _files(reading: Reading, body: Map, kind: str, path: str) -> list[FileMount]:
-    """Configs at /<name>, secrets at /run/secrets/<name>, unless `target` says otherwise."""
-    found = []
-    value = body.get(kind)
-    declared = reading.top.get(kind)
-    for number, one in enumerate(value if isinstance(value, Seq) else ()):
-        where = places(value, number, ("", None))
-        fields = one if isinstance(one, Map) else {"source": str(one)}
-        source = str(fields.get("source"))
-        if source not in reading.names[kind]:
-            reading.error(f"unknown_{kind[:-1]}", f"{path}.{kind}.{number}", f"there is no {kind[:-1]} {source}", where)
-            continue
-        folder = "/run/secrets/" if kind == "secrets" else "/"
-        target = str(fields.get("target") or source)
-        target = target if target.startswith("/") else folder + target
-        made = declared.get(source) if isinstance(declared, Map) else None
-        if ".." in target.split("/") or not isinstance(made, Map):
-            reading.error("bad_value", f"{path}.{kind}.{number}", f"{target} is no place for a file", where)
-            continue
-        with reading.collecting():
-            found.append(_file(made, target, f"{kind}.{source}", where))
-    return found
-
-
-def _file(made: Map, target: str, path: str, where: Where) -> FileMount:
-    if made.get("external"):
-        message = "`external` is not allowed: give it `file`, `content` or `environment`"
-        raise bad("refused", message, path=f"{path}.external", where=made.where["external"])
-    if made.get("content") is not None:
-        return FileMount(target=target, content=str(made["content"]))
-    if made.get("environment") is not None:
-        return FileMount(target=target, environment=str(made["environment"]))
-    inside = clean(str(made.get("file") or ""))
-    if not inside:
-        raise bad("refused", f"{made.get('file')} is not a file of the working copy", path=f"{path}.file", where=where)
-    return FileMount(target=target, file=inside)

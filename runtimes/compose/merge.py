@@ -3,17 +3,18 @@
 import re
 from typing import Any, Final
 
+from runtimes.compose.interpolate import Filled
 from runtimes.compose.source import Map, Override, Reset, Seq, Where, bad
 
 _WHOLE: Final = re.compile(r"services\.[^.]+\.(command|entrypoint|healthcheck\.test)$")
 _KEYED: Final = re.compile(
     r"services\.[^.]+\.(environment|labels|build\.args|build\.labels|extra_hosts|depends_on|networks)$"
 )
-_BY_TARGET: Final = re.compile(r"services\.[^.]+\.(volumes|configs|secrets|ports)$")
+_BY_TARGET: Final = re.compile(r"services\.[^.]+\.(volumes|configs|secrets)$")
 
 
 def merge(below: Any, above: Any, path: str = "") -> Any:
-    """What `above` makes of `below`, which are left as they are."""
+    """What `above` makes of `below`, which are left as they are. Nothing above leaves a mapping or list below as it is."""
     if isinstance(above, Override):
         return above.value
     if isinstance(above, Reset):
@@ -24,7 +25,7 @@ def merge(below: Any, above: Any, path: str = "") -> Any:
         return _merge_maps(below, above, path)
     if isinstance(below, Seq) and isinstance(above, Seq) and not _WHOLE.search(path):
         return _join(below, above, by_target=bool(_BY_TARGET.search(path)))
-    return above
+    return below if above is None and isinstance(below, Map | Seq) else above
 
 
 def settled(value: Any) -> Any:
@@ -40,9 +41,10 @@ def settled(value: Any) -> Any:
     if isinstance(value, Seq):
         items = Seq()
         for inner, where in zip(value, value.where, strict=True):
-            items.put(settled(inner), where)
+            if not isinstance(inner, Reset):
+                items.put(settled(inner), where)
         return items
-    return value
+    return None if isinstance(value, Reset) else value
 
 
 def _merge_maps(below: Map, above: Map, path: str) -> Map:
@@ -53,8 +55,8 @@ def _merge_maps(below: Map, above: Map, path: str) -> Map:
         if isinstance(value, Reset):
             found.pop(key, None)
         else:
-            inner = merge(below[key], value, f"{path}.{key}".strip(".")) if key in below else settled(value)
-            found.put(key, inner, above.where[key])
+            inner = f"{path}.{key.replace('.', '_')}".strip(".")  # a dot in a service's name parts nothing
+            found.put(key, merge(below[key], value, inner) if key in below else settled(value), above.where[key])
     return found
 
 
@@ -66,15 +68,16 @@ def _join(below: Seq, above: Seq, *, by_target: bool) -> Seq:
         if (_target(value) if by_target else repr(value)) not in theirs:
             found.put(value, where)
     for value, where in zip(above, above.where, strict=True):
-        found.put(settled(value), where)
+        if not isinstance(value, Reset):
+            found.put(settled(value), where)
     return found
 
 
 def _target(value: Any) -> str:
     if isinstance(value, Map):
-        return str(value.get("target") or value.get("source"))
+        return str(value.get("target") or value.get("source")).rstrip("/")
     words = str(value).split(":")
-    return words[1] if len(words) > 1 else words[0]
+    return (words[1] if len(words) > 1 else words[0]).rstrip("/")
 
 
 def keyed(value: Any, path: str) -> Any:
@@ -88,6 +91,9 @@ def keyed(value: Any, path: str) -> Any:
             raise bad("bad_type", "each item is one line of text", path=path, where=where)
         separator = ":" if path.endswith("extra_hosts") and "=" not in str(item) else "="
         name, given, rest = (str(item), "", "") if plain else str(item).partition(separator)
+        if given and isinstance(item, Filled):
+            rest = Filled(rest)
+            rest.written = item.written.partition(separator)[2]
         found.put(name, rest if given else None, where)
     return found
 

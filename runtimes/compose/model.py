@@ -99,6 +99,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     entrypoint: list[str] | None = None
     command: list[str] | None = None
     environment: dict[str, str] = {}
+    written: dict[str, str] = {}
+    """Of the environment: values as the file has them, where variables were filled in. Those are for people to see."""
     ports: list[Port] = []
     expose: list[int] = []
     volumes: list[Volume] = []
@@ -128,7 +130,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole file. `services` in the file's order. `shared` is `x-codeyard.variables`, in every service's environment.
+    """A whole file. `services` in the file's order. `shared` is `x-codeyard.shared`, in every service's environment.
 
     `source`: what it was read from; `files`: every file that it took, relative to the working copy.
     """

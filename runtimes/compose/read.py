@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from runtimes.compose import fields, refuse
 from runtimes.compose.devcontainer import read_devcontainer
-from runtimes.compose.fields import Reading
-from runtimes.compose.interpolate import fill, interpolate
-from runtimes.compose.merge import merge, places, settled
+from runtimes.compose.gather import KINDS, Gathering
+from runtimes.compose.merge import places
 from runtimes.compose.model import BadCompose, Project, Service
 from runtimes.compose.procfile import read_procfile
-from runtimes.compose.source import FILES, Map, Override, Seq, Where, bad, clean, parse, read_text
+from runtimes.compose.reading import Reading
+from runtimes.compose.source import Map, read_text
 
 NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 DEVCONTAINER: Final = (".devcontainer/devcontainer.json", ".devcontainer.json")
-TOP: Final = {"services", "volumes", "networks", "configs", "secrets", "include", "name", "version", "x-codeyard"}
+SERVICES: Final = 200
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.]*)\s*=\s*(.*)")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
 
 
 def load(
@@ -32,12 +32,14 @@ def load(
     """What the working copy at `root` declares, filled in from `variables` and its own `.env`. Services of profiles that are not
     in `profiles` ("*": all) are left out. `instead` has texts of files that are not written yet. Raises BadCompose with every
     error; what has no effect is in `problems`."""
+    given = instead or {}
     for name in NAMES:
-        if name in (instead or {}) or read_text(root, name) is not None:
-            return _Loader(root, variables, instead).project(name, profiles)
+        if name in given or read_text(root, name) is not None:
+            over = next((one for one in _overrides(name) if one in given or read_text(root, one) is not None), None)
+            return _project(Gathering(root, variables, given), [name, over] if over else [name], profiles)
     for name in DEVCONTAINER:
         if (text := read_text(root, name)) is not None:
-            return read_devcontainer(root, text, name)
+            return read_devcontainer(root, text, name, variables)
     if (text := read_text(root, "Procfile")) is not None:
         return read_procfile(root, text)
     return Project(services={}, source="none")
@@ -45,276 +47,165 @@ def load(
 
 def load_files(root: os.PathLike[str], names: list[str], *, variables: Mapping[str, str]) -> Project:
     """Those files, each over the one before it."""
-    return _Loader(root, variables).project(names[0], ("*",), over=names[1:])
+    return _project(Gathering(root, variables, {}), names, ("*",))
 
 
-class _Loader:
-    """One reading of one working copy."""
+def _overrides(name: str) -> list[str]:
+    stem, extension = os.path.splitext(name)
+    return list(dict.fromkeys((f"{stem}.override{extension}", f"{stem}.override.yml", f"{stem}.override.yaml")))
 
-    def __init__(
-        self, root: os.PathLike[str], variables: Mapping[str, str], instead: Mapping[str, str] | None = None
-    ) -> None:
-        self.root = root
-        self.instead = instead or {}
-        self.files: list[str] = []
-        self.asked: set[str] = set()
-        own = read_text(root, ".env")
-        self.variables = (env_lines(own, ".env", {}) if own is not None else {}) | dict(variables)
 
-    def project(self, name: str, profiles: Collection[str], *, over: Collection[str] | None = None) -> Project:
-        top = self._with_override(name, over)
-        reading = Reading({kind: set(_names(top, kind)) for kind in ("volumes", "configs", "secrets", "networks")}, top)
-        self._check_top(reading, top, name)
-        services: dict[str, Service] = {}
-        declared = top.get("services")
-        for service, body in declared.items() if isinstance(declared, Map) else ():
-            with reading.collecting():
-                found = fields.service(reading, service, body, places(declared, service, (name, None)))
-                if found is not None:
-                    services[service] = found
-        _check_together(reading, services, top)
-        errors = [problem for problem in reading.problems if problem.severity == "error"]
-        if errors:
-            raise BadCompose(reading.problems)
-        if "*" not in profiles:
-            services = {n: s for n, s in services.items() if not s.profiles or set(s.profiles) & set(profiles)}
-        extra = top.get("x-codeyard")
-        shared = extra.get("shared", extra.get("environment")) if isinstance(extra, Map) else None
-        return Project(
-            services=services,
-            volumes=_names(top, "volumes"),
-            shared=fields.environment(shared, "x-codeyard") if shared is not None else {},
-            files=self.files,
-            problems=reading.problems,
-            variables=sorted(self.asked),
-        )
-
-    def _with_override(self, name: str, over: Collection[str] | None) -> Map:
-        top = self._file(name, (name, None), ())
-        stem, extension = os.path.splitext(name)
-        usual = dict.fromkeys((f"{stem}.override{extension}", f"{stem}.override.yml", f"{stem}.override.yaml"))
-        for other in [one for one in usual if read_text(self.root, one) is not None][:1] if over is None else over:
-            top = merge(top, self._file(other, (other, None), ()))
-        found = settled(top)
-        return found if isinstance(found, Map) else Map()
-
-    def _file(self, relative: str, where: Where, trail: tuple[str, ...]) -> Map:
-        """One file with what it includes below it, and what its services extend. Paths in it become the working copy's."""
-        if relative in trail:
-            raise bad("circular", f"{' → '.join((*trail, relative))} include each other in a circle", where=where)
-        if len(self.files) >= FILES:
-            raise bad("too_complex", f"more than {FILES} files are taken together", where=where)
-        text = self.instead.get(relative) or read_text(self.root, relative, where=where)
-        if text is None:
-            raise bad("no_file", f"there is no file {relative}", where=where)
-        self.files.append(relative)
-        top = interpolate(parse(text, relative), self.variables, self.asked)
-        base = os.path.dirname(relative)
-        services = top.get("services")
-        for name, body in list(services.items()) if isinstance(services, Map) else ():
-            if isinstance(body, Map):
-                _rebase(body, base)
-                services[name] = self._extended(top, name, body, relative, trail)
-                self._env_files(services[name], base, f"services.{name}")
-        for kind in ("configs", "secrets"):
-            for one in (top.get(kind) or Map()).values() if isinstance(top.get(kind), Map) else ():
-                if isinstance(one, Map) and one.get("file") is not None:
-                    one["file"] = _joined(base, str(one["file"]))
-        return self._included(top, base, (*trail, relative))
-
-    def _included(self, top: Map, base: str, trail: tuple[str, ...]) -> Map:
-        below: Any = Map()
-        include = top.pop("include", None)
-        if include is None:
-            return top  # as it is: its `!reset` and `!override` are about what it may lie over
-        for number, one in enumerate(include if isinstance(include, Seq) else ()):
-            where = places(include, number, (trail[-1], None))
-            paths = one.get("path") if isinstance(one, Map) else one
-            for each in paths if isinstance(paths, Seq) else [paths]:
-                path = clean(str(each), base) if "://" not in str(each) else None
-                if not path:
-                    message = f"the include of {each} is not allowed: only files of the working copy can be included"
-                    raise bad("refused", message, path="include", where=where)
-                below = merge(below, self._file(path, where, trail))
-        found = merge(below, top)
-        return found if isinstance(found, Map) else top
-
-    def _extended(self, top: Map, name: str, body: Map, file: str, trail: tuple[str, ...]) -> Map:
-        """A service over the one that it extends, of the same file or another."""
-        extends = body.pop("extends", None)
-        if extends is None:
-            return body
-        where = body.where["extends"]
-        other = extends.get("service") if isinstance(extends, Map) else extends
-        path = (
-            clean(str(extends["file"]), os.path.dirname(file))
-            if isinstance(extends, Map) and extends.get("file")
-            else file
-        )
-        here = f"{path}#{other}"
-        if not path:
-            raise bad(
-                "refused",
-                f"the file {extends['file']} is not of the working copy",
-                path=f"services.{name}.extends",
-                where=where,
-            )
-        if here in trail or (path == file and other == name):
-            raise bad("circular", f"{name} extends itself in the end", path=f"services.{name}.extends", where=where)
-        source = top if path == file else self._other(path, where)
-        services = source.get("services")
-        found = services.get(str(other)) if isinstance(services, Map) else None
-        if not isinstance(found, Map):
-            raise bad("unknown_service", f"{path} has no service {other}", path=f"services.{name}.extends", where=where)
-        found = _copied(found)
-        if path != file:
-            _rebase(found, os.path.dirname(path))
-        found = self._extended(source, str(other), found, path, (*trail, f"{file}#{name}", here))
-        self._env_files(found, os.path.dirname(path), f"services.{name}")
-        made = merge(found, body, f"services.{name}")
-        return made if isinstance(made, Map) else body
-
-    def _other(self, path: str, where: Where) -> Map:
-        text = read_text(self.root, path, where=where)
-        if text is None:
-            raise bad("no_file", f"there is no file {path}", where=where)
-        if path not in self.files:
-            self.files.append(path)
-        if len(self.files) > FILES:
-            raise bad("too_complex", f"more than {FILES} files are taken together", where=where)
-        found = interpolate(parse(text, path), self.variables, self.asked)
-        return found if isinstance(found, Map) else Map()
-
-    def _env_files(self, body: Map, base: str, path: str) -> None:
-        """`env_file` below `environment`, which is over it."""
-        value = body.pop("env_file", None)
-        if value is None:
-            return
-        where = body.where["env_file"]
-        below = Map()
-        for one in value if isinstance(value, Seq) else [value]:
-            name = str(one.get("path") if isinstance(one, Map) else one)
-            inside = clean(name, base)
-            if not inside:
-                raise bad("refused", f"{name} is not a file of the working copy", path=f"{path}.env_file", where=where)
-            text = read_text(self.root, inside, where=where)
-            if text is None and not (isinstance(one, Map) and one.get("required") is False):
-                raise bad("no_file", f"there is no file {inside}", path=f"{path}.env_file", where=where)
-            for key, inner in env_lines(text or "", inside, self.variables).items():
-                below.put(key, inner, where)
-        body.put("environment", merge(below, body.get("environment") or Map(), f"{path}.environment"), where)
-
-    def _check_top(self, reading: Reading, top: Map, name: str) -> None:
-        for key in top:
-            if key not in TOP and not key.startswith("x-"):
-                reading.ignored(key, "this field is not known here", top.where[key])
-        for kind in ("services", "volumes", "networks", "configs", "secrets"):
-            if top.get(kind) is not None and not isinstance(top[kind], Map):
-                reading.error("bad_type", kind, "this is a mapping", top.where[kind])
-        for volume, body in top["volumes"].items() if isinstance(top.get("volumes"), Map) else ():
-            reading.problems += refuse.of_volume(volume, body)
-        for network, body in top["networks"].items() if isinstance(top.get("networks"), Map) else ():
-            reading.problems += refuse.of_network(network, body, places(top["networks"], network, (name, None)))
+def _project(gathering: Gathering, names: list[str], profiles: Collection[str]) -> Project:
+    top = gathering.project(names)
+    reading = Reading(gathering.root, {kind: set(_names(top, kind)) for kind in KINDS}, top)
+    reading.problems += gathering.problems
+    _check_top(reading, top, names[0])
+    services: dict[str, Service] = {}
+    declared = top.get("services")
+    for name, body in declared.items() if isinstance(declared, Map) else ():
+        where = places(declared, name, (names[0], None))
+        if len(services) >= SERVICES:
+            reading.error("too_complex", f"services.{name}", f"a session has {SERVICES} services at most", where)
+            break
+        with reading.collecting(f"services.{name}", where):
+            found = fields.service(reading, name, body, where)
+            if found is not None:
+                services[name] = found
+    shared = _shared(reading, top)
+    _check_together(reading, services, top)
+    if "*" not in profiles:
+        services = _active(reading, services, profiles, top)
+    reading.problems += gathering.filling.unset.values()
+    if any(problem.severity == "error" for problem in reading.problems):
+        raise BadCompose(sorted(reading.problems, key=lambda problem: problem.severity != "error"))
+    return Project(
+        services=services,
+        volumes=_names(top, "volumes"),
+        shared=shared,
+        files=gathering.files,
+        problems=reading.problems,
+        variables=sorted(gathering.filling.asked),
+    )
 
 
 def _names(top: Map, kind: str) -> list[str]:
     found = top.get(kind)
-    return [name for name in found if re.fullmatch(r"[A-Za-z0-9][\w.-]{0,62}", name)] if isinstance(found, Map) else []
+    return [name for name in found if _NAME.fullmatch(name)] if isinstance(found, Map) else []
 
 
-def _copied(value: Any) -> Any:
-    """Its own maps and lists, since a service that extends it changes them."""
-    if isinstance(value, Map):
-        found = Map()
-        for key, inner in value.items():
-            found.put(key, _copied(inner), value.where[key])
-        return found
-    if isinstance(value, Seq):
-        items = Seq()
-        for inner, where in zip(value, value.where, strict=True):
-            items.put(_copied(inner), where)
-        return items
-    return Override(_copied(value.value)) if isinstance(value, Override) else value
+def _shared(reading: Reading, top: Map) -> dict[str, str]:
+    """`x-codeyard.shared`, or `variables` where that is a mapping: a list of them is a template's, asked of who starts it."""
+    extra = top.get("x-codeyard")
+    if not isinstance(extra, Map):
+        if extra is not None:
+            reading.error("bad_type", "x-codeyard", "this is a mapping", top.where["x-codeyard"])
+        return {}
+    found: dict[str, str] = {}
+    for key in ("variables", "shared"):
+        if extra.get(key) is not None and (key == "shared" or isinstance(extra[key], Map)):
+            with reading.collecting(f"x-codeyard.{key}", extra.where[key]):
+                found |= {name: str(value) for name, value in fields.environment(extra[key]).items()}
+    return found
 
 
-def _rebase(body: Map, base: str) -> None:
-    """Relative paths of a file in a folder are relative to that folder."""
-    if not base:
-        return
-    build = body.get("build")
-    if isinstance(build, Map):
-        build.put("context", _joined(base, str(build.get("context", "."))), body.where["build"])
-    elif build is not None:
-        body["build"] = _joined(base, str(build))
-    volumes = body.get("volumes")
-    if not isinstance(volumes, Seq):
-        return
-    for number, one in enumerate(volumes):
-        if isinstance(one, Map) and one.get("type") == "bind":
-            one["source"] = _joined(base, str(one.get("source") or "."))
-        elif isinstance(one, str) and one.startswith("."):
-            source, colon, rest = one.partition(":")
-            volumes[number] = f"{_joined(base, source)}{colon}{rest}"
+def _active(reading: Reading, services: dict[str, Service], profiles: Collection[str], top: Map) -> dict[str, Service]:
+    """Those without a profile, and those of an active one."""
+    found = {name: one for name, one in services.items() if not one.profiles or set(one.profiles) & set(profiles)}
+    for name, service in found.items():
+        for dependency in service.depends_on:
+            if dependency.required and dependency.service in services and dependency.service not in found:
+                needed = ", ".join(services[dependency.service].profiles)
+                message = f"{name} depends on {dependency.service}, which is of a profile that is not active: {needed}"
+                where = places(top["services"], name, ("compose.yaml", None))
+                reading.error("inactive_service", f"services.{name}.depends_on", message, where)
+    return found
 
 
-def _joined(base: str, path: str) -> str:
-    """Left as it is where it is absolute or a URL, which is refused later with its own word."""
-    return path if path.startswith(("/", "~")) or "://" in path else "./" + os.path.normpath(os.path.join(base, path))
+def _check_top(reading: Reading, top: Map, name: str) -> None:
+    for kind in KINDS:
+        found = top.get(kind)
+        if found is not None and not isinstance(found, Map):
+            reading.error("bad_type", kind, "this is a mapping", top.where[kind])
+            continue
+        for one, body in (found or {}).items() if kind != "services" else ():
+            where = places(found, one, (name, None))
+            if not _NAME.fullmatch(one):
+                message = "a name has letters, digits, dots, hyphens and underscores, 63 at most"
+                reading.error("bad_name", f"{kind}.{one}", message, where)
+            if body is not None and not isinstance(body, Map):
+                reading.error("bad_type", f"{kind}.{one}", "this is a mapping, or nothing", where)
+            elif kind == "volumes":
+                reading.problems += refuse.of_volume(one, body)
+            elif kind == "networks":
+                reading.problems += refuse.of_network(one, body, where)
+            else:
+                reading.only(body, _FILE_FIELDS, f"{kind}.{one}")
+                reading.problems += refuse.of_file(f"{kind}.{one}", body)
+
+
+_FILE_FIELDS: Final = ("file", "content", "environment", "external", "driver", "template_driver")
 
 
 def _check_together(reading: Reading, services: dict[str, Service], top: Map) -> None:
     """What is only wrong between services: unknown names, circles, clashes."""
     declared = top.get("services")
     for name, service in services.items():
+        body = declared[name] if isinstance(declared, Map) else None
         where = places(declared, name, ("compose.yaml", None))
         for dependency in service.depends_on:
-            if dependency.service not in services and dependency.required:
+            place = _place(body, "depends_on", dependency.service, where)
+            if isinstance(declared, Map) and dependency.service not in declared:
+                severity = reading.error if dependency.required else _warned(reading)
                 message = f"{name} depends on {dependency.service}, which is not declared"
-                reading.error("unknown_service", f"services.{name}.depends_on", message, where)
+                severity("unknown_service", f"services.{name}.depends_on", message, place)
         for network in service.networks:
             if network != "default" and network not in reading.names["networks"]:
-                reading.error("unknown_network", f"services.{name}.networks", f"there is no network {network}", where)
-        targets = [volume.target.rstrip("/") for volume in service.volumes]
+                place = _place(body, "networks", network, where)
+                message = f"there is no network {network}: declare it under `networks`, or leave it out"
+                reading.error("unknown_network", f"services.{name}.networks", message, place)
+        targets = [one.target.rstrip("/") for one in service.volumes] + [one.target for one in service.files]
         for target in {one for one in targets if targets.count(one) > 1}:
-            reading.error("clash", f"services.{name}.volumes", f"two mounts are at {target}", where)
+            place = places(body, "volumes", where)
+            reading.error("clash", f"services.{name}.volumes", f"two mounts are at {target}: leave one out", place)
+        for alias in service.aliases:
+            if alias in services and alias != name:
+                place = places(body, "networks", where)
+                reading.error("clash", f"services.{name}.networks", f"the alias {alias} is a service's name", place)
         if service.build is not None and service.image:
             reading.ignored(f"services.{name}.image", "what is built has a name of its own", where)
-    state: dict[str, int] = {}
+    for circle in _circles(services):
+        body = declared[circle[0]] if isinstance(declared, Map) else None
+        place = _place(body, "depends_on", circle[1], places(declared, circle[0], ("compose.yaml", None)))
+        message = f"these wait for each other: {' → '.join(circle)}; take one of them out"
+        reading.error("circular", f"services.{circle[0]}.depends_on", message, place)
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        if state.get(name) == 1:
-            circle = " → ".join((*trail[trail.index(name) :], name))
-            where = places(declared, name, ("compose.yaml", None))
-            reading.error("circular", f"services.{name}.depends_on", f"these wait for each other: {circle}", where)
-        if state.get(name) is None and name in services:
-            state[name] = 1
+
+def _warned(reading: Reading) -> Any:
+    return lambda *said: reading.problems.append(refuse.warning(*said))
+
+
+def _place(body: Any, field: str, name: str, otherwise: tuple[str, int | None]) -> tuple[str, int | None]:
+    """Where a name stands in a service's list or mapping."""
+    value = body.get(field) if isinstance(body, Map) else None
+    here = places(body, field, otherwise)
+    if isinstance(value, Map):
+        return places(value, name, here)
+    return places(value, value.index(name), here) if isinstance(value, list) and name in value else here
+
+
+def _circles(services: dict[str, Service]) -> list[list[str]]:
+    """Each with its first service again at its end."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> None:
+        if name in trail:
+            found.append([*trail[trail.index(name) :], name])
+        elif name not in done and name in services:
             for dependency in services[name].depends_on:
-                visit(dependency.service, (*trail, name))
-            state[name] = 2
+                visit(dependency.service, [*trail, name])
+            done.add(name)
 
     for name in services:
-        visit(name, ())
-
-
-def env_lines(text: str, file: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """A file of NAME=value lines (compose-spec, env_file): comments, quotes, `export`, `${NAME}` except in single quotes."""
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = _LINE.match(line)
-        if match is None:
-            if re.fullmatch(r"\s*[A-Za-z_]\w*\s*", line):
-                continue  # a name alone asks for the caller's own environment, which is not for services
-            raise bad("bad_env_file", f"“{line[:40]}” is no NAME=value", where=(file, number))
-        value = match[2].strip()
-        if value[:1] == "'" and value.find("'", 1) > 0:
-            value = value[1 : value.index("'", 1)]
-        else:
-            if value[:1] == '"' and (end := value.rfind('"')) > 0:
-                value = value[1:end].replace("\\n", "\n").replace('\\"', '"')
-            else:
-                value = re.split(r"\s#", value)[0].rstrip()
-            value = fill(value, {**variables, **found}, set(), where=(file, number))
-        found[match[1]] = value
+        visit(name, [])
     return found

@@ -9,7 +9,15 @@ from typing import Final
 
 from runtimes.compose.model import BadCompose, Problem
 
-REFERENCE: Final = re.compile(r"\$\{(host|domainUrl|env|variable)::([A-Za-z0-9_.-]+)(?:::([A-Za-z_][A-Za-z0-9_]*))?\}")
+_NAME = r"[A-Za-z0-9_.-]+"
+REFERENCE: Final = re.compile(
+    rf"\$\{{(?:(host|domainUrl|variable)::({_NAME})|(env)::({_NAME})::([A-Za-z_][A-Za-z0-9_]*))\}}"
+)
+FORMS: Final = "write ${host::SERVICE}, ${domainUrl::SERVICE}, ${env::SERVICE::NAME} or ${variable::NAME}"
+NAMED: Final = {"variable": "variable", "host": "service", "domainUrl": "service"}
+DEPTH: Final = 50
+CHARACTERS: Final = 1 << 16
+_LIKE: Final = re.compile(rf"(?!{REFERENCE.pattern})\$\{{[A-Za-z]\w*::[^}}]{{0,80}}\}}?")
 
 
 def resolve(
@@ -28,29 +36,39 @@ def resolve(
         if key in trail:
             circle = " → ".join(f"{s}.{n}" for s, n in (*trail[trail.index(key) :], key))
             raise LookupError("circular_reference", f"these refer to each other in a circle: {circle}")
+        if len(trail) > DEPTH:
+            raise LookupError("too_complex", f"more than {DEPTH} references follow each other")
         if key not in done:
-            raw = services[service][name]
-            done[key] = REFERENCE.sub(lambda found: look_up(found, (*trail, key)), raw)
+            found = filled(services[service][name], (*trail, key))
+            if (unknown := _LIKE.search(services[service][name])) is not None:
+                raise LookupError("bad_reference", f"{unknown[0]} is no reference; {FORMS}")
+            done[key] = found
         return done[key]
 
-    def look_up(found: re.Match[str], trail: tuple[tuple[str, str], ...]) -> str:
-        kind, name, variable = found.groups()
-        if kind == "variable":
-            return known(variables, name, "variable")
-        if kind == "host":
-            return known(hosts, name, "service")
-        if kind == "domainUrl":
-            return known(domain_urls, name, "service")
-        if name not in services:
-            known(services, name, "service")
-        if variable is None or variable not in services[name]:
-            raise LookupError("unknown_reference", f"{name} has no variable {variable}")
-        return value(name, variable, trail)
+    def filled(raw: str, trail: tuple[tuple[str, str], ...]) -> str:
+        parts, at, length = [], 0, 0
+        for found in REFERENCE.finditer(raw):
+            parts += [raw[at : found.start()], look_up(found, trail)]
+            at = found.end()
+            length += len(parts[-1])
+            if length > CHARACTERS:
+                raise LookupError("too_large", "this becomes larger than 64 KiB")
+        return "".join([*parts, raw[at:]])
 
-    def known(where: Mapping[str, object], name: str, what: str) -> str:
+    def look_up(found: re.Match[str], trail: tuple[tuple[str, str], ...]) -> str:
+        kind, name, variable = found[1] or found[3], found[2] or found[4], found[5]
+        if kind == "env":
+            if name not in services:
+                raise LookupError("unknown_reference", f"there is no service {name}")
+            if variable not in services[name]:
+                raise LookupError("unknown_reference", f"{name} has no variable {variable}")
+            return value(name, variable, trail)
+        return known({"variable": variables, "host": hosts, "domainUrl": domain_urls}[kind], name, NAMED[kind])
+
+    def known(where: Mapping[str, str], name: str, what: str) -> str:
         if name not in where:
             raise LookupError("unknown_reference", f"there is no {what} {name}")
-        return str(where[name])
+        return where[name]
 
     for service, environment in services.items():
         for name in environment:

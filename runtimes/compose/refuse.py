@@ -40,6 +40,9 @@ REFUSED: Final = {
     "cpu_rt_period": "real-time priority takes the machine from everybody else",
 }
 
+#: Rights that every service has, so that asking for them is asking for nothing.
+GRANTED: Final = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"}
+
 #: Fields that choose a namespace: refused unless the value is one of these.
 NAMESPACES: Final = {
     "network_mode": {"", "none", "bridge"},
@@ -96,10 +99,8 @@ _BUILD_REFUSED: Final = {
     "ulimits": "limits are the installation's to set",
     "extra_hosts": "names are resolved by the engine",
 }
-_BUILD_IGNORED: Final = (
-    "cache_from", "cache_to", "labels", "no_cache", "platforms", "provenance", "pull", "sbom", "shm_size", "tags",
-    "no_cache_filter",
-)  # fmt: skip
+_BUILD: Final = ("context", "dockerfile", "dockerfile_inline", "target", "network")
+_SECRET: Final = re.compile(r"(?i)(passw(or)?d|secret|token|api_?key|private_?key|credential)")
 
 
 def of_service(name: str, body: Map) -> Iterator[Problem]:
@@ -109,7 +110,9 @@ def of_service(name: str, body: Map) -> Iterator[Problem]:
         where = body.where[field]
         if value in (None, False, "") or (isinstance(value, Map | Seq) and not value):
             continue
-        if field in REFUSED:
+        if _harmless(field, value):
+            yield ignored(f"{path}.{field}", "it is so already", where)
+        elif field in REFUSED:
             yield refused(f"{path}.{field}", f"`{field}` is not allowed: {REFUSED[field]}", where)
         elif field in NAMESPACES and str(value) not in NAMESPACES[field]:
             message = f"`{field}: {value}` is not allowed: {_OUT}; leave it out"
@@ -118,6 +121,24 @@ def of_service(name: str, body: Map) -> Iterator[Problem]:
             yield ignored(f"{path}.{field}", "each service has its own", where)
         elif field in IGNORED:
             yield ignored(f"{path}.{field}", IGNORED[field], where)
+
+
+def _harmless(field: str, value: Any) -> bool:
+    """What asks for no more than every service has."""
+    items = [str(one) for one in value] if isinstance(value, Seq) else []
+    if field == "security_opt":
+        return bool(items) and all(re.fullmatch(r"no-new-privileges([:=]true)?", one) for one in items)
+    if field == "cap_add":
+        return bool(items) and all(one.upper().removeprefix("CAP_") in GRANTED for one in items)
+    return field == "cgroup" and value == "private"
+
+
+def of_file(path: str, body: Any) -> Iterator[Problem]:
+    """A config or secret."""
+    for field in ("external", "driver", "template_driver"):
+        if isinstance(body, Map) and body.get(field):
+            message = f"`{field}` is not allowed: a session has its own; give it `file`, `content` or `environment`"
+            yield refused(f"{path}.{field}", message, body.where[field])
 
 
 def of_build(path: str, body: Map) -> Iterator[Problem]:
@@ -129,16 +150,29 @@ def of_build(path: str, body: Map) -> Iterator[Problem]:
             yield refused(
                 f"{path}.{field}", "`build.network` is not allowed: a build's network is the engine's own", where
             )
-        elif field in _BUILD_IGNORED or field == "network":
+        elif field == "args":
+            yield from _of_args(f"{path}.args", body[field])
+        elif field not in _BUILD:
             yield ignored(f"{path}.{field}", "it has no effect here", where)
+
+
+def _of_args(path: str, args: Any) -> Iterator[Problem]:
+    """Who has an image can read the arguments that it was built with."""
+    for number, one in enumerate(args if isinstance(args, Map | Seq) else ()):
+        name, _, value = str(one).partition("=") if isinstance(args, Seq) else (one, "", args[one])
+        if value and _SECRET.search(name):
+            here = args.where[one] if isinstance(args, Map) else args.where[number]
+            message = f"{name} stays readable in the image: give secrets to what runs, by `x-codeyard.secrets`"
+            yield warning("secret_in_image", f"{path}.{name}", message, here)
 
 
 def of_deploy(path: str, body: Map) -> Iterator[Problem]:
     for field, value in body.items():
         where = body.where[field]
-        if field == "replicas" and value not in (0, 1, None):
-            yield ignored(f"{path}.{field}", "one of each runs in a session", where)
-        elif field not in ("resources", "restart_policy", "replicas"):
+        if field == "replicas":
+            if value != 1:
+                yield ignored(f"{path}.{field}", "one of each runs in a session", where)
+        elif field not in ("resources", "restart_policy"):
             yield ignored(f"{path}.{field}", "it has no effect here", where)
 
 
@@ -172,7 +206,7 @@ def of_network(name: str, body: Any, where: Where) -> Iterator[Problem]:
         yield refused(
             f"{path}.driver", "`driver` is not allowed: a session has one network of its own", body.where["driver"]
         )
-    elif name != "default":
+    elif name != "default" or body:
         yield ignored(path, "a session has one network, in which all of its services find each other", where)
 
 
@@ -186,6 +220,10 @@ IMAGE: Final = re.compile(
 
 def refused(path: str, message: str, where: Where) -> Problem:
     return Problem(severity="error", code="refused", path=path, message=message, file=where[0], line=where[1])
+
+
+def warning(code: str, path: str, message: str, where: Where) -> Problem:
+    return Problem(severity="warning", code=code, path=path, message=message, file=where[0], line=where[1])
 
 
 def ignored(path: str, message: str, where: Where) -> Problem:

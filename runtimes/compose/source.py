@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -17,9 +18,10 @@ from ruamel.yaml.reader import ReaderError
 from runtimes.compose.model import BadCompose, Problem
 
 FILE_BYTES: Final = 1 << 20
-NODES: Final = 50_000  # after aliases are followed: a bomb has billions
+NODES: Final = 50_000  # of a file, also after aliases are followed: a bomb has billions
 DEPTH: Final = 50
 FILES: Final = 64
+DIGITS: Final = 40  # a longer number is text: Python refuses to write some of them out
 
 _YAML = "tag:yaml.org,2002:"
 Where = tuple[str, int | None]
@@ -73,6 +75,11 @@ def clean(relative: str, base: str = "") -> str | None:
     return None if path == ".." or path.startswith("../") else "" if path == "." else path
 
 
+def printable(text: str) -> bool:
+    """Whether a program can be given it: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
+
+
 @contextmanager
 def opened(root: str | os.PathLike[str], relative: str) -> Iterator[int]:
     """A descriptor of a regular file beneath `root`. Raises OSError, also where a link or special file is in the way."""
@@ -110,19 +117,25 @@ def read_text(root: str | os.PathLike[str], relative: str, *, where: Where | Non
     if len(data) > FILE_BYTES:
         raise bad("too_large", f"{relative} is larger than 1 MiB", where=place)
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise bad("bad_encoding", f"{relative} is not UTF-8", where=place) from error
+    if "\0" in text:
+        raise bad("bad_encoding", f"{relative} is not text: it has NUL bytes", where=place)
+    return text
 
 
 def parse(text: str, file: str) -> Map:
     """One document. Raises BadCompose with the line."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
+        if error.problem == _TOO_MUCH:
+            raise bad("too_complex", _TOO_MUCH, where=(file, line)) from error
         raise bad("bad_yaml", f"this is no YAML: {error.problem or error.context}", where=(file, line)) from error
     except (YAMLError, ReaderError, ValueError, RecursionError) as error:
         raise bad("bad_yaml", f"this is no YAML: {str(error).splitlines()[0]}", where=(file, None)) from error
@@ -130,6 +143,27 @@ def parse(text: str, file: str) -> Map:
     if not isinstance(value, Map):
         raise bad("bad_yaml", "a compose file is a mapping with `services`", where=(file, 1))
     return value
+
+
+class _Composer(Composer):
+    """Stops at what is too much while it reads, instead of reading all of it first."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.nodes = self.deep = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.nodes += 1
+        self.deep += 1
+        if self.nodes > NODES or self.deep > DEPTH:
+            raise MarkedYAMLError(problem=_TOO_MUCH, problem_mark=self.parser.peek_event().start_mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.deep -= 1
+
+
+_TOO_MUCH: Final = "this holds too much, or too deeply, when its aliases are followed"
 
 
 class _Reader:
@@ -143,7 +177,7 @@ class _Reader:
         self.left -= 1
         where = self.file, node.start_mark.line + 1
         if self.left < 0 or depth > DEPTH:
-            raise bad("too_complex", "this holds too much, or too deeply, when its aliases are followed", where=where)
+            raise bad("too_complex", _TOO_MUCH, where=where)
         tag = str(node.tag)
         if tag == "!reset":
             return Reset()
@@ -165,13 +199,29 @@ class _Reader:
             for item in node.value:
                 found.put(self.value(item, depth + 1), (self.file, item.start_mark.line + 1))
             return found
-        return _scalar(node) if isinstance(node, ScalarNode) else None
+        return self._scalar(node) if isinstance(node, ScalarNode) else None
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        kind, text = str(node.tag).removeprefix(_YAML), str(node.value)
+        if not printable(text):
+            where = self.file, node.start_mark.line + 1
+            raise bad("bad_text", "a text has no NUL, and only whole Unicode characters", where=where)
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in ("true", "yes", "on")
+        if kind in ("int", "float") and len(text) <= DIGITS:
+            try:
+                return int(text.replace("_", ""), 0) if kind == "int" else float(text)
+            except ValueError:
+                return text
+        return text
 
     def _map(self, node: MappingNode, depth: int) -> Map:
         found, merged = Map(), Map()
         for key, value in node.value:
             where = self.file, key.start_mark.line + 1
-            if not isinstance(key, ScalarNode):
+            if not isinstance(key, ScalarNode) or not printable(key.value):
                 raise bad("bad_key", "a key is a plain word", where=where)
             if key.value == "<<" and key.style is None:
                 self._merge(merged, self.value(value, depth + 1), where)
@@ -191,17 +241,3 @@ class _Reader:
             for name, inner in one.items():
                 if name not in into:
                     into.put(name, inner, one.where[name])
-
-
-def _scalar(node: ScalarNode) -> Any:
-    kind, text = str(node.tag).removeprefix(_YAML), str(node.value)
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() in ("true", "yes", "on")
-    if kind in ("int", "float"):
-        try:
-            return int(text.replace("_", ""), 0) if kind == "int" else float(text)
-        except ValueError:
-            return text
-    return text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsp_bridge.framing import MAX_HEADER, FramingError, Unframer, frame
+from lsp_bridge.framing import MAX_BODY, MAX_HEADER, FramingError, TooLarge, Unframer, frame
 
 
 def test_messages_survive_being_cut_anywhere():
@@ -38,3 +38,14 @@ def test_a_header_that_never_ends_is_not_buffered_for_ever():
     with pytest.raises(FramingError):
         for _ in range(MAX_HEADER):
             unframer.feed(b"xx")
+
+
+def test_a_body_that_is_too_large_is_skipped_and_what_follows_is_read():
+    unframer = Unframer()
+    length = MAX_BODY + 1
+    found = unframer.feed(b"Content-Length: %d\r\n\r\n" % length)
+    piece = b'{"id":7,' + b" " * (1024 * 1024 - 8)
+    for start in range(0, length, len(piece)):
+        found += unframer.feed(piece[: length - start])
+    found += unframer.feed(frame(b"{}"))
+    assert found == [TooLarge(length, piece[:512]), b"{}"]

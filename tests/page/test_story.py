@@ -5,53 +5,12 @@ import shutil
 import subprocess
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.page.steps import create, run_in_terminal, sign_in, terminal_text
 from tests.server import OWNER, Server
 
 pytestmark = pytest.mark.browser
-
-FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-EXPECTED = re.compile(r"status of (401|412)")
-"""What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first."""
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def tolerated():
-    """What the browser may complain of in this test besides."""
-    return []
-
-
-@pytest.fixture
-def page(browser, server, tolerated):
-    """A page of a fresh browser; whatever it complains of – a policy violated, an error thrown – fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    made = context.new_page()
-    complaints = []
-    made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    made.on("pageerror", lambda error: complaints.append(str(error)))
-    made.set_default_timeout(15_000)
-    yield made
-    context.close()
-    left = [text for text in complaints if not EXPECTED.search(text)]
-    assert [text for text in left if not any(word in text for word in tolerated)] == []
 
 
 @pytest.fixture
@@ -66,33 +25,6 @@ def upstream(tmp_path):
     run("add", "-A")
     run("commit", "-qm", "Say hello")
     return f"file://{tmp_path}"
-
-
-def sign_in(page: Page, server: Server) -> None:
-    page.goto(server.url)
-    page.get_by_label("E-mail").fill(OWNER["email"])
-    page.get_by_label("Password").fill(OWNER["password"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
-
-
-def create(page: Page, name: str, url: str = "") -> None:
-    page.get_by_role("button", name="New workspace").click()
-    if url:
-        page.get_by_label("Git URL").fill(url)
-    page.get_by_role("textbox", name="Name").fill(name)
-    page.get_by_role("button", name="Create", exact=True).click()
-    expect(page.get_by_role("tab", name="Terminal 1")).to_be_visible()
-
-
-def terminal_text(page: Page) -> str:
-    return page.locator(".term:not([hidden]) .xterm-rows").inner_text()
-
-
-def run_in_terminal(page: Page, command: str, expected: str) -> None:
-    page.locator(".term:not([hidden]) .xterm-screen").click()
-    page.keyboard.type(command + "\n")
-    expect(page.locator(".term:not([hidden]) .xterm-rows")).to_contain_text(expected)
 
 
 def test_the_one_time_link_creates_the_first_account(browser):

@@ -1,4 +1,6 @@
-"""devcontainer.json and Procfile as projects."""
+"""devcontainer.json as a project."""
+
+import json
 
 import pytest
 
@@ -8,11 +10,11 @@ from runtimes.compose.read import load
 
 @pytest.fixture
 def read(tmp_path):
-    def read(**files):
+    def read(*, variables=None, **files):
         for name, content in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content)
-        return load(tmp_path, variables={})
+        return load(tmp_path, variables=variables or {})
 
     return read
 
@@ -33,7 +35,12 @@ def test_a_devcontainer_is_one_service(read):
         }
     )
     [app] = project.services.values()
-    assert (project.source, app.name, app.install, app.start) == ("devcontainer", "my-app", "npm ci", "npm run dev")
+    assert (project.source, app.name, app.install, app.start) == (
+        "devcontainer",
+        "my-app",
+        "npm ci",
+        "npm run dev\nexec sleep infinity",
+    )
     assert app.build is not None and (app.build.context, app.build.dockerfile) == ("", ".devcontainer/Dockerfile")
     assert app.environment == {"URL": "http://x/*y*/"} and app.ports == [Port(target=3000), Port(target=5432)]
     assert app.volumes == [Volume(kind="bind", target="/workspace")]
@@ -52,11 +59,76 @@ def test_a_devcontainer_may_name_compose_files(read):
     assert project.services["app"].volumes[0].source == ""
 
 
+def test_the_service_of_a_devcontainer_has_what_it_says_and_others_run_beside_it(read):
+    project = read(
+        **{
+            ".devcontainer/devcontainer.json": """{
+  "dockerComposeFile": "compose.yml", "service": "app", "runServices": ["db"],
+  "containerEnv": {"B": "2"}, "postCreateCommand": "make", "postStartCommand": "serve", "overrideCommand": true,
+  "forwardPorts": [3000, "db:5432"], "mounts": ["source=cache,target=/cache,type=volume"]
+}""",
+            ".devcontainer/compose.yml": """
+services:
+  app: {image: x, environment: {A: "${SECRET}"}, command: run}
+  db: {image: postgres}
+  other: {image: y}
+""",
+        },
+        variables={"SECRET": "s"},
+    )
+    app = project.services["app"]
+    assert list(project.services) == ["app", "db"] and project.volumes == ["cache"]
+    assert (app.environment, app.install, app.start) == ({"A": "s", "B": "2"}, "make", "serve\nexec sleep infinity")
+    assert app.ports == [Port(target=3000)] and app.volumes == [Volume(kind="volume", source="cache", target="/cache")]
+
+
+def test_the_own_command_of_a_service_stays_unless_it_is_to_be_overridden(read):
+    said = {"dockerComposeFile": "../compose-dev.yml", "service": "app", "postStartCommand": "serve"}
+    services = "services:\n  app: {image: x, command: run}\n"
+    project = read(**{".devcontainer/devcontainer.json": json.dumps(said), "compose-dev.yml": services})
+    assert project.services["app"].command == ["run"] and project.services["app"].start is None
+    assert [problem.path for problem in project.problems] == ["postStartCommand"]
+
+
+def test_a_devcontainer_is_told_nothing_of_the_machine_that_it_runs_on(read, monkeypatch):
+    monkeypatch.setenv("TOKEN", "ours")
+    environment = {
+        "A": "${localEnv:TOKEN}",
+        "B": "${localEnv:TOKEN:none}",
+        "C": "${containerWorkspaceFolder}/x:${containerEnv:D}",
+        "D": "d",
+        "E": "${localWorkspaceFolder}",
+    }
+    said = {"image": "x", "containerEnv": environment, "postCreateCommand": "cd ${containerWorkspaceFolder}"}
+    [service] = read(**{".devcontainer.json": json.dumps(said)}).services.values()
+    wanted = {"A": "", "B": "none", "C": "/workspace/x:d", "D": "d", "E": "/workspace"}
+    assert service.environment == wanted and service.install == "cd /workspace"
+
+
+def test_commas_and_comments_in_strings_of_a_devcontainer_stay(read):
+    text = '{"image": "x", "containerEnv": {"A": "[1,]", "B": "{,}//",}, /* , */ }'
+    [service] = read(**{".devcontainer.json": text}).services.values()
+    assert service.environment == {"A": "[1,]", "B": "{,}//"}
+
+
+def test_what_a_devcontainer_asks_for_in_vain_is_listed_by_name(read):
+    said = {"image": "x", "features": {"f:1": {}}, "remoteUser": "me", "hostRequirements": {}, "wat": 1}
+    project = read(**{".devcontainer.json": json.dumps(said, indent=1)})
+    assert {problem.path for problem in project.problems} == {"features", "remoteUser", "hostRequirements", "wat"}
+    assert all(problem.line and problem.message for problem in project.problems)
+
+
 @pytest.mark.parametrize(
     "field",
     [
         '"runArgs": ["--privileged"]',
         '"mounts": ["source=/,target=/host,type=bind"]',
+        '"mounts": [{"source": "/var/run/docker.sock", "target": "/x", "type": "bind"}]',
+        '"mounts": ["source=v,target=/x,type=volume,volume-driver=local"]',
+        '"mounts": ["source=../x,target=/x,type=volume"]',
+        '"mounts": ["source=v,target=/../x,type=volume"]',
+        '"mounts": ["source=v,target=/,type=volume"]',
+        '"mounts": [7]',
         '"initializeCommand": "id"',
         '"workspaceMount": "source=/,target=/w,type=bind"',
         '"privileged": true',
@@ -73,26 +145,13 @@ def test_attack_32_what_would_reach_the_host_is_refused(read, field):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"image": "-v"}', '{"build": {"dockerfile": "../../x"}}', '{"dockerComposeFile": "../../x.yml"}'],
+    [
+        *("{", "[]", "[" * 100_000, '{"image": "-v"}', '{"image": 7}', '{"image": "x", "containerEnv": [1]}'),
+        *('{"image": "x", "forwardPorts": 3}', '{"build": "x"}', '{"build": {"dockerfile": "x", "context": "/"}}'),
+        *('{"dockerComposeFile": [], "service": 3}', '{"dockerComposeFile": "none.yml", "service": "x"}'),
+        *('{"build": {"dockerfile": "../../x"}}', '{"dockerComposeFile": "../../x.yml"}'),
+    ],
 )
 def test_attack_32_what_is_no_devcontainer_is_refused(read, text):
     with pytest.raises(BadCompose):
         read(**{".devcontainer/devcontainer.json": text})
-
-
-def test_a_procfile_is_one_service_a_line(read):
-    project = read(Procfile="# all\nweb: gunicorn app -b 0.0.0.0:$PORT\nworker: python work.py\n")
-    web, worker = project.services.values()
-    assert (web.start, web.environment, web.ports) == (
-        "gunicorn app -b 0.0.0.0:$PORT",
-        {"PORT": "5000"},
-        [Port(target=5000)],
-    )
-    assert (worker.start, worker.ports, project.source) == ("python work.py", [], "procfile")
-
-
-@pytest.mark.parametrize("text", ["web", "web: a\nweb: b", "a b: c"])
-def test_a_bad_procfile_says_its_line(read, text):
-    with pytest.raises(BadCompose) as bad:
-        read(Procfile=text)
-    assert bad.value.problems[0].line

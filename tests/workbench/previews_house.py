@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ import httpx
 import uvicorn
 from websockets.asyncio.client import connect
 
-from backend.core.db import Base, new_id
+from backend.core.db import new_id
 from backend.core.resources import Resources
 from backend.workbench.previews.gate import PreviewGate
 from backend.workbench.previews.located import Located
@@ -34,7 +36,8 @@ async def serving(app: App) -> AsyncIterator[int]:
     """`app` on a port of its own, as the server serves ours."""
     config = uvicorn.Config(
         app, port=0, http="httptools", ws="websockets-sansio", lifespan="off", log_config=None, access_log=False,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False, proxy_headers=False,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=1, ws_max_size=16 * 1024 * 1024, server_header=False,
+        proxy_headers=False,
     )  # fmt: skip
     server = _Server(config)
     task = asyncio.create_task(server.serve())
@@ -66,6 +69,16 @@ async def speaking(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+
+
+def caddy_file(port: int, server: int) -> str:
+    """`deploy/proxy/Caddyfile.data-path` for this machine: no TLS, these ports."""
+    text = (Path(__file__).resolve().parents[2] / "deploy/proxy/Caddyfile.data-path").read_text()
+    text = re.sub(r"\ttls \{\n.*\n\t\}\n", "", text)
+    text = text.replace("*.previews.example.net {", f"http://:{port} {{\n\tbind 127.0.0.1", 1)
+    return "{\n\tauto_https off\n\tadmin off\n\tpersist_config off\n}\n" + text.replace(
+        "127.0.0.1:8300", f"127.0.0.1:{server}"
+    )
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:
@@ -161,10 +174,8 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def opened(resources: Resources, app: App, ada: Somebody, **limits: Any) -> AsyncIterator[House]:
+async def opened(resources: Resources, app: PreviewGate, ada: Somebody, **limits: Any) -> AsyncIterator[House]:
     """A house of Ada's organisation, with a session whose files nobody needs."""
-    async with resources.database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
     built: list[House] = []
 
     async def locate(resources: Resources, **asked: Any) -> Located | None:
@@ -176,7 +187,8 @@ async def opened(resources: Resources, app: App, ada: Somebody, **limits: Any) -
         built.append(house)
         house.session_id = await session_of(resources, ada)
         yield house
-        gate.close()
+    gate.close()
+    resources.kept.put(app.places)  # the application's own gate stands again
 
 
 async def session_of(resources: Resources, who: Somebody) -> UUID:

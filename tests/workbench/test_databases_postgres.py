@@ -143,8 +143,9 @@ async def test_parameters_are_values_of_their_type(browser):
     asked = "SELECT $1::int, $2::timestamptz, $3::text[], $4::numeric, $5::bytea, $6::jsonb, $7::bool, $8::text"
     rows = (await browser.query(asked, params=given))["rows"]
     assert rows == [[7, "2024-01-01T00:00:00Z", ["a", "b'"], "1.50", {"base64": "AP8="}, {"k": 1}, True, given[-1]]]
-    for params in ([], [1, 2], ["no number"], [{"base64": "%%%"}]):
+    for params in ([], [1, 2], ["no number"], [{"base64": "AA=="}]):
         assert (await browser.query("SELECT $1::int", 422, params=params))["code"] == "sql_error"
+    assert (await browser.query("SELECT $1::bytea", 422, params=[{"base64": "%%%"}]))["code"] == "bad_query"
 
 
 async def test_an_error_says_where(browser):
@@ -584,3 +585,27 @@ async def test_53_reading_and_writing_need_their_scopes(call, database, ada, bro
     assert (await none.query("SELECT 1", 403))["code"] == "missing_scope"
     stranger = await make.person(database, await make.organization(database, "Other"))
     assert (await Browser(call(stranger), browser.session_id).query("SELECT 1", 404))["code"] == "no_such_session"
+
+
+@pytest.mark.parametrize(
+    "odd", ["\0", "a\0b", "\U0010ffff", {"base64": "%"}, {"base64": "é"}, 10**30, -(10**30), 1e308, [], {}, [[1]]]
+)
+async def test_odd_values_are_taken_or_refused(browser, sql, odd):
+    """Attack row 65: never a 500."""
+    await sql.execute("CREATE TABLE t (v text)")
+    for answer in (
+        await browser.client.post(
+            f"{browser.base}/query", json={"sql": "SELECT $1::text", "params": [odd]}, params=browser.params
+        ),
+        await browser.client.post(f"{browser.base}/query", json={"sql": f"SELECT '{odd}'"}, params=browser.params),
+        await browser.client.post(f"{browser.base}/data", json={"table": str(odd)}, params=browser.params),
+        await browser.client.post(
+            f"{browser.base}/data",
+            json={
+                "table": "t",
+                "filter": [{"column": "v", "op": "=", "value": odd if isinstance(odd, float) else str(odd)}],
+            },
+            params=browser.params,
+        ),
+    ):
+        assert answer.status_code in (200, 400, 404, 422), answer.text

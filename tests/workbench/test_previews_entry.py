@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import json
 import time
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+import httpx
 import pytest
 from sqlalchemy import delete, select, text
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -89,23 +91,38 @@ async def test_in_the_preview_pane_the_pass_is_kept_for_that_pane(house, ada):
     assert answer.headers["set-cookie"].endswith("HttpOnly; Secure; SameSite=None; Partitioned")
 
 
-async def test_the_api_gives_an_entry_that_opens_it(house, ada, call, resources, app):
-    """POST …/entry is what the page's pane uses; the route itself needs services, so here by its rule."""
-    from backend.workbench.previews import entry
-    from backend.workbench.previews.hosts import parse
-
-    actor = await resources.authenticate(_credential(ada))
-    host = parse(house.host().encode(), "localhost")
-    url = await entry.url(house.gate.places, actor, f"http://{house.host()}", host)
-    async with house.client() as client:
-        answer = await client.get(urlsplit(url).path + "?" + urlsplit(url).query)
-    assert answer.status_code == 303
-
-
-def _credential(who):
-    from backend.core.auth import Credential
-
-    return Credential(who.headers["cookie"].split("=", 1)[1], is_key=False)
+async def test_the_api_lists_previews_sets_who_sees_them_and_gives_an_entry(client, call, app, ada, database):
+    workspace = (await client.post("/workspace", json={"name": "one"})).json()
+    session = (await client.post("/sessions", json={"workspace_id": workspace["id"], "name": "one"})).json()["id"]
+    declared = {"services": {"web": {"image": "x", "ports": ["8000", "9000/udp", "9001"]}, "db": {"image": "y"}}}
+    written = {"op": "write", "path": "compose.yaml", "content": json.dumps(declared)}
+    assert (await client.post(f"/workspace/{session}/filesystem", json=written)).status_code == 200
+    found = (await client.get(f"/workspace/{session}/previews")).json()["items"]
+    prefix = session.replace("-", "")[-10:]
+    assert [(one["service"], one["port"], one["url"], one["visibility"]) for one in found] == [
+        ("web", 8000, f"http://web--{prefix}.localhost:8300", "organization"),
+        ("web", 9001, f"http://web-9001--{prefix}.localhost:8300", "organization"),
+    ]
+    here = f"/workspace/{session}/previews/{found[0]['service_id']}"
+    assert (await client.put(f"{here}/8000", json={"visibility": "owner"})).json()["visibility"] == "owner"
+    assert [one["visibility"] for one in (await client.get(f"/workspace/{session}/previews")).json()["items"]] == [
+        "owner", "organization"
+    ]  # fmt: skip
+    for port in (0, -1, 65536, 9000, 5432):
+        assert (await client.post(f"{here}/{port}/entry")).status_code == 404
+        assert (await client.put(f"{here}/{port}", json={"visibility": "public"})).status_code == 404
+    assert (await client.put(f"{here}/8000", json={"visibility": "world"})).status_code in (400, 422)
+    entry = (await client.post(f"{here}/8000/entry")).json()["url"]
+    assert entry.startswith(f"http://web--{prefix}.localhost:8300/.codeyard/entry?token=")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as browser:
+        entered = await browser.get(entry)
+        page = await browser.get(entered.headers["location"], headers={"accept": "text/html"})
+    assert entered.status_code == 303 and page.status_code == 503 and "web is not running" in page.text
+    other = call(await make.person(database, ada.organization_id, Role.ADMIN))
+    assert (await other.post(f"{here}/8000/entry")).status_code == 404
+    assert (await other.post(f"{here}/9001/entry")).status_code == 200
+    key = call(await make.key(database, ada.organization_id, "services:write", "sessions:read"))
+    assert (await key.put(f"{here}/8000", json={"visibility": "owner"})).status_code == 403
 
 
 async def test_an_entry_is_good_once(house, ada):

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from backend.core.auth import anyone
 from backend.core.errors import NotFound
+from backend.core.resources import Hands
 from backend.edge.page import build
 
 
@@ -15,13 +16,15 @@ class NoSuchAsset(NotFound):
 
 
 @get(["/", "/sign-in", "/setup", "/register", "/s/{session_id:str}"], guards=[anyone], include_in_schema=False)
-async def show_page(session_id: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
-    """The workbench. Each answer has its own nonce, the only one with which a style element counts."""
+async def show_page(resources: Hands, session_id: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
+    """The workbench. Each answer has its own nonce, the only one with which a style element counts. Only previews are framed."""
     nonce = secrets.token_urlsafe(18)
+    scheme = "https" if resources.settings.public_url.startswith("https") else "http"
     headers = {
         "content-security-policy": (
             "default-src 'none'; script-src 'self'; "
             f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+            f"frame-src {scheme}://*.{resources.settings.preview_domain}:*; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
         "permissions-policy": "camera=(), microphone=(), geolocation=()",

@@ -238,6 +238,9 @@ async def _make_reader(owner: Any, password: str) -> None:
     if await owner.fetchval("SELECT pg_is_in_recovery()"):
         raise NotProtected("A standby cannot make the role that only reads: make it on the primary by looking there.")
     async with owner.transaction():
+        await owner.execute(
+            "SET LOCAL search_path = pg_catalog"
+        )  # what the database's own users made is not called here
         await owner.execute("SELECT pg_advisory_xact_lock(hashtext('codeyard_reader'))")
         there = await owner.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", READER)
         verb = "ALTER" if there else "CREATE"

@@ -19,6 +19,7 @@ from backend.workbench.services import definition as definitions
 from backend.workbench.services import service as services
 from backend.workbench.services.models import UP
 from backend.workbench.sessions import service as sessions
+from runtimes.compose.model import BadCompose
 from runtimes.spec import CanReach
 
 READ, WRITE = "services:read", "services:write"
@@ -48,13 +49,17 @@ async def find_target(
     resources: Resources, actor: Actor, session_id: UUID, service_id: UUID, scope: str, *, running: bool = True
 ) -> Found:
     """The database that a service is; the one place that asks the services. Its address is the runtime's to say, never the
-    caller's. Raises NoSuchSession, NoSuchService, NotRunning (unless not `running`), NotADatabase, MissingScope."""
+    caller's. Raises NoSuchSession, MissingScope, NoSuchService, BadDefinition, NotADatabase; NotRunning if it must be `running`.
+    """
     session = await services.enter(resources, actor, session_id, scope)
     declared, name, row = await services.find(resources, session, service_id)
     if declared is None:
         raise services.NoSuchService("compose.yaml declares this service no more.")
     service = declared.project.services[name]
-    environment = await resources.in_thread(definitions.environments, resources, declared)
+    try:
+        environment = await resources.in_thread(definitions.environments, resources, declared)
+    except BadCompose as error:
+        raise services.BadDefinition(str(error)) from error
     words = [*(service.entrypoint or []), *(service.command or []), *([service.start] if service.start else [])]
     engine = engine_of(service.image, environment[name])
     if engine is None:

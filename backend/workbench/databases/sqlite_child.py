@@ -76,6 +76,8 @@ def main() -> None:
         _say({"error": str(error), "name": getattr(error, "sqlite_errorname", "")})
     except sqlite3.Warning as error:  # what Python 3.11 says of two statements
         _say({"error": str(error), "name": ""})
+    except (ValueError, OverflowError) as error:  # NUL in a statement, a number of more than 64 bits
+        _say({"error": f"{error}.", "name": "SQLITE_MISMATCH"})
     except MemoryError:
         _say({"error": "The statement needs more memory than it may have.", "name": "SQLITE_NOMEM"})
     except Refused as error:

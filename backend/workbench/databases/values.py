@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from backend.workbench.databases.errors import BadQuery
+
 MAX_CELL: Final = 64 * 1024
 MAX_ANSWER: Final = 8 * 1024 * 1024
 _EXACT: Final = (1 << 53) - 1
@@ -86,7 +88,10 @@ def raw_json(text: str) -> msgspec.Raw | str:
 
 
 def given(value: Any) -> Any:
-    """A caller's parameter: {"base64": …} is bytes."""
+    """A caller's parameter: {"base64": …} is bytes. Raises BadQuery."""
     if isinstance(value, dict) and value.keys() == {"base64"}:
-        return base64.b64decode(str(value["base64"]), validate=True)
+        try:
+            return base64.b64decode(str(value["base64"]), validate=True)
+        except ValueError:
+            raise BadQuery("A parameter's base64 is none.") from None
     return value

@@ -105,7 +105,12 @@ class PreviewGate:
                     else:
                         await self._socket(scope, receive, send, host)
                     return
-        await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Lets go of what is kept alive between requests."""
@@ -126,9 +131,12 @@ class PreviewGate:
             if scope["path"] == OWN + "entry":
                 await self._enter(scope, send, host)
                 return
+            asked = scope["path"]
+            if asked == OWN + "check":
+                scope = _asked_of_proxy(scope)
             visit = await self._visit(scope, sent, host, ancestors)
-            if scope["path"].startswith(OWN):
-                await self._own(scope, send, visit)
+            if asked.startswith(OWN):
+                await self._own(scope, send, visit, asked)
                 return
             exchange = await self._carry(scope, receive, send, visit)
         except SignInFirst as error:
@@ -242,11 +250,22 @@ class PreviewGate:
 
     # What is ours on a preview's origin
 
-    async def _own(self, scope: HTTPScope, send: Send, visit: Visit) -> None:
-        if scope["path"] != OWN + "status":
-            raise NoSuchPreview
+    async def _own(self, scope: HTTPScope, send: Send, visit: Visit, asked: str) -> None:
+        """status: what the waiting page asks. check: a proxy that carries the data itself asks who may, and where to. wait: what
+        that proxy shows when nothing answers there."""
         located = visit.place.located
         address = self._reachable(located, scope)
+        if asked == OWN + "check" and address is not None:
+            at = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+            await answer(send, 200, [(b"x-codeyard-upstream", at.encode())], b"")
+            return
+        if asked == OWN + "wait" or asked == OWN + "check":
+            await self._wait(
+                scope, send, visit, *(_waiting_for(located) if address is None else _not_listening(located))
+            )
+            return
+        if asked != OWN + "status":
+            raise NoSuchPreview
         title, reason = _waiting_for(located) if address is None else _not_listening(located)
         ready = address is not None and await _listens(address)
         sent, body = pages.status(located.state, ready=ready, title=title, reason=reason)
@@ -403,7 +422,7 @@ def _check_page(scope: HTTPScope | WebSocketScope, visit: Visit) -> None:
     come from the preview's own page, or from a sibling's of the same session. Raises ForeignPage. Attack row 1."""
     origin = visit.sent.origin.decode("latin-1").lower()
     own = f"{visit.scheme}://{visit.host.shown}"
-    if scope["type"] == ScopeType.WEBSOCKET:
+    if scope["type"] == ScopeType.WEBSOCKET or visit.sent.opens_socket:
         if origin != own:
             raise ForeignPage("A socket to a preview that is not public must come from the preview's own page.")
         return
@@ -414,6 +433,15 @@ def _check_page(scope: HTTPScope | WebSocketScope, visit: Visit) -> None:
     foreign = bool(origin) or site not in (b"none", b"same-origin")
     if foreign and (scope["method"] not in _SAFE or mode != b"navigate"):
         raise ForeignPage
+
+
+def _asked_of_proxy(scope: HTTPScope) -> HTTPScope:
+    """The request that a proxy asks about (`X-Forwarded-Method` and `-Uri`, as forward auth has them), for its checks."""
+    told = {name: value for name, value in scope["headers"] if name in (b"x-forwarded-method", b"x-forwarded-uri")}
+    path, _, query = told.get(b"x-forwarded-uri", b"/").partition(b"?")
+    method = told.get(b"x-forwarded-method", b"GET").decode("latin-1")
+    asked: Any = {**scope, "method": method, "path": "/", "raw_path": path, "query_string": query}
+    return cast(HTTPScope, asked)
 
 
 def _is_navigation(scope: HTTPScope, sent: Sent) -> bool:

@@ -33,7 +33,7 @@ class BadRequestHeaders(BadRequest):
 class Sent:
     """A viewer's request headers, sorted once: what goes to the app, and what is for us."""
 
-    __slots__ = ("accept", "cookies", "fetch", "hosts", "key", "length", "origin", "passed", "streamed")
+    __slots__ = ("accept", "cookies", "fetch", "hosts", "key", "length", "opens_socket", "origin", "passed", "streamed")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.passed: Headers = []
@@ -41,7 +41,7 @@ class Sent:
         self.cookies: list[bytes] = []
         self.fetch: dict[bytes, bytes] = {}
         self.length: bytes | None = None
-        self.streamed = False
+        self.streamed = self.opens_socket = False
         self.key = self.origin = self.accept = b""
         nominated: set[bytes] = set()
         for name, value in headers:
@@ -67,6 +67,8 @@ class Sent:
                     self.accept = value
                 elif name.startswith(b"sec-fetch-"):
                     self.fetch[name[10:]] = value
+                elif name == b"sec-websocket-key":
+                    self.opens_socket = True
         if nominated:
             self.passed = [(name, value) for name, value in self.passed if name not in nominated]
         if self.length is not None and self.streamed:

@@ -17,6 +17,8 @@ IDLE_SECONDS = 15.0
 IDLE_CONNECTIONS = 32
 CONNECT_SECONDS = 5.0
 
+_TOO_LARGE = f"its headers are larger than {MAX_HEAD // 1024} KiB"
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -54,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._head_done = False
         self._fresh = True
         self._framed = False
-        self._overhead = 0
+        self._overhead = self._head_size = 0
         self._chunks: list[bytes] = []
         self._held = 0
         self._paused = False
@@ -155,7 +157,7 @@ class Connection(asyncio.Protocol):
             self.fail(self.error or BadAnswer(f"it did not speak HTTP: {error}"))
         else:
             if self._overhead > MAX_HEAD and not self.done:
-                self.fail(BadAnswer(f"its headers are larger than {MAX_HEAD // 1024} KiB"))
+                self.fail(BadAnswer(_TOO_LARGE))
         self._wake()
 
     def eof_received(self) -> None:
@@ -176,13 +178,15 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._head_done:  # else it is a trailer: ASGI servers cannot pass those on
             self.headers.append((name.lower(), value))
+            self._head_size += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
         if status < 200:
             return  # interim: the answer is still to come
-        if status > 599:
-            self.error = BadAnswer(f"it answered with the status {status}")
+        if status > 599 or self._head_size > MAX_HEAD:
+            odd = f"it answered with the status {status}" if status > 599 else _TOO_LARGE
+            self.error = BadAnswer(odd)
             raise self.error
         self.status = status
         self._head_done = True

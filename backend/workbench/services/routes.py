@@ -186,7 +186,7 @@ async def read_logs(
         return page
     return ServerSentEvent(
         _log_events(resources, watched, request.headers.get("last-event-id", ""), tail, after, wants),
-        headers={"cache-control": "no-store"},
+        headers={"cache-control": "no-store", "content-type": "text/event-stream"},
     )
 
 

@@ -20,6 +20,8 @@ export function AddService({
   const [engine, setEngine] = useState("postgres");
   const [name, setName] = useState("");
   const [image, setImage] = useState("");
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
   const [folder, setFolder] = useState("");
   const [command, setCommand] = useState("");
   const [port, setPort] = useState("");
@@ -34,15 +36,25 @@ export function AddService({
 
   const create = () => {
     setBusy(true);
-    post<Service>(`/workspace/${sessionId}/services`, {
-      name: name.trim() || proposed || "service",
-      type,
-      ...(type === "database" ? { engine } : {}),
-      ...(type === "image" ? { image: image.trim() } : {}),
-      ...(type === "upload" ? { folder: folder.trim() } : {}),
-      ...(type === "empty" && command ? { start_command: command } : {}),
-      ...(type !== "database" && port ? { ports: [Number(port)] } : {}),
-    }).then(onDone, (error: Refused) => {
+    const path = `/workspace/${sessionId}/services`;
+    const made =
+      type === "image" && username
+        ? post<Service>(`${path}/import-dockerhub`, {
+            image: image.trim(),
+            username,
+            password,
+            ...(name.trim() ? { name: name.trim() } : {}),
+          })
+        : post<Service>(path, {
+            name: name.trim() || proposed || "service",
+            type,
+            ...(type === "database" ? { engine } : {}),
+            ...(type === "image" ? { image: image.trim() } : {}),
+            ...(type === "upload" ? { folder: folder.trim() } : {}),
+            ...(type === "empty" && command ? { start_command: command } : {}),
+            ...(type !== "database" && port ? { ports: [Number(port)] } : {}),
+          });
+    made.then(onDone, (error: Refused) => {
       setBusy(false);
       setFailure(error.message);
     });
@@ -79,6 +91,27 @@ export function AddService({
           autoFocus
         />
       )}
+      {type === "image" && (
+        <details className="private">
+          <summary className="soft">Private image</summary>
+          <div className="pair">
+            <Field
+              label="User name"
+              autoComplete="off"
+              value={username}
+              onChange={(event) => setUsername(event.target.value)}
+            />
+            <Field
+              label="Password or token"
+              type="password"
+              autoComplete="off"
+              value={password}
+              onChange={(event) => setPassword(event.target.value)}
+            />
+          </div>
+          <small className="soft">Kept encrypted. The image is pulled now and pinned by its digest.</small>
+        </details>
+      )}
       {type === "upload" && (
         <Field
           label="Folder"
@@ -93,7 +126,7 @@ export function AddService({
         <Field label="Start command" value={command} onChange={(event) => setCommand(event.target.value)} autoFocus />
       )}
       <Field label="Name" value={name} onChange={(event) => setName(event.target.value)} placeholder={proposed} />
-      {type !== "database" && (
+      {type !== "database" && !username && (
         <Field
           label="Port it listens on"
           type="number"

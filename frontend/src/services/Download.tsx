@@ -13,8 +13,8 @@ export function Download({ path, body, name, disabled }: Props) {
   return (
     <>
       <select
-        aria-label="Save all rows as a file"
-        title={failure || "Save all rows as a file"}
+        aria-label={`Save ${name} as a file`}
+        title={failure || "All rows, as a file"}
         className={failure ? "bad" : ""}
         value=""
         disabled={disabled}

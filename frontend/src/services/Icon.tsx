@@ -11,6 +11,7 @@ const KNOWN: Record<string, [letters: string, hue: number]> = {
   express: ["Ex", 100],
   react: ["Re", 195],
   vite: ["Vi", 265],
+  "full-stack": ["Fs", 265],
   go: ["Go", 190],
   rust: ["Rs", 20],
   java: ["Ja", 10],

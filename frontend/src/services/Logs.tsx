@@ -39,7 +39,12 @@ export function Logs({ sessionId, service }: { sessionId: string; service: Servi
       lines.current = [];
       first.current = 0;
       paint();
-      const query = new URLSearchParams({ tail: "5000", follow: "true", search, stream });
+      const query = new URLSearchParams({
+        tail: "5000",
+        follow: "true",
+        ...(search && { search }),
+        ...(stream && { stream }),
+      });
       source = new EventSource(`/api/v1/workspace/${sessionId}/services/${service.id}/logs?${query}`);
       source.onopen = () => setAway(false);
       source.addEventListener("lines", (event) => {

@@ -4,7 +4,7 @@ import { Database } from "./Database";
 import { Icon, Mark } from "./Icon";
 import { Logs } from "./Logs";
 import { Preview } from "./Preview";
-import { isDatabase, type Part, Progress } from "./ServicesView";
+import { canPreview, isDatabase, type Part, Progress } from "./ServicesView";
 import type { Service } from "./types";
 import type { Stack } from "./useServices";
 import { bytes, isIdle, isUp, look, since } from "./words";
@@ -30,9 +30,7 @@ const LABELS: Record<Part, string> = {
 
 export function ServicePane({ sessionId, service, stack, part, wide, onPart, onWide, onClose, onOpen }: Props) {
   const parts = (["overview", "logs", "preview", "database"] as Part[]).filter(
-    (one) =>
-      (one !== "preview" || service.ports.some((port) => port.protocol === "tcp")) &&
-      (one !== "database" || isDatabase(service)),
+    (one) => (one !== "preview" || canPreview(service)) && (one !== "database" || isDatabase(service)),
   );
   const shown = parts.includes(part) ? part : "logs";
   // What was looked at stays as it is while another part is looked at: a page in the preview, a statement half typed.

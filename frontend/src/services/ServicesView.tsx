@@ -11,11 +11,13 @@ import { Problems } from "./Problems";
 import { Sparkline } from "./Sparkline";
 import type { Proposal, Service, Services, Step } from "./types";
 import type { Stack } from "./useServices";
+import { Variables } from "./Variables";
 import { bytes, isIdle, isUp, look, percent, since, stepping } from "./words";
 
 export type Part = "overview" | "logs" | "preview" | "database" | "terminal";
 type Props = {
   sessionId: string;
+  workspaceId: string;
   stack: Stack;
   current: string;
   onLook: (service: Service, part?: Part) => void;
@@ -24,16 +26,21 @@ type Props = {
 
 const TOOLTIP = "Enter look · R run · S stop · X restart · L logs · P preview · D database · T terminal · E change";
 
-export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Props) {
+export function ServicesView({ sessionId, workspaceId, stack, current, onLook, onOpen }: Props) {
   const { found, operations } = stack;
   const [adding, setAdding] = useState(false);
   const [editing, setEditing] = useState<Service | null>(null);
+  const [setting, setSetting] = useState(false);
   const [undo, setUndo] = useState<Undo | null>(null);
   const [failure, setFailure] = useState("");
   const [dragged, setDragged] = useState("");
   const list = useRef<HTMLUListElement>(null);
   const use = useMetrics(sessionId, (found?.items.some(isUp) ?? false) && found?.runtime !== "none");
   const now = useClock();
+  const loaded = found !== null;
+  useEffect(() => {
+    if (loaded) list.current?.querySelector<HTMLElement>("button.open[tabindex='0']")?.focus();
+  }, [loaded]);
 
   if (!found) return <Head failure={stack.failure} busy={!stack.failure} />;
   const items = found.items;
@@ -67,7 +74,7 @@ export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Prop
     else if (letter === "x") stack.act(service, "restart");
     else if (letter === "e") setEditing(service);
     else if (letter === "l") onLook(service, "logs");
-    else if (letter === "p" && service.ports.length) onLook(service, "preview");
+    else if (letter === "p" && canPreview(service)) onLook(service, "preview");
     else if (letter === "d" && isDatabase(service)) onLook(service, "database");
     else if (letter === "t" && isUp(service)) onLook(service, "terminal");
     else return;
@@ -176,10 +183,13 @@ export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Prop
             >
               <Icon name={service.icon} kind={service.kind} />
               <span className="what">
-                <strong>{service.name}</strong>
+                <span className="row">
+                  <strong>{service.name}</strong>
+                  <span className="grow" />
+                  <Mark {...mark(service)} />
+                </span>
                 <span className="soft">{facts(service, now)}</span>
               </span>
-              <Mark {...mark(service)} />
             </button>
             <Details service={service} step={steps.get(service.name)} use={use} stack={stack} onOpen={onOpen} />
             <div className="acts">
@@ -220,6 +230,25 @@ export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Prop
           </li>
         ))}
       </ul>
+      <div className="row under">
+        {found.source === "compose" && items.length > 0 && (
+          <Button kind="quiet" onClick={() => onOpen("compose.yaml", 1)}>
+            compose.yaml
+          </Button>
+        )}
+        <Button kind="quiet" onClick={() => setSetting(true)} title="What compose.yaml asks for as ${NAME}">
+          Variables
+        </Button>
+      </div>
+      {setting && (
+        <Variables
+          workspaceId={workspaceId}
+          onClose={() => {
+            setSetting(false);
+            stack.load();
+          }}
+        />
+      )}
       {adding && (
         <AddService
           sessionId={sessionId}
@@ -250,6 +279,9 @@ export function ServicesView({ sessionId, stack, current, onLook, onOpen }: Prop
 }
 
 export const isDatabase = (service: Service) => service.kind === "database" || service.kind === "cache";
+
+export const canPreview = (service: Service) =>
+  !isDatabase(service) && service.ports.some((port) => port.protocol === "tcp");
 
 function mark(service: Service) {
   const [word, shape, tone] = look(service);
@@ -318,6 +350,7 @@ function Details({
     <div className="details">
       {step?.status === "running" && <Progress step={step} />}
       {service.reason &&
+        step?.status !== "running" &&
         (service.state === "failed" || service.state === "unhealthy" || service.state === "exited") && (
           <div className={`reason ${service.state}`}>
             {service.reason.message}
@@ -343,13 +376,15 @@ function Details({
           <Sparkline
             label="CPU"
             points={samples.map((one) => ({ at: Date.parse(one.at), value: one.cpu }))}
-            ceiling={service.limits.cpus || 0.1}
+            ceiling={0.1}
+            limit={service.limits.cpus}
             say={percent}
           />
           <Sparkline
             label="Memory"
             points={samples.map((one) => ({ at: Date.parse(one.at), value: one.memory_bytes }))}
-            ceiling={memory.memory_limit_bytes ?? 0}
+            ceiling={memory.memory_bytes * 1.3}
+            limit={memory.memory_limit_bytes}
             say={bytes}
           />
         </div>
@@ -403,10 +438,12 @@ function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promis
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <pre tabIndex={0}>{proposal.compose}</pre>
       <Notice text={failure} />
-      <Button kind="main" onClick={accept} disabled={busy}>
-        Use it
-      </Button>
-      <span className="soft small"> writes compose.yaml</span>
+      <div className="row">
+        <Button kind="main" onClick={accept} disabled={busy}>
+          Use it
+        </Button>
+        <span className="soft small">writes compose.yaml</span>
+      </div>
     </section>
   );
 }

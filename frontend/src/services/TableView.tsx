@@ -158,7 +158,7 @@ function Filters({
   onChange: (filter: Filter[]) => void;
 }) {
   const [column, setColumn] = useState("");
-  const [op, setOp] = useState("contains");
+  const [op, setOp] = useState("=");
   const [value, setValue] = useState("");
   const bare = op.startsWith("is_");
   return (

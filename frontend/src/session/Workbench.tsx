@@ -255,9 +255,10 @@ export function Workbench({ sessionId }: { sessionId: string }) {
       <aside className="side" aria-label={view}>
         {session && !ready && <Starting session={session} />}
         {side}
-        {ready && view === "services" && (
+        {session && ready && view === "services" && (
           <ServicesView
             sessionId={sessionId}
+            workspaceId={session.workspace_id}
             stack={stack}
             current={look && "service" in look ? look.service : ""}
             onLook={lookAt}

@@ -1,0 +1,51 @@
+"""A real server and a real browser for tests of the page; whatever the browser complains of fails the test."""
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.server import Server
+
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+EXPECTED = re.compile(r"status of (401|412)")
+"""What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tolerated():
+    """What the browser may complain of in this test besides."""
+    return []
+
+
+@pytest.fixture
+def page(browser, server, tolerated):
+    """A page of a fresh browser; whatever it complains of – a policy violated, an error thrown – fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    made = context.new_page()
+    complaints = []
+    made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.set_default_timeout(15_000)
+    yield made
+    context.close()
+    left = [text for text in complaints if not EXPECTED.search(text)]
+    assert [text for text in left if not any(word in text for word in tolerated)] == []
