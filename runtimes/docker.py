@@ -369,10 +369,15 @@ class Docker:
             await asyncio.sleep(0.2)
 
     async def _last_words(self, container: str) -> str:
+        """The last lines that it said; what it said last may take a moment to arrive."""
         said = b""
         target = path("containers", container, "logs", stdout=True, stderr=True, tail="5")
-        async for _, text in demultiplexed(self.engine.stream("GET", target)):
-            said += text
+        for _ in range(10):
+            async for _, text in demultiplexed(self.engine.stream("GET", target)):
+                said += text
+            if said:
+                break
+            await asyncio.sleep(0.1)
         return said[-600:].decode("utf-8", "replace").strip()
 
     async def _remove(self, container: str) -> None:

@@ -157,7 +157,7 @@ def _look(folder: str) -> Status | None:
         return Status(running=False, exit_code=found["code"], finished_at=found["at"])
     if _alive(folder) is None:
         return Status(running=False, exit_code=None, error="its supervisor was killed")
-    return Status(running=True, started_at=os.stat(os.path.join(folder, "pid")).st_mtime)
+    return Status(running=True, started_at=os.stat(os.path.join(folder, "spec.json")).st_mtime)
 
 
 def _alive(folder: str) -> tuple[int, int] | None:

@@ -49,8 +49,8 @@ class Engine:
         """Until it answers."""
         require.missing("docker")
         # In a network of its own, since two engines in one fight for its bridge and firewall.
-        words = ["unshare", "--net", "dockerd", "--host", f"unix://{self.socket}", "--data-root", self.folder / "data", "--exec-root",
-                 self.folder / "exec", "--pidfile", self.folder / "pid", "--log-level", "error"]  # fmt: skip
+        words = ["unshare", "--net", "dockerd", "--host", f"unix://{self.socket}", "--data-root", self.folder / "data",
+                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--log-level", "error"]  # fmt: skip
         for stale in ("pid", "exec/containerd/containerd.pid"):  # of one that was killed, and perhaps not reaped yet
             (self.folder / stale).unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:

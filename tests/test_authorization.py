@@ -192,6 +192,7 @@ MATRIX = [
         params={"path": "none.db"},
         body={"format": "csv", "table": "t"},
     ),
+    writing("POST", f"{STACK}/volumes/copy", "services:write", body={"from_session_id": "{session}"}),
     reading("GET", f"{WS}/variables", "services:read"),
     writing("PUT", f"{WS}/variables/A", "services:write", ok=204, body={"value": "x"}),
     writing("DELETE", f"{WS}/variables/{{variable}}", "services:write", ok=204),

@@ -206,6 +206,23 @@ async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
     assert await stack.inside("web", "cat /data/file") == (0, b"kept\n")
 
 
+async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"
+    )
+    await stack.run("run-all")
+    await stack.inside("web", "echo ours >/data/file")
+    body = {"workspace_id": stack.session["workspace_id"], "name": "Side", "parent_session_id": stack.session["id"]}
+    side = Stack(stack.client, (await stack.client.post("/sessions", json=body)).json(), stack.resources)
+    copied = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
+    assert (copied.status_code, copied.json()) == (200, {"volumes": ["data"]})
+    assert (await side.run("run-all"))["status"] == "succeeded"
+    assert await side.inside("web", "cat /data/file; echo theirs >/data/file") == (0, b"ours\n")
+    assert await stack.inside("web", "cat /data/file") == (0, b"ours\n")
+    again = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "still_running")
+
+
 async def test_deleting_a_session_ends_its_containers(stack):
     other = (
         await stack.client.post("/sessions", json={"workspace_id": stack.session["workspace_id"], "name": "Side"})

@@ -153,7 +153,7 @@ async def test_a_repository_without_a_file_gets_a_proposal(client, here):
     package = '{"scripts": {"dev": "vite"}, "devDependencies": {"vite": "7", "pg": "8"}}'
     await client.post(f"{here}/filesystem", json={"op": "write", "path": "package.json", "content": package})
     found = (await client.get(f"{here}/services")).json()
-    assert found["source"] == "none" and found["proposal"]["stack"] == "Vite"
+    assert found["source"] == "none" and found["proposal"]["stack"] == "Vite + PostgreSQL"
     await write(client, here, found["proposal"]["compose"].replace("${POSTGRES_PASSWORD:?set it}", "x"))
     assert [one["name"] for one in (await client.get(f"{here}/services")).json()["items"]] == ["web", "postgres"]
 

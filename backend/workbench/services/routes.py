@@ -76,6 +76,15 @@ async def import_image(
     return shown
 
 
+@post("/workspace/{session_id:uuid}/volumes/copy", guards=[scope("services:write")], status_code=200)
+async def copy_volumes(
+    resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.VolumesCopy]
+) -> schemas.VolumesCopied:
+    """Give this session a copy of another one's volumes, database content included, in place of its own. What writes to them
+    is frozen meanwhile, so the copy is of one moment; a database recovers from it as from a crash."""
+    return schemas.VolumesCopied(await service.copy_volumes(resources, actor, session_id, data.from_session_id))
+
+
 @get("/workspace/{workspace_id:uuid}/variables", guards=[scope("services:read")])
 async def list_variables(resources: Hands, actor: Me, workspace_id: FromPath[UUID]) -> Page[schemas.VariableShown]:
     """The names that compose files of this workspace can ask for as `${NAME}`. Values are never shown."""
@@ -233,6 +242,7 @@ router = Router(
         delete_service,
         reorder_services,
         import_image,
+        copy_volumes,
         list_variables,
         set_variable,
         forget_variable,

@@ -168,6 +168,16 @@ class Reorder(msgspec.Struct, forbid_unknown_fields=True):
     ids: Annotated[list[UUID], Meta(max_length=500)]
 
 
+class VolumesCopy(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose volumes."""
+
+    from_session_id: UUID
+
+
+class VolumesCopied(msgspec.Struct):
+    volumes: list[str]
+
+
 class VariableShown(msgspec.Struct):
     """A value is never shown."""
 

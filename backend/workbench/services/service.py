@@ -26,6 +26,7 @@ from backend.workbench.workspaces.models import Workspace
 from runtimes.compose import model
 from runtimes.compose.detect import propose
 from runtimes.compose.model import BadCompose
+from runtimes.spec import CanKeepVolumes
 
 READ, WRITE = "services:read", "services:write"
 
@@ -48,6 +49,14 @@ class NoServices(Conflict):
 
 class NoRuntime(Unavailable):
     """This server runs no services: it was started as a worker."""
+
+
+class NoVolumes(Conflict):
+    """Services run as processes here, which have no volumes."""
+
+
+class StillRunning(Conflict):
+    """Services of this session run: stop them before their volumes are replaced."""
 
 
 class NotRunning(Conflict):
@@ -202,6 +211,23 @@ def _closed(services: dict[str, model.Service], names: Iterable[str]) -> list[st
             wanted.add(name)
             todo += [dependency.service for dependency in services[name].depends_on if dependency.required]
     return [name for name in services if name in wanted]
+
+
+async def copy_volumes(resources: Resources, actor: Actor, session_id: UUID, source_id: UUID) -> list[str]:
+    """Gives the session a copy of another one's volumes, database content included, in place of its own; their names. Both are
+    of one workspace, and the session's own services are stopped."""
+    session = await enter(resources, actor, session_id, WRITE)
+    source = await enter(resources, actor, source_id, READ)
+    if source.workspace_id != session.workspace_id or source.id == session.id:
+        raise NoSuchSession
+    driver = resources.runtime
+    if not isinstance(driver, CanKeepVolumes):
+        raise NoVolumes
+    async with resources.database.begin() as db:
+        rows = await repository.of_session(db, session.id)
+    if any(row.state != Stage.STOPPED for row in rows.values() if row.name != definitions.WORKBENCH):
+        raise StillRunning
+    return await driver.copy_volumes(str(source.id), str(session.id))
 
 
 async def operation(resources: Resources, actor: Actor, session_id: UUID, operation_id: UUID) -> schemas.Operation:
