@@ -25,7 +25,8 @@ _LOG_LINE: Final = 2000
 _BACKLOG: Final = 64 * 1024 * 1024
 _NONSENSE: Final = 20
 _FLOOD: Final = 500
-_HEAD_ID: Final = re.compile(rb'"id"\s*:\s*(\d+)')
+_HEAD: Final = 512
+_HEAD_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})')
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,8 @@ class Server:
         self._write(rpc.failure(raw_id, rpc.error(code, message)))
 
     def _write(self, body: bytes) -> None:
-        if self._process is None:
-            return
-        self._process.write(frame(body))
-        if self._process.unwritten() > _BACKLOG:
-            self.break_off("it does not read what it is sent")
+        if self._process is not None:
+            self._process.write(frame(body))
 
     # -- its life --------------------------------------------------------------------------------------------------
 
@@ -328,6 +326,7 @@ class Server:
             self._nonsense += 1
             self.dropped += 1
             self._note(f"not a message ({error}): {body[:200]!r}")
+            self._unreadable(body[:_HEAD], "its answer cannot be read")
             if self._nonsense >= _NONSENSE:
                 self.break_off(f"{_NONSENSE} of its messages were none")
             return
@@ -364,10 +363,14 @@ class Server:
     def _too_large(self, body: TooLarge) -> None:
         self.dropped += 1
         self._note(f"a message of {body.length} bytes is too large: {body.head[:80]!r}")
-        number = _HEAD_ID.search(body.head)
-        asked = self._pending.pop(int(number[1]), None) if number else None
+        self._unreadable(body.head, f"its answer of {body.length >> 20} MiB is too large")
+
+    def _unreadable(self, head: bytes, why: str) -> None:
+        """If it looks like an answer, whoever asked does not wait for another."""
+        number = _HEAD_ID.search(head)
+        asked = self._pending.pop(int(number[1]), None) if number and b'"method"' not in head else None
         if asked is not None:
-            asked.done(_failed(f"{self.spec.name}: its answer of {body.length >> 20} MiB is too large"))
+            asked.done(_failed(f"{self.spec.name}: {why}"))
 
     async def _errors(self, process: Process) -> None:
         rest = b""
@@ -382,7 +385,7 @@ class Server:
     # -- watching --------------------------------------------------------------------------------------------------
 
     async def _watch(self, process: Process) -> None:
-        sample_at = time.monotonic()
+        sample_at, backlog = time.monotonic(), 0
         while True:
             now = time.monotonic()
             if now >= sample_at:
@@ -392,6 +395,9 @@ class Server:
                     self.break_off(
                         f"it used {self.memory >> 20} MB of memory, more than its {self.spec.memory_limit >> 20}"
                     )
+            backlog, before = process.unwritten(), backlog
+            if backlog > _BACKLOG and backlog >= before > 0:
+                self.break_off("it does not read what it is sent")
             self._give_up(now)
             await asyncio.sleep(self.timing.tick)
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
-_LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
+_ENDS = re.compile(r"\r\n|\n|\r")
 
 
 class Position(msgspec.Struct):
@@ -87,6 +88,10 @@ def _index(line: str, units: int) -> int:
 
 
 def _split(text: str) -> list[str]:
-    lines = _LINES.findall(text)
-    lines.append(text[sum(map(len, lines)) :])
-    return lines
+    """In time that grows with the text, whatever its lines are like."""
+    if "\r" not in text or text.count("\r") == text.count("\r\n"):
+        lines = text.split("\n")
+        last = lines.pop()
+        return [*(line + "\n" for line in lines), last]
+    ends = [0, *(found.end() for found in _ENDS.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(ends)]

@@ -155,6 +155,14 @@ async def test_a_message_that_is_none_does_no_harm(editor, body):
     assert await editor.command("fake.return", 2) == 2
 
 
+async def test_an_answer_that_cannot_be_read_is_an_error_to_who_asked(editor):
+    """Servers written in JavaScript can say half of a character."""
+    heard = await editor.command("fake.heard", "workspace/executeCommand")
+    body = f'{{"jsonrpc":"2.0","id":{heard[-1]["id"] + 1},"result":"\\ud800"}}'
+    with pytest.raises(Failed, match="cannot be read"):
+        await editor.command("fake.raw", f"Content-Length: {len(body)}\r\n\r\n{body}")
+
+
 async def test_a_server_that_talks_only_nonsense_is_started_again(editor):
     editor.ask_later(
         "workspace/executeCommand", {"command": "fake.raw", "arguments": ["Content-Length: 3\r\n\r\n???", 50]}
@@ -212,7 +220,7 @@ async def measured(bridges) -> int:
         ('{"id":true,"method":"x"}', -32600),
         ('{"id":12345678901234567890123,"method":"x"}', -32600),
         ('{"id":1,"method":7}', -32700),
-        ('{"jsonrpc":"2.0","id":"\\ud800","method":"x"}', -32601),
+        ('{"jsonrpc":"2.0","id":"\\ud800","method":"x"}', -32700),
     ],
 )
 async def test_an_editor_that_sends_nonsense_is_told(editor, text, code):

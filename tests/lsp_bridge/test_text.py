@@ -15,14 +15,12 @@ def plainly(text: str, made: Change) -> str:
     """The same edit on one string of UTF-16 code units."""
     assert made.range is not None
     units = text.encode("utf-16-le")
-    marked, line, starts = text.replace("\r\n", "\n\n"), 0, [0]
-    at = 0
+    starts, at = [0], 0
     while at < len(text):
         end = 2 if text.startswith("\r\n", at) else 1
         if text[at] in "\r\n":
             starts.append(at + end)
         at += end
-    del marked, line
 
     def offset(position: Position) -> int:
         if position.line >= len(starts):
@@ -71,3 +69,9 @@ def test_a_copy_is_its_own():
     assert other == text
     other.change([change("X", 0, 0, 0, 0)])
     assert str(text) == "a\nb" and other != text
+
+
+def test_a_long_line_without_an_end_is_split_at_once():
+    """In quadratic time this would take minutes."""
+    assert len(Text("x" * 10_000_000).lines) == 1
+    assert len(Text("\r" + "x" * 10_000_000).lines) == 2

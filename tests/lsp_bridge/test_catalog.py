@@ -1,0 +1,56 @@
+"""The catalogue: what is looked for, what is found, what is said where nothing is."""
+
+import pytest
+
+from lsp_bridge import catalog
+from lsp_bridge.catalog import LANGUAGES, find, language_of
+
+
+def test_the_best_of_each_role_is_found():
+    found = find(LANGUAGES["python"], {"pyrefly": "/bin/pyrefly", "ruff": "/bin/ruff"}.get)
+    assert [(spec.name, argv) for spec, argv in found.servers] == [
+        ("pyrefly", ["/bin/pyrefly", "lsp"]),
+        ("ruff", ["/bin/ruff", "server"]),
+    ]
+    assert not found.missing
+
+
+def test_what_is_missing_says_how_to_install_it():
+    found = find(LANGUAGES["go"], lambda _: None)
+    assert not found.servers and "go install" in found.missing[0].install
+
+
+def test_every_server_says_what_it_is():
+    for language in LANGUAGES.values():
+        assert language.ids and catalog.commands(language)
+        for role in language.servers:
+            for spec in role:
+                assert spec.install and spec.memory_limit > 0, spec.name
+
+
+def test_names_of_servers_are_their_own_within_a_language():
+    for language in LANGUAGES.values():
+        names = [spec.name for role in language.servers for spec in role]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "language_id"),
+    [
+        ("src/a.py", "python", "python"),
+        ("a.tsx", "typescript", "typescriptreact"),
+        ("x/y/package.json", "json", "json"),
+        ("compose.yaml", "yaml", "yaml"),
+        ("Dockerfile.dev", "dockerfile", "dockerfile"),
+        ("a.h", "cpp", "c"),
+        ("go.mod", "go", "go.mod"),
+        ("run.sh", "shell", "shellscript"),
+    ],
+)
+def test_a_file_s_name_tells_its_language(path, language, language_id):
+    found = language_of(path)
+    assert found is not None and (found[0].name, found[1]) == (language, language_id)
+
+
+def test_a_file_that_nothing_serves_has_none():
+    assert language_of("README") is None
