@@ -451,7 +451,7 @@ function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promis
 function useClock(): number {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
-    const clock = window.setInterval(() => setNow(Date.now()), 10_000);
+    const clock = window.setInterval(() => setNow(Date.now()), 1000);
     return () => window.clearInterval(clock);
   }, []);
   return now;

@@ -1,11 +1,11 @@
 // Statements: typed, run, stopped, and what they answered. They only read unless one lets them change data.
-import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, defaultHighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState } from "@codemirror/state";
 import { oneDark } from "@codemirror/theme-one-dark";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { call, post, type Refused, uuid } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { Download } from "./Download";
@@ -41,6 +41,7 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
     const from = selection.empty ? 0 : selection.from;
     const sql = selection.empty ? shown.state.doc.toString() : shown.state.sliceDoc(selection.from, selection.to);
     if (!sql.trim()) return;
+    closeCompletion(shown);
     const id = uuid();
     setRunning(id);
     setFailure("");
@@ -128,8 +129,14 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
     if (visible) view.current?.focus();
   }, [visible]);
 
+  const key = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+    event.preventDefault();
+    run();
+  };
   return (
-    <div className="fill">
+    // biome-ignore lint/a11y/noStaticElementInteractions: what the editor does with these keys, from beside it
+    <div className="fill" onKeyDown={key}>
       <div className="statement" ref={place} />
       <div className="bar">
         {running ? (
