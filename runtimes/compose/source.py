@@ -139,7 +139,7 @@ def parse(text: str, file: str) -> Map:
         raise bad("bad_yaml", f"this is no YAML: {error.problem or error.context}", where=(file, line)) from error
     except (YAMLError, ReaderError, ValueError, RecursionError) as error:
         raise bad("bad_yaml", f"this is no YAML: {str(error).splitlines()[0]}", where=(file, None)) from error
-    value = _Reader(file).value(node, 0) if node is not None else Map()
+    value = Reader(file).value(node, 0) if node is not None else Map()
     if not isinstance(value, Map):
         raise bad("bad_yaml", "a compose file is a mapping with `services`", where=(file, 1))
     return value
@@ -166,7 +166,7 @@ class _Composer(Composer):
 _TOO_MUCH: Final = "this holds too much, or too deeply, when its aliases are followed"
 
 
-class _Reader:
+class Reader:
     """Turns nodes into values. Aliases are followed, and counted each time."""
 
     def __init__(self, file: str) -> None:
