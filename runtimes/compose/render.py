@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-_PLAIN: Final = re.compile(r"(?:[A-Za-z0-9_./$(~^+<;\\]|--?[A-Za-z])[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]*")
+_PLAIN: Final = re.compile(
+    r"(?:[A-Za-z0-9_./$(~^+<;\\]|--?[A-Za-z])[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]*"
+)
 _MEANT: Final = re.compile(
     r"(?i)~|null|true|false|yes|no|on|off|y|n|<<|=|[-+]?\.(inf|nan)|[-+]?\.?\d[\d_.,:eobx+a-f-]*( [\d:.]+)?"
 )

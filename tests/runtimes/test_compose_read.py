@@ -1,9 +1,14 @@
 """A compose file as a project: what it says, what is refused and why, what is listed as without effect."""
 
+import copy
+import json
 import os
+import random
 from pathlib import Path
 
+import msgspec
 import pytest
+from ruamel.yaml import YAML
 
 from runtimes.compose.model import BadCompose, Dependency, Port, Project, Volume
 from runtimes.compose.mounts import anonymous
@@ -240,97 +245,6 @@ def test_the_working_copys_own_env_file_fills_in_and_the_workspaces_variables_wi
     assert project.variables == ["A", "B"]
 
 
-SERVICE = "services:\n  a:\n    image: x\n    "
-
-ATTACKS = {
-    "privileged": "privileged: true",
-    "cap_add": "cap_add: [SYS_ADMIN]",
-    "security_opt": "security_opt: [seccomp=unconfined, apparmor=unconfined]",
-    "pid": "pid: host",
-    "ipc": "ipc: host",
-    "ipc of another": "ipc: 'service:b'",
-    "network_mode host": "network_mode: host",
-    "network_mode of another": "network_mode: 'container:other'",
-    "userns_mode": "userns_mode: host",
-    "cgroup_parent": "cgroup_parent: /",
-    "cgroup": "cgroup: host",
-    "devices": "devices: ['/dev/kmsg']",
-    "device_cgroup_rules": "device_cgroup_rules: ['c 1:* rmw']",
-    "gpus": "gpus: all",
-    "sysctls": "sysctls: {net.core.somaxconn: 1}",
-    "runtime": "runtime: other",
-    "volumes_from": "volumes_from: [b]",
-    "external_links": "external_links: [b]",
-    "bind of the root": "volumes: ['/:/host']",
-    "bind of the engine's socket": "volumes: ['/var/run/docker.sock:/var/run/docker.sock']",
-    "bind outside": "volumes: ['../other:/x']",
-    "bind outside by another way": "volumes: ['./a/../../other:/x']",
-    "bind of a home": "volumes: ['~/x:/x']",
-    "long bind": "volumes: [{type: bind, source: /etc, target: /x}]",
-    "propagation": "volumes: [{type: bind, source: ./a, target: /x, bind: {propagation: shared}}]",
-    "npipe": "volumes: [{type: npipe, source: a, target: /x}]",
-    "mount over the root": "volumes: ['./a:/']",
-    "env_file outside": "env_file: /etc/passwd",
-    "env_file up": "env_file: ../x",
-    "extends outside": "extends: {file: /etc/x.yaml, service: b}",
-    "build context outside": "build: ../..",
-    "build context of a URL": "build: https://example.com/x.git",
-    "build context by ssh": "build: git@example.com:x.git",
-    "dockerfile outside": "build: {context: ., dockerfile: ../Dockerfile}",
-    "build network": "build: {context: ., network: host}",
-    "build ssh": "build: {context: ., ssh: [default]}",
-    "build secrets": "build: {context: ., secrets: [x]}",
-    "build entitlements": "build: {context: ., entitlements: [security.insecure]}",
-    "build contexts": "build: {context: ., additional_contexts: {x: /etc}}",
-    "privileged build": "build: {context: ., privileged: true}",
-    "post_start": "post_start: [{command: x, privileged: true}]",
-    "pre_stop": "pre_stop: [{command: x}]",
-    "provider": "provider: {type: x}",
-    "socket": "use_api_socket: true",
-    "devices by deploy": "deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}",
-    "odd image": "image: '-v'",
-    "image with a space": "image: 'a b'",
-    "odd user": "user: 'a; b'",
-    "port 0": "ports: ['0']",
-    "port beyond": "ports: ['65536']",
-    "port negative": "ports: ['-1']",
-    "many ports": "ports: ['1-65535']",
-}
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_attack_31_what_would_break_isolation_is_refused_by_name_line_and_reason(refused, attack):
-    text = SERVICE + ATTACKS[attack] + "\n"
-    text = text.replace("    image: x\n    image", "    image") if "image:" in ATTACKS[attack] else text
-    problems = refused(text)
-    assert problems, attack
-    path, line, message = problems[0]
-    assert path.startswith("services.a") and len(message) > 20
-    assert line is not None and line >= 3
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "volumes: {v: {driver_opts: {type: none, o: bind, device: /}}}",
-        "volumes: {v: {external: true}}",
-        "volumes: {v: {driver: nfs}}",
-        "networks: {n: {external: true}}",
-        "networks: {n: {driver: host}}",
-        "secrets: {s: {file: /etc/shadow}}\nx: 1",
-        "configs: {s: {file: ../x}}",
-        "configs: {s: {external: true}}",
-        "include: ['oci://example.com/x']",
-        "include: ['../x.yaml']",
-        "include: [{path: /etc/x.yaml}]",
-    ],
-)
-def test_attack_31_what_the_file_declares_beside_services_cannot_reach_out_either(refused, text):
-    kind = text.partition(":")[0]
-    uses = f"    {kind}: [s]\n" if kind in ("secrets", "configs") else ""
-    assert refused(f"services:\n  a:\n    image: x\n{uses}{text}\n")
-
-
 #: Each line holds the one above nine times.
 BOMB = "c0: &c0 [x, x, x]\n" + "".join(f"c{n}: &c{n} [{', '.join([f'*c{n - 1}'] * 9)}]\n" for n in range(1, 9))
 
@@ -405,3 +319,130 @@ def test_what_does_not_fit_together_is_told(read, files, code):
 
 def test_a_working_copy_without_a_file_declares_nothing(tmp_path):
     assert load(tmp_path, variables={}) == Project(services={}, source="none")
+
+
+#: Ways in which a small file asks for much: 4,000 variables extended 150 times, a file of 30,000 taken in 100 times, and so on.
+GROWING = {
+    "extends": "services:\n  s0:\n    environment: {{{}}}\n".format(", ".join(f"V{n}: 1" for n in range(4000)))
+    + "".join(f"  s{n}: {{extends: s{n - 1}}}\n" for n in range(1, 150)),
+    "extends from below": "services:\n"
+    + "".join(f"  s{n}: {{extends: s{n + 1}}}\n" for n in range(150))
+    + "  s150: {}\n",
+    "env_file": "services:\n" + "".join(f"  s{n}: {{image: x, env_file: many.env}}\n" for n in range(100)),
+    "variables": "services:\n  a:\n    environment: [{}]\n".format(", ".join(f"V{n}=$LARGE" for n in range(100))),
+    "names alone": "services:\n  a:\n    environment: [{}]\n".format(", ".join(["LARGE"] * 40_000)),
+    "services": "services: {{{}}}\n".format(", ".join(f"s{n}: {{image: x}}" for n in range(1000))),
+    "files": "services:\n" + "".join(f"  s{n}: {{image: x, env_file: f{n}.env}}\n" for n in range(100)),
+    "includes": "include: [deep0.yaml]\n",
+}
+
+
+@pytest.mark.parametrize("way", GROWING)
+def test_attack_31_a_project_made_to_grow_is_refused_before_it_does(read, tmp_path, way):
+    (tmp_path / "many.env").write_text("".join(f"V{n}=1\n" for n in range(30_000)))
+    for number in range(100):
+        (tmp_path / f"f{number}.env").write_text("A=1\n")
+        (tmp_path / f"deep{number}.yaml").write_text(f"include: [deep{number + 1}.yaml]\n")
+    text = GROWING[way]
+    if way == "names alone":
+        assert read(text, variables={"LARGE": "x" * 100_000}).services["a"].environment.keys() == {"LARGE"}
+        return
+    with pytest.raises(BadCompose) as bad:
+        read(text, variables={"LARGE": "x" * 100_000})
+    assert {problem.code for problem in bad.value.problems} <= {"too_complex", "too_large", "circular"}
+
+
+def test_attack_31_text_that_no_program_can_be_given_is_refused(read):
+    for text in ('services: {a: {image: x, command: ["a\\0b"]}}', 'services: {a: {image: x, user: "\\ud800"}}'):
+        with pytest.raises(BadCompose) as bad:
+            read(text)
+        assert bad.value.problems[0].code == "bad_text"
+    with pytest.raises(BadCompose):
+        read("services: {}", **{".env": "A=\0\n"})
+
+
+ODD = [
+    None,
+    True,
+    -1,
+    1e999,
+    "",
+    "x",
+    "$",
+    "${A:?}",
+    "a\nb",
+    [],
+    {},
+    [None],
+    [[]],
+    [{}],
+    {"a": None},
+    {"": ""},
+    {"a": {"b": []}},
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_stands_in_a_file_it_is_read_or_refused(tmp_path, seed):
+    """Each value of a whole file becomes something odd, by turns: a BadCompose is an answer, nothing else is."""
+    chance = random.Random(seed)
+    data = YAML(typ="safe", pure=True).load(SHOP)
+    for _ in range(20):
+        changed = copy.deepcopy(data)
+        for _ in range(chance.randint(1, 3)):
+            spoil(chance, changed)
+        (tmp_path / "compose.yaml").write_text(json.dumps(changed).replace("Infinity", "1e999"))
+        try:
+            project = load(tmp_path, variables={"A": "1"}, profiles=chance.choice([(), ("*",), ("backend",)]))
+        except BadCompose as bad:
+            assert bad.problems  # noqa: PT017
+        else:
+            msgspec.json.decode(msgspec.json.encode(project), type=Project)
+
+
+def spoil(chance: random.Random, value: object) -> None:
+    """Puts something odd in a random place of it."""
+    while True:
+        keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+        if not keys:
+            return
+        key = chance.choice(keys)
+        inner = value[key]  # type: ignore[index]
+        if not isinstance(inner, dict | list) or not inner or chance.random() < 0.3:
+            value[key] = copy.deepcopy(chance.choice(ODD))  # type: ignore[index]
+            return
+        value = inner
+
+
+def test_a_dependency_of_a_profile_that_is_not_active_is_told(tmp_path, read):
+    read("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, profiles: [debug]}\n")
+    with pytest.raises(BadCompose) as bad:
+        load(tmp_path, variables={}, profiles=())
+    assert (bad.value.problems[0].code, bad.value.problems[0].line) == ("inactive_service", 2)
+    assert list(load(tmp_path, variables={}, profiles=("debug",)).services) == ["a", "b"]
+
+
+def test_the_environment_is_over_every_env_file_whatever_file_it_stands_in(read):
+    project = read(
+        "services:\n  a: {image: x, env_file: a.env, environment: {A: own}}\n",
+        **{
+            "a.env": "A=file\nB=first\n",
+            "b.env": "A=over\nB=second\n",
+            "compose.override.yaml": "services:\n  a: {env_file: [b.env]}\n",
+        },
+    )
+    assert project.services["a"].environment == {"A": "own", "B": "second"}
+
+
+def test_a_name_alone_has_the_variables_value_and_is_left_out_without(read):
+    project = read("services:\n  a:\n    image: x\n    environment: [GIVEN, NOT]\n", variables={"GIVEN": "1"})
+    assert project.services["a"].environment == {"GIVEN": "1"}
+    [problem] = project.problems
+    assert (problem.severity, problem.code, problem.line) == ("warning", "variable_unset", 4)
+
+
+def test_shared_variables_may_be_called_variables(read):
+    text = "x-codeyard:\n  variables: {A: 1}\nservices: {a: {image: x}}\n"
+    assert read(text).shared == {"A": "1"}
+    assert read(text.replace("{A: 1}", "[{name: A, default: b}]")).shared == {}
