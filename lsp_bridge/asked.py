@@ -67,7 +67,9 @@ def answer(bridge: "Bridge", server: Server, raw_id: bytes, method: str, params:
             token = msgspec.json.decode(params, type=Token).token
             created = bridge.progress.create(server.spec.name, token)
             server.answer(raw_id, rpc.NULL)
-            bridge.ask_everybody(method, created)
+            for viewer in bridge.ready():
+                if shows_progress(viewer):
+                    viewer.ask(method, created)
         case "workspace/applyEdit":
             _apply(bridge, server, raw_id, params)
         case "window/showDocument":
@@ -76,7 +78,9 @@ def answer(bridge: "Bridge", server: Server, raw_id: bytes, method: str, params:
             _one_viewer(bridge, server, raw_id, method, params, rpc.NULL)
         case _ if method.startswith("workspace/") and method.endswith("/refresh"):
             server.answer(raw_id, rpc.NULL)
-            bridge.ask_everybody(method, rpc.NULL)
+            for viewer in bridge.ready():
+                if viewer.can("workspace", method.split("/")[1], "refreshSupport"):
+                    viewer.ask(method, rpc.NULL)
         case _:
             server.refuse(raw_id, rpc.METHOD_NOT_FOUND, f"{method} is not answered here")
 
@@ -109,7 +113,7 @@ def quoted(path: str) -> str:
 
 def _register(bridge: "Bridge", server: Server, params: bytes) -> None:
     """Viewers learn of it if it is news; a server that was started again only repeats itself."""
-    news = []
+    news: dict[str, tuple[str, bytes]] = {}
     for one in msgspec.json.decode(params, type=_Registrations).registrations:
         if len(server.registered) >= _MAX_REGISTRATIONS and one.id not in server.registered:
             continue
@@ -119,11 +123,10 @@ def _register(bridge: "Bridge", server: Server, params: bytes) -> None:
             continue
         name = f"{server.spec.name}/{one.id}"
         told = rpc.encode({"id": name, "method": one.method, "registerOptions": options})
-        if bridge.registrations.get(name) != told:
-            bridge.registrations[name] = told
-            news.append(told)
-    if news:
-        bridge.ask_everybody("client/registerCapability", b'{"registrations":[%b]}' % b",".join(news))
+        if bridge.registrations.get(name) != (one.method, told):
+            bridge.registrations[name] = news[name] = (one.method, told)
+    for viewer in bridge.ready():
+        tell_registrations(viewer, news)
 
 
 def _unregister(bridge: "Bridge", server: Server, params: bytes) -> None:
@@ -133,8 +136,25 @@ def _unregister(bridge: "Bridge", server: Server, params: bytes) -> None:
         name = f"{server.spec.name}/{one.id}"
         if bridge.registrations.pop(name, None) is not None:
             gone.append({"id": name, "method": one.method})
-    if gone:
-        bridge.ask_everybody("client/unregisterCapability", rpc.encode({"unregisterations": gone}))
+    for viewer in bridge.ready():
+        known = [one for one in gone if _can_register(viewer, one["method"])]
+        if known:
+            viewer.ask("client/unregisterCapability", rpc.encode({"unregisterations": known}))
+
+
+def tell_registrations(viewer: Viewer, registrations: dict[str, tuple[str, bytes]]) -> None:
+    """Those that its client says it can take."""
+    known = [told for method, told in registrations.values() if _can_register(viewer, method)]
+    if known:
+        viewer.ask("client/registerCapability", b'{"registrations":[%b]}' % b",".join(known))
+
+
+def shows_progress(viewer: Viewer) -> bool:
+    return viewer.can("window", "workDoneProgress")
+
+
+def _can_register(viewer: Viewer, method: str) -> bool:
+    return viewer.can(*method.split("/")[:2], "dynamicRegistration")
 
 
 def _whom(bridge: "Bridge", server: Server) -> Viewer | None:

@@ -70,7 +70,7 @@ class Bridge:
         """Who last asked or typed."""
         self.executing: list[tuple[Server, Viewer]] = []
         """Commands under way, the last one at the end."""
-        self.registrations: dict[str, bytes] = {}
+        self.registrations: dict[str, tuple[str, bytes]] = {}
         self.documents = Documents(self.paths, lambda: self.servers, self._tell_conflict)
         self.diagnostics = Diagnostics(self.paths, self.documents)
         self.progress = Progress()
@@ -121,10 +121,8 @@ class Bridge:
 
     def viewer_joined(self, viewer: Viewer) -> None:
         """What earlier ones were told: registrations, work under way, problems, and servers that are not well."""
-        if self.registrations:
-            several = b",".join(self.registrations.values())
-            viewer.ask("client/registerCapability", b'{"registrations":[%b]}' % several)
-        for created, began in self.progress.under_way():
+        asked.tell_registrations(viewer, self.registrations)
+        for created, began in self.progress.under_way() if asked.shows_progress(viewer) else ():
             viewer.ask("window/workDoneProgress/create", created)
             if began is not None:
                 viewer.tell("$/progress", began)
@@ -377,10 +375,10 @@ class Bridge:
         self._changed.set()
         if server.state in ("restarting", "failed", "starting"):
             for ended in self.progress.forget(server.spec.name):
-                self._everybody("$/progress", ended)
+                self._all_progress(ended)
         self._everybody("$/codeyard/servers", self._states())
         if server.state != "starting":
-            self._say_state(server, self._ready())
+            self._say_state(server, self.ready())
 
     def server_told(self, server: Server, method: str, params: bytes) -> None:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -404,12 +402,17 @@ class Bridge:
         if told is not None:
             owner, body = told
             if owner is None:
-                self._everybody("$/progress", body)
+                self._all_progress(body)
             else:
                 owner.tell("$/progress", self.paths.to_viewer(body))
 
+    def _all_progress(self, body: bytes) -> None:
+        for viewer in self.ready():
+            if asked.shows_progress(viewer):
+                viewer.tell("$/progress", body)
+
     def _publish(self, key: str) -> None:
-        for viewer in self._ready():
+        for viewer in self.ready():
             viewer.tell("textDocument/publishDiagnostics", self.diagnostics.about(key, viewer.number))
 
     def later(self, seconds: float, do: Callable[[], None]) -> asyncio.TimerHandle:
@@ -417,17 +420,12 @@ class Bridge:
 
     # -- what everybody is told ------------------------------------------------------------------------------------
 
-    def _ready(self) -> list[Viewer]:
+    def ready(self) -> list[Viewer]:
         return [viewer for viewer in self.viewers.values() if viewer.ready]
 
     def _everybody(self, method: str, params: bytes) -> None:
-        for viewer in self._ready():
+        for viewer in self.ready():
             viewer.tell(method, params)
-
-    def ask_everybody(self, method: str, params: bytes) -> None:
-        """A question whose answers do not matter."""
-        for viewer in self._ready():
-            viewer.ask(method, params)
 
     def _states(self) -> bytes:
         return rpc.encode(

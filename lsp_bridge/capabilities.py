@@ -1,7 +1,9 @@
 """What every server is told that its client can do, and what viewers are told that the servers together can do.
 
 The client of a shared server is no one editor, so the same capabilities are declared whoever looks: those of a modern
-editor, less what cannot be shared. Diagnostics are pushed, never pulled: pushed ones can be kept for newcomers."""
+editor, less what cannot be shared. Diagnostics are pushed, never pulled: pushed ones can be kept for newcomers. Abilities
+are said at the start, not registered later: not every editor knows registrations (servers that register all the same are
+passed on to those that do)."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -16,8 +18,9 @@ _MODIFIERS: Final = (
     "declaration definition readonly static deprecated abstract async modification documentation defaultLibrary"
 )
 _MARKUP: Final = ["markdown", "plaintext"]
+_PLAIN: Final[dict[str, Any]] = {}
+_LINKS: Final = {"linkSupport": False}
 _DYNAMIC: Final = {"dynamicRegistration": True}
-_LINKS: Final = {"dynamicRegistration": True, "linkSupport": False}
 
 CLIENT: Final[dict[str, Any]] = {
     "general": {"positionEncodings": ["utf-16"], "regularExpressions": {"engine": "ECMAScript", "version": "ES2020"}},
@@ -28,8 +31,8 @@ CLIENT: Final[dict[str, Any]] = {
         "workspaceFolders": True,
         "didChangeConfiguration": _DYNAMIC,
         "didChangeWatchedFiles": {"dynamicRegistration": True, "relativePatternSupport": False},
-        "executeCommand": _DYNAMIC,
-        "symbol": {"dynamicRegistration": True, "symbolKind": {"valueSet": list(range(1, 27))}},
+        "executeCommand": _PLAIN,
+        "symbol": {"symbolKind": {"valueSet": list(range(1, 27))}},
         "semanticTokens": {"refreshSupport": True},
         "inlayHint": {"refreshSupport": True},
         "codeLens": {"refreshSupport": True},
@@ -41,7 +44,7 @@ CLIENT: Final[dict[str, Any]] = {
         },
     },
     "textDocument": {
-        "synchronization": {"dynamicRegistration": True, "didSave": True},
+        "synchronization": {"didSave": True},
         "publishDiagnostics": {
             "relatedInformation": True,
             "versionSupport": True,
@@ -50,7 +53,6 @@ CLIENT: Final[dict[str, Any]] = {
             "tagSupport": {"valueSet": [1, 2]},
         },
         "completion": {
-            "dynamicRegistration": True,
             "contextSupport": True,
             "completionItem": {
                 "snippetSupport": True,
@@ -65,9 +67,8 @@ CLIENT: Final[dict[str, Any]] = {
             },
             "completionItemKind": {"valueSet": list(range(1, 26))},
         },
-        "hover": {"dynamicRegistration": True, "contentFormat": _MARKUP},
+        "hover": {"contentFormat": _MARKUP},
         "signatureHelp": {
-            "dynamicRegistration": True,
             "contextSupport": True,
             "signatureInformation": {
                 "documentationFormat": _MARKUP,
@@ -79,36 +80,33 @@ CLIENT: Final[dict[str, Any]] = {
         "definition": _LINKS,
         "typeDefinition": _LINKS,
         "implementation": _LINKS,
-        "references": _DYNAMIC,
-        "documentHighlight": _DYNAMIC,
+        "references": _PLAIN,
+        "documentHighlight": _PLAIN,
         "documentSymbol": {
-            "dynamicRegistration": True,
             "hierarchicalDocumentSymbolSupport": True,
             "symbolKind": {"valueSet": list(range(1, 27))},
         },
         "codeAction": {
-            "dynamicRegistration": True,
             "isPreferredSupport": True,
             "disabledSupport": True,
             "dataSupport": True,
             "resolveSupport": {"properties": ["edit"]},
             "codeActionLiteralSupport": {"codeActionKind": {"valueSet": _KINDS + _SOURCE_KINDS}},
         },
-        "codeLens": _DYNAMIC,
-        "documentLink": _DYNAMIC,
-        "colorProvider": _DYNAMIC,
-        "formatting": _DYNAMIC,
-        "rangeFormatting": _DYNAMIC,
-        "onTypeFormatting": _DYNAMIC,
-        "rename": {"dynamicRegistration": True, "prepareSupport": True},
-        "foldingRange": {"dynamicRegistration": True, "lineFoldingOnly": True},
-        "selectionRange": _DYNAMIC,
-        "linkedEditingRange": _DYNAMIC,
-        "callHierarchy": _DYNAMIC,
-        "typeHierarchy": _DYNAMIC,
-        "inlayHint": {"dynamicRegistration": True, "resolveSupport": {"properties": ["tooltip", "textEdits"]}},
+        "codeLens": _PLAIN,
+        "documentLink": _PLAIN,
+        "colorProvider": _PLAIN,
+        "formatting": _PLAIN,
+        "rangeFormatting": _PLAIN,
+        "onTypeFormatting": _PLAIN,
+        "rename": {"prepareSupport": True},
+        "foldingRange": {"lineFoldingOnly": True},
+        "selectionRange": _PLAIN,
+        "linkedEditingRange": _PLAIN,
+        "callHierarchy": _PLAIN,
+        "typeHierarchy": _PLAIN,
+        "inlayHint": {"resolveSupport": {"properties": ["tooltip", "textEdits"]}},
         "semanticTokens": {
-            "dynamicRegistration": True,
             "requests": {"range": True, "full": {"delta": False}},
             "tokenTypes": _TOKENS.split(),
             "tokenModifiers": _MODIFIERS.split(),

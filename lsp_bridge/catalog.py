@@ -63,7 +63,15 @@ RUFF: Final = ServerSpec(
     formats=True,
 )
 TY: Final = ServerSpec(name="ty", command=("ty", "server"), install=_PIP.format("ty"), memory="medium")
-PYREFLY: Final = ServerSpec(name="pyrefly", command=("pyrefly", "lsp"), install=_PIP.format("pyrefly"), memory="medium")
+# Without a configuration of the project's own it would show no type errors.
+_PYREFLY_ALWAYS: Final = {"pyrefly": {"displayTypeErrors": "force-on"}}
+PYREFLY: Final = ServerSpec(
+    name="pyrefly",
+    command=("pyrefly", "lsp"),
+    install=_PIP.format("pyrefly"),
+    options=_PYREFLY_ALWAYS,
+    settings={"python": _PYREFLY_ALWAYS},
+)
 BASEDPYRIGHT: Final = ServerSpec(
     name="basedpyright",
     command=("basedpyright-langserver", "--stdio"),

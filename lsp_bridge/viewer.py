@@ -37,6 +37,10 @@ class Serves(Protocol):
     def viewer_left(self, viewer: "Viewer", *, properly: bool) -> None: ...
 
 
+class _Initialize(msgspec.Struct):
+    capabilities: dict[str, Any] = {}
+
+
 class Viewer:
     """`send` is awaited for one text at a time; if it raises, the viewer is gone. `receive` takes each text that the other side
     sends and never raises. Whoever has the connection closes it when `gone()` returns, and calls `leave()` when it ends."""
@@ -46,6 +50,7 @@ class Viewer:
         self.ready = False
         self.pending: dict[bytes, list[tuple[Any, int]]] = {}
         """Its questions under way, by id: (server, the number there) of each."""
+        self.capabilities: dict[str, Any] = {}
         self._bridge = bridge
         self._send = send
         self._asked: dict[int, Callable[[Message], None]] = {}
@@ -82,6 +87,13 @@ class Viewer:
         for done in asked.values():
             done(Message(error=msgspec.Raw(rpc.error(rpc.REQUEST_CANCELLED, "the editor has left"))))
         self._bridge.viewer_left(self, properly=self._properly)
+
+    def can(self, *names: str) -> bool:
+        """Whether its own capabilities say so, under these names."""
+        found: Any = self.capabilities
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return bool(found)
 
     # -- down ------------------------------------------------------------------------------------------------------
 
@@ -129,8 +141,9 @@ class Viewer:
 
     # -- up --------------------------------------------------------------------------------------------------------
 
-    def receive(self, text: str) -> None:
-        """One JSON-RPC message. What is none is answered with an error that says why."""
+    def receive(self, text: str | bytes) -> None:
+        """One JSON-RPC message, which some clients (pygls') send as bytes. What is none is answered with an error that says
+        why."""
         if self._gone.is_set():
             return None
         if len(text) > MAX_BODY:
@@ -157,6 +170,8 @@ class Viewer:
         if method == "initialize":
             if self._initialising is not None:
                 return self.refuse(raw_id, rpc.INVALID_REQUEST, "initialize comes once")
+            with contextlib.suppress(msgspec.MsgspecError):
+                self.capabilities = msgspec.json.decode(params, type=_Initialize).capabilities
             self._initialising = asyncio.create_task(self._initialise(raw_id))
         elif method == "shutdown":
             self._properly = True

@@ -72,7 +72,13 @@ class Editor:
         return answer["result"]
 
     async def start(self) -> dict[str, Any]:
-        result = await self.ask("initialize", {"processId": None, "rootUri": "file:///workspace", "capabilities": {}})
+        capabilities = {
+            "window": {"workDoneProgress": True},
+            "workspace": {"inlayHint": {"refreshSupport": True}},
+            "textDocument": {"documentSymbol": {"dynamicRegistration": True}},
+        }
+        params = {"processId": None, "rootUri": "file:///workspace", "capabilities": capabilities}
+        result = await self.ask("initialize", params)
         self.tell("initialized", {})
         return result
 

@@ -232,6 +232,16 @@ async def test_registrations_reach_those_here_and_those_who_come_later(bridges, 
         await late.ask("textDocument/documentSymbol", {"textDocument": {"uri": "file:///workspace/a"}})
 
 
+async def test_refreshes_are_asked_of_those_who_can(bridges, tmp_path):
+    ada, bob = await two(bridges, tmp_path)
+    bob.viewer.capabilities = {}
+    for name in ("inlayHint", "codeLens"):
+        assert (await ada.command("fake.ask", f"workspace/{name}/refresh", None))["result"] is None
+    await bob.command("fake.return", 1)
+    asked = [one["method"] for one in ada.heard + bob.heard if str(one.get("method")).endswith("refresh")]
+    assert asked == ["workspace/inlayHint/refresh"]
+
+
 async def test_configuration_is_answered_once_from_the_catalogue(bridges, tmp_path):
     settings = {"fake": {"deep": {"x": 1}}}
     ada, bob = await two(bridges, tmp_path, fake(settings=settings))

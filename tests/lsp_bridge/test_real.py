@@ -6,7 +6,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lsprotocol import types as lsp
@@ -54,17 +53,6 @@ class Client(LanguageClient):
             self.published.append(params)
             self.news.set()
 
-        @self.feature(lsp.CLIENT_REGISTER_CAPABILITY)
-        def _registered(_: lsp.RegistrationParams) -> None:
-            pass
-
-        @self.feature(lsp.WINDOW_WORK_DONE_PROGRESS_CREATE)
-        def _created(_: lsp.WorkDoneProgressCreateParams) -> None:
-            pass
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        raise error
-
     async def begin(self) -> lsp.InitializeResult:
         result = await self.initialize_async(
             lsp.InitializeParams(capabilities=lsp.ClientCapabilities(), root_uri="file:///workspace")
@@ -95,7 +83,7 @@ async def clients(bridges: Bridges, where: Place, number: int) -> AsyncIterator[
     async def viewer(connection: ServerConnection) -> None:
         viewer = bridges.attach(where, connection.send)
         async for text in connection:
-            viewer.receive(str(text))
+            viewer.receive(text)
         viewer.leave()
 
     async with serve(viewer, "127.0.0.1", 0, compression=None) as server:
@@ -135,7 +123,9 @@ async def test_two_real_clients_share_a_linter_and_a_type_checker(bridges, tmp_p
         items = completion if isinstance(completion, list) else completion.items
         assert "area" in [item.label for item in items]
 
-        edit = await bob.text_document_rename_async(lsp.RenameParams("surface", document, inside))
+        edit = await bob.text_document_rename_async(
+            lsp.RenameParams(text_document=document, position=inside, new_name="surface")
+        )
         changed = dict(edit.changes or {}) | {one.text_document.uri: one for one in edit.document_changes or ()}
         assert set(changed) == {"file:///workspace/library.py", "file:///workspace/main.py"}
 
