@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from lsp_bridge import catalog
 from lsp_bridge.bridge import Place
 from lsp_bridge.bridges import Bridges
+from lsp_bridge.viewer import Viewer
 from tests.lsp_bridge.editor import Editor, at, place
 
 SCRIPTS = str(Path(sys.executable).parent)
@@ -78,13 +79,20 @@ class Client(LanguageClient):
                 await self.news.wait()
 
 
+async def receive(viewer: Viewer, connection: ServerConnection) -> None:
+    async for text in connection:
+        viewer.receive(text)
+    viewer.leave()
+
+
 @asynccontextmanager
 async def clients(bridges: Bridges, where: Place, number: int) -> AsyncIterator[list[Client]]:
     async def viewer(connection: ServerConnection) -> None:
         viewer = bridges.attach(where, connection.send)
-        async for text in connection:
-            viewer.receive(text)
-        viewer.leave()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(receive(viewer, connection))
+            await viewer.gone()
+            await connection.close()
 
     async with serve(viewer, "127.0.0.1", 0, compression=None) as server:
         port = server.sockets[0].getsockname()[1]
