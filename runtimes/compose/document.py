@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runtimes.compose.render import block, entry, inline, item, scalar
-from runtimes.compose.source import Reader, parse
+from runtimes.compose.source import Reader, compose, parse
 
 Span = tuple[int, int, int, str]
 """Of a service: where its lines begin and end, the column of its name, its name."""
@@ -27,7 +26,7 @@ class Document:
         self._crlf = 0 < plain.count("\r\n") == plain.count("\n")
         plain = plain.replace("\r\n", "\n") if self._crlf else plain
         self.text = plain if plain.endswith("\n") or not plain else plain + "\n"
-        self.root: Node | None = YAML(typ="safe", pure=True).compose(self.text)
+        self.root = compose(self.text, "compose.yaml")
         self._splices: list[tuple[int, int, str]] = []
         self.step, self.dash = self._indents()
 

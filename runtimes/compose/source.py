@@ -127,10 +127,19 @@ def read_text(root: str | os.PathLike[str], relative: str, *, where: Where | Non
 
 def parse(text: str, file: str) -> Map:
     """One document. Raises BadCompose with the line."""
+    node = compose(text, file)
+    value = Reader(file).value(node, 0) if node is not None else Map()
+    if not isinstance(value, Map):
+        raise bad("bad_yaml", "a compose file is a mapping with `services`", where=(file, 1))
+    return value
+
+
+def compose(text: str, file: str) -> Node | None:
+    """The tree of one document, with the place of all that is in it. Raises BadCompose with the line."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _Composer
     try:
-        node = yaml.compose(text)
+        return yaml.compose(text)  # type: ignore[no-any-return]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
@@ -139,10 +148,6 @@ def parse(text: str, file: str) -> Map:
         raise bad("bad_yaml", f"this is no YAML: {error.problem or error.context}", where=(file, line)) from error
     except (YAMLError, ReaderError, ValueError, RecursionError) as error:
         raise bad("bad_yaml", f"this is no YAML: {str(error).splitlines()[0]}", where=(file, None)) from error
-    value = Reader(file).value(node, 0) if node is not None else Map()
-    if not isinstance(value, Map):
-        raise bad("bad_yaml", "a compose file is a mapping with `services`", where=(file, 1))
-    return value
 
 
 class _Composer(Composer):
@@ -151,6 +156,7 @@ class _Composer(Composer):
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader)
         self.nodes = self.deep = 0
+        self.warn_double_anchors = False  # the later one counts, as the specification of YAML has it
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.nodes += 1
