@@ -116,7 +116,7 @@ async def test_metrics_are_for_this_machine(call):
 
 async def test_the_description_names_every_route(call, app):
     described = json.loads((await call(None).get("/openapi.json")).text)["paths"]
-    for route in app.app.routes:
+    for route in app.app.app.routes:
         if (
             route.path.startswith("/api/v1")
             and route.path != "/api/v1/openapi.json"
