@@ -66,7 +66,12 @@ async def _resources(postgres: str, folder: Path) -> AsyncIterator[Resources]:
     database = Database(postgres)
     await migrations.migrate(database)
     settings = Settings(
-        data=folder / "data", allow_file_clone=True, allow_private_clone=True, allow_unisolated=True, workers=4
+        data=folder / "data",
+        allow_file_clone=True,
+        allow_private_clone=True,
+        allow_private_webhooks=True,
+        allow_unisolated=True,
+        workers=4,
     )
     settings.data.mkdir()
     resources = make_resources(settings, database)

@@ -8,11 +8,9 @@ libgit2, which runs no hook, filter, fsmonitor or external diff whatever a confi
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import re
 import signal
-import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from uuid import UUID
 import pygit2
 from pygit2.enums import ConfigLevel
 
+from backend.core import outside
 from backend.core.errors import AppError, Invalid
 
 for _level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
@@ -347,20 +346,11 @@ async def _check_remote(url: str, *, allow_private: bool) -> CloneUrl:
 
 
 async def _check_host(host: str, port: int, *, allow_private: bool) -> None:
-    """Every address that the name has must be public: one private answer is enough to refuse."""
     if allow_private:
         return
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        await outside.resolve(host, port, allow_private=False)
+    except outside.NotPublic:
+        raise PrivateAddress from None
+    except OSError:
         raise RemoteUnreachable(f"The host {host} is not known.") from None
-    for *_, address in found:
-        if not _is_public(str(address[0])):
-            raise PrivateAddress
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and (inner := found.ipv4_mapped or found.sixtofour):
-        found = inner
-    return found.is_global and not found.is_multicast

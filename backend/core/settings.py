@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_clone: bool = False
     """Allows clones from loopback and private network addresses."""
 
+    allow_private_webhooks: bool = False
+    """Allows webhooks to http:// and to loopback and private network addresses."""
+
     metrics_token: str = ""
     """Bearer token that opens /metrics on the public listener; empty keeps it to loopback."""
 
