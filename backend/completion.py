@@ -7,22 +7,26 @@ SHELLS = ("bash", "zsh", "fish")
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
     """Source it: `eval "$(codeyard completion bash)"`, or for fish `codeyard completion fish | source`."""
-    commands = {name: (sub, sub.description or "") for name, sub in _commands(parser).items()}
     if shell == "bash":
-        return _bash({name: _words(sub) for name, (sub, _) in commands.items()})
+        return _bash(parser)
     if shell == "zsh":
-        return "autoload -U bashcompinit && bashcompinit\n" + _bash(
-            {n: _words(sub) for n, (sub, _) in commands.items()}
-        )
+        return "autoload -U bashcompinit && bashcompinit\n" + _bash(parser)
     lines = ["complete -c codeyard -f"]
-    for name, (sub, text) in commands.items():
-        quoted = text.replace("'", "\\'")
-        lines.append(f"complete -c codeyard -n __fish_use_subcommand -a {name} -d '{quoted}'")
-        lines += [f"complete -c codeyard -n '__fish_seen_subcommand_from {name}' -a '{word}'" for word in _words(sub)]
+    for name, sub in _below(parser).items():
+        lines.append(f"complete -c codeyard -n __fish_use_subcommand -a {name} -d {_quote(sub.description or '')}")
+        seen = f"__fish_seen_subcommand_from {name}"
+        verbs = _below(sub)
+        for word in _words(sub):
+            about = f" -d {_quote(verbs[word].description or '')}" if word in verbs else ""
+            lines.append(f"complete -c codeyard -n '{seen}' -a '{word}'{about}")
+        for verb, leaf in verbs.items():
+            both = f"{seen}; and __fish_seen_subcommand_from {verb}"
+            lines += [f"complete -c codeyard -n '{both}' -a '{word}'" for word in _words(leaf)]
     return "\n".join(lines)
 
 
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def _below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Its commands, or those of a noun."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
@@ -37,14 +41,24 @@ def _words(parser: argparse.ArgumentParser) -> list[str]:
     return found
 
 
-def _bash(words: dict[str, list[str]]) -> str:
-    cases = "\n".join(f"    {name}) words='{' '.join(options)}' ;;" for name, options in words.items())
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "\\'") + "'"
+
+
+def _bash(parser: argparse.ArgumentParser) -> str:
+    """Cases by the words typed so far, the more particular first."""
+    cases = []
+    for name, sub in _below(parser).items():
+        cases += [f"    '{name} {verb} '*) words='{' '.join(_words(leaf))}' ;;" for verb, leaf in _below(sub).items()]
+        cases.append(f"    '{name} '*) words='{' '.join(_words(sub))}' ;;")
+    newline = "\n"
     return f"""_codeyard() {{
-  local words='{" ".join(words)} --help --version'
-  if [ "$COMP_CWORD" -gt 1 ]; then case "${{COMP_WORDS[1]}}" in
-{cases}
+  local before="${{COMP_WORDS[*]:1:COMP_CWORD-1}} " words
+  case "$before" in
+    ' ') words='{" ".join(_words(parser))}' ;;
+{newline.join(cases)}
     *) words='' ;;
-  esac; fi
+  esac
   COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -F _codeyard codeyard"""

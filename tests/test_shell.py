@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from backend.accounts.keys.models import ApiKey
-from backend.shell import _reason
+from backend.client.shell import _reason
 from tests import make
 from tests.workbench import test_terminals as terminals_tests
 from tests.workbench.test_terminals import folder_of
@@ -18,8 +18,9 @@ from tests.workbench.test_terminals import folder_of
 session_id = terminals_tests.session_id
 
 ATTACH = (
-    "import fcntl, sys, termios; from backend.shell import attach; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "sys.exit(attach(*sys.argv[1:4], terminal_id=sys.argv[4] if len(sys.argv) > 4 else None))"
+    "import fcntl, sys, termios; from backend.client.account import Account; from backend.client.shell import Opening, attach;"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); url, key, *opening = sys.argv[1:];"
+    "sys.exit(attach(Account(url, key=key), Opening(*opening)))"
 )
 
 

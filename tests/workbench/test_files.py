@@ -260,6 +260,19 @@ async def test_the_working_copy_is_downloaded(act, client, session):
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as found:
         assert sorted(found.getnames()) == ["src", "src/a"]
     assert (await client.get(f"/workspace/{session}/archive?format=rar")).status_code in (400, 422)
+    only = await client.get(f"/workspace/{session}/archive", params={"path": "src"})
+    assert 'filename="src.zip"' in only.headers["content-disposition"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("nowhere", 404), ("../x", 422), ("/etc", 422), (".git", 422), ("link", 422), ("a", 409)]
+)
+async def test_a_folder_to_download_is_one_beneath_the_root(act, client, session, work, path, status):
+    """Attack rows 17 and 19."""
+    await act("write", path="a", content="x")
+    (work / "link").symlink_to("/etc")
+    answer = await client.get(f"/workspace/{session}/archive", params={"path": path})
+    assert answer.status_code == status, answer.text
 
 
 async def test_a_change_is_told_to_every_viewer(act, client, session):

@@ -37,6 +37,11 @@ def work(tmp_path: Path) -> Path:
 EXPECTED = ["big", "empty", "folder-link", "link", "sub", "sub/deep", "sub/deep/é.txt", "sub/run.sh"]
 
 
+def test_a_folder_in_it_is_an_archive_of_its_own(work: Path):
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream(work, "tar.gz", (b"sub",))))) as found:
+        assert sorted(found.getnames()) == ["deep", "deep/é.txt", "run.sh"]
+
+
 def test_a_zip_holds_the_folder_without_git_and_secrets(work: Path):
     chunks = list(stream(work, "zip"))
     assert len(chunks) >= 3

@@ -1,4 +1,4 @@
-"""A session's folder as one zip or tar.gz, made while it is sent: nothing is kept in memory or on disk.
+"""A session's folder, or one in it, as one zip or tar.gz, made while it is sent: nothing is kept in memory or on disk.
 
 Links are stored as links, never as what they lead to; `.git`, half-written files, FIFOs, devices and what may be another's
 (`Root.vouch`) are left out.
@@ -43,12 +43,12 @@ class _Item(NamedTuple):
     file: IO[bytes] | None = None
 
 
-def stream(folder: Path, format: Format) -> Generator[bytes, None, None]:
-    """The archive in chunks. Close it to let go of what it holds."""
+def stream(folder: Path, format: Format, top: tuple[bytes, ...] = ()) -> Generator[bytes, None, None]:
+    """The archive of `top` in `folder`, in chunks, its paths relative to `top`. Close it to let go of what it holds."""
     with Root(folder) as root:
         sink = _Sink()
         writer: _Writer = _Zip(sink) if format == "zip" else _Tar(sink)
-        for item in _items(root):
+        for item in _items(root, top):
             if item.file is None:
                 writer.add(item)
             else:
@@ -62,12 +62,12 @@ def stream(folder: Path, format: Format) -> Generator[bytes, None, None]:
         yield sink.take()
 
 
-def _items(root: Root) -> Iterator[_Item]:
-    for parts, folder, names in root.folders():
+def _items(root: Root, top: tuple[bytes, ...]) -> Iterator[_Item]:
+    for parts, folder, names in root.folders(top):
         names[:] = [name for name in names if not is_hidden(name)]
         for name in names:
             try:
-                item = _item(root, folder, b"/".join((*parts, name)), name)
+                item = _item(root, folder, b"/".join((*parts[len(top) :], name)), name)
             except (OSError, AppError):
                 continue  # gone meanwhile, or not to be read
             if item is not None:

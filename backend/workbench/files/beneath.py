@@ -82,7 +82,7 @@ def told() -> Iterator[None]:
             case errno.EACCES | errno.EPERM | errno.EROFS:
                 raise PermissionDenied from None
             case errno.ELOOP:
-                raise BadPath("Links on this path lead in a circle.") from None
+                raise BadPath("A link on this path is not followed here, or leads in a circle.") from None
             case errno.ENAMETOOLONG | errno.EINVAL | errno.EILSEQ:
                 raise BadPath from None
             case errno.ENXIO | errno.ENODEV:  # a FIFO without a reader, a socket, a device without a driver
@@ -274,10 +274,11 @@ class Root:
                             self._names[entry.st_dev, entry.st_ino] += 1
         return self._names[status.st_dev, status.st_ino]
 
-    def folders(self) -> Iterator[tuple[tuple[bytes, ...], int, list[bytes]]]:
-        """Every folder, the root first, with the names in it, sorted: open while it is looked at, links not followed. The names
-        that the caller takes out of the list are not entered. What no path can name for its depth is left out."""
-        waiting: list[tuple[bytes, ...]] = [()]
+    def folders(self, top: tuple[bytes, ...] = ()) -> Iterator[tuple[tuple[bytes, ...], int, list[bytes]]]:
+        """Every folder from `top` down, itself first, with the names in it, sorted: open while it is looked at, links not
+        followed. The names that the caller takes out of the list are not entered. What no path can name for its depth is
+        left out."""
+        waiting = [top]
         while waiting:
             parts = waiting.pop()
             try:

@@ -51,10 +51,14 @@ async def search_files(
 
 @get("/workspace/{session_id:uuid}/archive", guards=[scope("files:read")])
 async def download_archive(
-    resources: Hands, actor: Me, session_id: FromPath[UUID], format: FromQuery[archive.Format] = "zip"
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    format: FromQuery[archive.Format] = "zip",
+    path: FromQuery[str] = "",
 ) -> Stream:
-    """The whole working copy without its history. Links are stored as links."""
-    chunks, disposition = await service.download(resources, actor, session_id, format)
+    """The working copy without its history, or one folder of it. Links are stored as links."""
+    chunks, disposition = await service.download(resources, actor, session_id, format, path)
     return Stream(chunks, media_type=archive.MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
 
 

@@ -19,7 +19,7 @@ from backend.core.auth import Actor
 from backend.core.errors import AppError, Conflict, Invalid, NotFound, TooLarge
 from backend.core.resources import Resources
 from backend.workbench.files import archive, disk, schemas, tus, unpack
-from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show
+from backend.workbench.files.beneath import BadPath, Root, decode_b64, parse, show, told
 from backend.workbench.files.search import search
 from backend.workbench.files.tree import moment, tree
 from backend.workbench.sessions import service as sessions
@@ -106,11 +106,18 @@ def _several(globs: schemas.Globs) -> list[str]:
 
 
 async def download(
-    resources: Resources, actor: Actor, session_id: UUID, format: archive.Format
+    resources: Resources, actor: Actor, session_id: UUID, format: archive.Format, path: str
 ) -> tuple[AsyncIterator[bytes], str]:
-    """The archive in chunks, each made in a thread, and the header that names it."""
+    """The archive of the folder `path` in chunks, each made in a thread, and the header that names it."""
     session = await sessions.ready(resources, actor, session_id, READ)
-    chunks = archive.stream(folder_of(resources, session.id), format)
+    top = parse(path)
+
+    def check(root: Root) -> None:
+        with told():
+            os.close(root.open_plain(top, os.O_RDONLY | os.O_DIRECTORY))
+
+    await _beneath(resources, session, check)
+    chunks = archive.stream(folder_of(resources, session.id), format, top)
 
     async def send() -> AsyncIterator[bytes]:
         try:
@@ -119,7 +126,7 @@ async def download(
         finally:
             chunks.close()
 
-    return send(), archive.disposition(session.name, format)
+    return send(), archive.disposition(os.fsdecode(top[-1]) if top else session.name, format)
 
 
 async def create_upload(resources: Resources, actor: Actor, length: int, metadata: str) -> tus.Upload:

@@ -17,6 +17,9 @@ from runtimes.terminal import Viewer
 
 Socket = WebSocket[Any, Any, Any]
 Cells = Annotated[int | None, QueryParameter(ge=1, le=1000, description="Give both or none; 1 to 1000.")]
+Command = Annotated[
+    str, QueryParameter(max_length=8000, description="A new terminal's shell runs this and ends with its exit code.")
+]
 Offset = Annotated[int | None, QueryParameter(ge=0, description="What was seen already: the output up to this offset.")]
 
 
@@ -41,6 +44,7 @@ async def attach_terminal(
     session_id: FromQuery[UUID],
     terminal_id: FromQuery[str | None] = None,
     service_id: FromQuery[UUID | None] = None,
+    command: Command = "",
     after: Offset = None,
     ack: FromQuery[bool] = True,
     cols: Cells = None,
@@ -53,7 +57,15 @@ async def attach_terminal(
     """
     size = (cols, rows) if cols and rows else None
     viewer = await service.attach(
-        resources, actor, session_id, terminal_id, service_id=service_id, after=after, acks=ack, size=size
+        resources,
+        actor,
+        session_id,
+        terminal_id,
+        service_id=service_id,
+        command=command,
+        after=after,
+        acks=ack,
+        size=size,
     )
     with viewer:
         await socket.accept()

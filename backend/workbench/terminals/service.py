@@ -66,6 +66,7 @@ async def attach(
     terminal_id: str | None,
     *,
     service_id: UUID | None,
+    command: str,
     after: int | None,
     acks: bool,
     size: tuple[int, int] | None,
@@ -75,7 +76,7 @@ async def attach(
     if terminal_id is None:
         if after:
             raise BadOffset(end=0)
-        terminal = await _open(resources, actor, session, service_id, size or (80, 24))
+        terminal = await _open(resources, actor, session, service_id, command, size or (80, 24))
     else:
         terminal = _find(resources, session_id, terminal_id)
         if "exec" not in terminal.labels:
@@ -104,7 +105,12 @@ async def close_all(resources: Resources, session_id: UUID) -> None:
 
 
 async def _open(
-    resources: Resources, actor: Actor, session: Entrance, service_id: UUID | None, size: tuple[int, int]
+    resources: Resources,
+    actor: Actor,
+    session: Entrance,
+    service_id: UUID | None,
+    command: str,
+    size: tuple[int, int],
 ) -> Terminal:
     if session.status != Status.READY:
         raise NotReady(status=session.status)
@@ -113,7 +119,9 @@ async def _open(
     try:
         place = await services.inside(resources, session.id, service_id)
         terminal = (
-            await _open_inside(resources, place, size) if place else await _open_here(resources, actor, session, size)
+            await _open_inside(resources, place, command, size)
+            if place
+            else await _open_here(resources, actor, session, command, size)
         )
     except KeeperRefused as error:
         raise CannotStart(f"The shell could not be started: {error}") from error
@@ -134,12 +142,12 @@ async def _open(
     raise NoSuchSession
 
 
-async def _open_inside(resources: Resources, place: services.Inside, size: tuple[int, int]) -> Terminal:
+async def _open_inside(resources: Resources, place: services.Inside, command: str, size: tuple[int, int]) -> Terminal:
     """A shell in a container: the engine's stream, which the keeper keeps as it keeps a PTY."""
     shell = await shell_in(place.driver, place.handle)
     cols, rows = size
     env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    stream, notes = await place.driver.exec_tty(place.handle, [shell], env=env, cols=cols, rows=rows)
+    stream, notes = await place.driver.exec_tty(place.handle, _words(shell, command), env=env, cols=cols, rows=rows)
     return await resources.terminals.adopt(
         stream,
         control=Inside(place.driver, notes),
@@ -148,24 +156,34 @@ async def _open_inside(resources: Resources, place: services.Inside, size: tuple
         labels={
             "session_id": str(place.session_id),
             "service_id": str(place.service_id) if place.service_id else None,
-            "title": place.title or os.path.basename(shell),
+            "title": _title(command) or place.title or os.path.basename(shell),
             "exec": notes,
         },
     )
 
 
-async def _open_here(resources: Resources, actor: Actor, session: Entrance, size: tuple[int, int]) -> Terminal:
+async def _open_here(
+    resources: Resources, actor: Actor, session: Entrance, command: str, size: tuple[int, int]
+) -> Terminal:
     """A shell of the server's own user, where there is no engine with the workbench's image."""
     _may_share_our_user(resources, actor, session)
     shell = default_shell()
     return await resources.terminals.spawn(
-        [shell],
+        _words(shell, command),
         cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
         env=shell_environment(),
         cols=size[0],
         rows=size[1],
-        labels={"session_id": str(session.id), "service_id": None, "title": os.path.basename(shell)},
+        labels={"session_id": str(session.id), "service_id": None, "title": _title(command) or os.path.basename(shell)},
     )
+
+
+def _title(command: str) -> str:
+    return "".join(c for c in " ".join(command.split()) if c.isprintable())[:80]
+
+
+def _words(shell: str, command: str) -> list[str]:
+    return [shell, "-c", command] if command else [shell]
 
 
 def _may_share_our_user(resources: Resources, actor: Actor, session: Entrance) -> None:

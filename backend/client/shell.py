@@ -14,11 +14,14 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from backend.client.account import Account
 
 DETACH = b"\x1d"  # Ctrl-]
 ACK_EVERY = 256 << 10  # bytes
@@ -27,24 +30,29 @@ COME_BACK_WITHIN = 60.0  # seconds
 DETACHED, REFUSED, LOST = 0, 1, 1  # exit statuses; else the program's own, 128 + n for signal n
 
 
-def attach(url: str, key: str, session_id: str, *, terminal_id: str | None = None) -> int:
-    """Attach this process's terminal (or its pipes) until the program there ends; returns the exit status.
+@dataclass
+class Opening:
+    """Which terminal: that of `terminal_id`, else a new one, inside of a service or not, of a shell or of one command."""
 
-    `url` is the server's (http://host:port), `key` an API key; without `terminal_id` a new one is opened.
-    """
-    base = url.replace("http", "ws", 1).rstrip("/") + "/api/v1/ws/terminal"
+    session_id: str
+    terminal_id: str | None = None
+    service_id: str | None = None
+    command: str | None = None
+
+
+def attach(account: Account, opening: Opening) -> int:
+    """Attach this process's terminal (or its pipes) until the program there ends; returns the exit status."""
     with _raw(sys.stdin.fileno()):
-        return asyncio.run(_Attachment(base, key, session_id, terminal_id).run())
+        return asyncio.run(_Attachment(account, opening).run())
 
 
 class _Attachment:
     """Where the remote terminal's output was left off, over any number of connections."""
 
-    def __init__(self, base: str, key: str, session_id: str, terminal_id: str | None) -> None:
-        self.base = base
-        self.headers = {"Authorization": f"Bearer {key}"}
-        self.session_id = session_id
-        self.terminal_id = terminal_id
+    def __init__(self, account: Account, opening: Opening) -> None:
+        self.base = account.url.replace("http", "ws", 1) + "/api/v1/ws/terminal"
+        self.headers = account.headers()
+        self.opening = opening
         self.offset: int | None = None
         self.status: int | None = None
         self.keys: asyncio.Queue[bytes] = asyncio.Queue()
@@ -75,12 +83,8 @@ class _Attachment:
 
     def _address(self) -> str:
         cols, rows = _size()
-        query: dict[str, Any] = {"session_id": self.session_id, "cols": cols, "rows": rows}
-        if self.terminal_id is not None:
-            query["terminal_id"] = self.terminal_id
-        if self.offset is not None:
-            query["after"] = self.offset
-        return f"{self.base}?{urlencode(query)}"
+        query: dict[str, Any] = {"cols": cols, "rows": rows, "after": self.offset, **vars(self.opening)}
+        return f"{self.base}?{urlencode({name: value for name, value in query.items() if value is not None})}"
 
     async def _use(self, socket: ClientConnection) -> None:
         loop = asyncio.get_running_loop()
@@ -107,7 +111,7 @@ class _Attachment:
                 continue
             told = json.loads(frame)
             if told["type"] == "attached":
-                self.terminal_id, self.offset = told["terminal_id"], told["offset"]
+                self.opening.terminal_id, self.offset = told["terminal_id"], told["offset"]
                 acknowledged = told["offset"]
             elif told["type"] == "lag":
                 self.offset = acknowledged = told["to"]

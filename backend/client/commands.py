@@ -1,0 +1,441 @@
+"""Commands that talk to a server, each a few lines around one call. `register` adds them to the command line.
+
+WORKSPACE is an id, a slug or a name; SESSION an id or WORKSPACE/NAME, or WORKSPACE alone for its default session.
+"""
+
+import argparse
+import getpass
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from backend.client import account, copy, show
+from backend.client.api import Refused, Server, raise_refusal
+from backend.client.shell import Opening, attach
+
+Command = Callable[[argparse.Namespace, Server], int]
+
+WORKSPACE = "id name slug default_session_id updated_at"
+SESSION = "id name branch status dirty last_active_at"
+SERVICE = "id name kind image state reason"
+KEY = "id name prefix scopes expires_at last_used_at"
+MEMBER = "email name role created_at"
+
+
+def register(commands: Any) -> None:
+    """Adds every command to `commands`, the subparsers of the command line."""
+    _account(commands)
+    _organizations(commands)
+    _workspaces(commands)
+    _sessions(commands)
+    _services(commands)
+    _files(commands)
+    _keys(commands)
+
+
+class Noun:
+    """`codeyard NOUN VERB`: the verbs of one noun."""
+
+    def __init__(self, commands: Any, name: str, text: str) -> None:
+        self.verbs = commands.add_parser(name, help=text, description=text).add_subparsers(
+            title="verbs", required=True, metavar="VERB"
+        )
+
+    def verb(self, name: str, run: Command, text: str, *words: str) -> argparse.ArgumentParser:
+        return add(self.verbs, name, run, text, *words)
+
+
+def add(commands: Any, name: str, run: Command, text: str, *words: str) -> argparse.ArgumentParser:
+    """A command with these positional words, and what all of them take."""
+    made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    made.set_defaults(remote=run)
+    for word in words:
+        made.add_argument(word.lower().rstrip("?"), metavar=word.rstrip("?"), nargs="?" if word.endswith("?") else None)
+    made.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    made.add_argument(
+        "--url", help="the server, such as https://code.example.com; else CODEYARD_URL, or where you signed in"
+    )
+    made.add_argument("--key", help="an API key; better in CODEYARD_KEY")
+    return made
+
+
+def confirmed(words: argparse.Namespace, what: str) -> bool:
+    """Asks a person; a program says --yes."""
+    if words.yes:
+        return True
+    if not sys.stdin.isatty():
+        print(f"codeyard: {what}? Say --yes where nobody can be asked.", file=sys.stderr)
+        return False
+    return input(f"{what}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+# --- who am I
+
+
+def _account(commands: Any) -> None:
+    enter = add(
+        commands, "login", login, "Sign in to a server; with --key, by an API key instead of a password.", "URL?"
+    )
+    enter.add_argument("--email")
+    enter.set_defaults(signs_in=True)
+    add(commands, "logout", logout, "Sign out, on the server too.")
+    add(commands, "whoami", whoami, "Say where and as whom you are signed in.")
+
+
+def sign_in(words: argparse.Namespace) -> int:
+    """Without a server yet: asks who you are and keeps the answer."""
+    url = (words.url or os.environ.get("CODEYARD_URL") or account.DEFAULT_URL).rstrip("/")
+    if words.key:
+        found = account.Account(url, key=words.key)
+        with Server(found) as server:
+            server.ask("GET", "/organizations")
+    else:
+        found = _by_password(url, words.email or input("E-mail: "))
+    account.keep(found)
+    print(f"Signed in to {url}" + (f" as {found.email}." if found.email else " by an API key."))
+    return 0
+
+
+def _by_password(url: str, email: str) -> account.Account:
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    body = {"email": email, "password": password}
+    headers = {"Origin": url, "User-Agent": f"codeyard on {socket.gethostname()}"}
+    with httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30) as http:
+        try:
+            answer = http.post("/auth/login", json=body)
+            if answer.status_code == 401 and answer.json()["error"]["code"] == "mfa_required":
+                answer = http.post("/auth/login", json=body | {"code": input("Code: ")})
+        except httpx.HTTPError as error:
+            raise Refused(f"{url} does not answer ({error}).") from error
+        raise_refusal(answer)
+        cookie = answer.headers["set-cookie"].split(";")[0]
+        return account.Account(url, cookie=cookie, csrf_token=answer.json()["csrf_token"], email=email)
+
+
+def login(_: argparse.Namespace, __: Server) -> int:
+    raise AssertionError("`sign_in` comes before there is a server")
+
+
+def logout(_: argparse.Namespace, server: Server) -> int:
+    if server.account.cookie:
+        server.ask("POST", "/auth/logout")
+    account.forget()
+    print("Signed out.")
+    return 0
+
+
+def whoami(words: argparse.Namespace, server: Server) -> int:
+    rows = list(server.pages("/organizations"))
+    me = server.ask("GET", "/auth/me")["user"] if server.account.cookie else {"email": "by an API key", "name": ""}
+    chosen = server.account.organization or (rows[0]["slug"] if len(rows) == 1 else None)
+    show.one(
+        me | {"server": server.account.url, "organization": chosen}, "server email name organization", words.output
+    )
+    return 0
+
+
+# --- organisations and keys
+
+
+def _organizations(commands: Any) -> None:
+    org = Noun(commands, "org", "Organisations and who is in them.")
+    org.verb("list", list_organizations, "The organisations that you are in.")
+    org.verb("use", use_organization, "What commands mean when they name no organisation.", "ORG")
+    org.verb("members", list_members, "Who is in an organisation.", "ORG?")
+    invite = org.verb("invite", invite_member, "Invite somebody; prints the code to register with.", "EMAIL")
+    invite.add_argument("--role", default="member", help="admin, member, commenter or viewer")
+    invite.add_argument("--org")
+
+
+def list_organizations(words: argparse.Namespace, server: Server) -> int:
+    show.rows(list(server.pages("/organizations")), "id slug name role", words.output)
+    return 0
+
+
+def use_organization(words: argparse.Namespace, server: Server) -> int:
+    found = server.organization(words.org)
+    kept = account.read()
+    if kept is None:
+        raise account.NotSignedIn
+    account.keep(account.Account(kept.url, kept.key, kept.cookie, kept.csrf_token, kept.email, found["slug"]))
+    print(f"Commands mean {found['name']} now.")
+    return 0
+
+
+def list_members(words: argparse.Namespace, server: Server) -> int:
+    found = server.organization(words.org)
+    show.rows(list(server.pages(f"/organizations/{found['id']}/members")), MEMBER, words.output)
+    return 0
+
+
+def invite_member(words: argparse.Namespace, server: Server) -> int:
+    found = server.organization(words.org)
+    body = {"email": words.email, "role": words.role}
+    made = server.ask("POST", f"/organizations/{found['id']}/invitations", body)
+    show.one(made, "email role expires_at invitation", words.output)
+    return 0
+
+
+def _keys(commands: Any) -> None:
+    key = Noun(commands, "key", "API keys of an organisation.")
+    key.verb("list", list_keys, "The keys that there are.").add_argument("--org")
+    create = key.verb("create", create_key, "Make a key; it is shown this once.", "NAME")
+    create.add_argument(
+        "--scope", action="append", required=True, help="such as files:write; may be given several times"
+    )
+    create.add_argument("--days", type=int, help="days until it expires; never without")
+    create.add_argument("--org")
+    key.verb("revoke", revoke_key, "End a key at once.", "ID").add_argument("--org")
+
+
+def _keys_of(words: argparse.Namespace, server: Server) -> str:
+    return f"/organizations/{server.organization(words.org)['id']}/api-keys"
+
+
+def list_keys(words: argparse.Namespace, server: Server) -> int:
+    show.rows(list(server.pages(_keys_of(words, server))), KEY, words.output)
+    return 0
+
+
+def create_key(words: argparse.Namespace, server: Server) -> int:
+    body: dict[str, Any] = {"name": words.name, "scopes": words.scope}
+    if words.days:
+        body["expires_at"] = (datetime.now(UTC) + timedelta(days=words.days)).isoformat()
+    show.one(server.ask("POST", _keys_of(words, server), body), "id name scopes expires_at key", words.output)
+    return 0
+
+
+def revoke_key(words: argparse.Namespace, server: Server) -> int:
+    server.ask("DELETE", f"{_keys_of(words, server)}/{words.id}")
+    return 0
+
+
+# --- workspaces and sessions
+
+
+def _workspaces(commands: Any) -> None:
+    workspace = Noun(commands, "workspace", "Workspaces.")
+    workspace.verb("list", list_workspaces, "The workspaces that you may see.")
+    create = workspace.verb(
+        "create", create_workspace, "Make a workspace: empty, of a git repository, or of a template.", "NAME"
+    )
+    create.add_argument("--clone", metavar="URL")
+    create.add_argument("--template", metavar="ID")
+    create.add_argument("--org")
+    workspace.verb("show", show_workspace, "One workspace.", "WORKSPACE")
+    delete = workspace.verb("delete", delete_workspace, "Put a workspace into the bin.", "WORKSPACE")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    workspace.verb("restore", restore_workspace, "Take a workspace out of the bin.", "ID")
+
+
+def list_workspaces(words: argparse.Namespace, server: Server) -> int:
+    show.rows(list(server.pages("/workspace", limit=200)), WORKSPACE, words.output)
+    return 0
+
+
+def create_workspace(words: argparse.Namespace, server: Server) -> int:
+    body: dict[str, Any] = {"name": words.name}
+    if words.org or server.account.organization:
+        body["organization_id"] = server.organization(words.org)["id"]
+    if words.template:
+        made = server.ask("POST", "/workspace/auto-create", body | {"template": words.template})["workspace"]
+    else:
+        made = server.ask("POST", "/workspace", body | ({"clone_url": words.clone} if words.clone else {}))
+    show.one(made, WORKSPACE, words.output)
+    return 0
+
+
+def show_workspace(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.workspace(words.workspace), f"{WORKSPACE} description organization_id created_at", words.output)
+    return 0
+
+
+def delete_workspace(words: argparse.Namespace, server: Server) -> int:
+    found = server.workspace(words.workspace)
+    if not confirmed(words, f"Put {found['name']} and all of its sessions into the bin"):
+        return 2
+    server.ask("DELETE", f"/workspace/{found['id']}")
+    print(f"In the bin. `codeyard workspace restore {found['id']}` takes it out again.")
+    return 0
+
+
+def restore_workspace(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.ask("POST", f"/workspace/{words.id}/restore"), WORKSPACE, words.output)
+    return 0
+
+
+def _sessions(commands: Any) -> None:
+    session = Noun(commands, "session", "Sessions: lines of work of a workspace.")
+    session.verb("list", list_sessions, "The sessions of a workspace, or all.", "WORKSPACE?")
+    create = session.verb("create", create_session, "Start a session from another, as it stands.", "WORKSPACE", "NAME")
+    create.add_argument("--from", dest="parent", metavar="SESSION", help="the default session without")
+    session.verb("show", show_session, "One session.", "SESSION")
+    delete = session.verb("delete", delete_session, "Put a session into the bin.", "SESSION")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    session.verb("restore", restore_session, "Take a session out of the bin.", "ID")
+
+
+def list_sessions(words: argparse.Namespace, server: Server) -> int:
+    path = f"/sessions/{server.workspace(words.workspace)['id']}/sessions" if words.workspace else "/sessions"
+    show.rows(list(server.pages(path, limit=200)), SESSION, words.output)
+    return 0
+
+
+def create_session(words: argparse.Namespace, server: Server) -> int:
+    workspace = server.workspace(words.workspace)
+    body = {"workspace_id": workspace["id"], "name": words.name}
+    if words.parent:
+        parent = words.parent if "/" in words.parent else f"{words.workspace}/{words.parent}"
+        body["parent_session_id"] = server.session(parent)["id"]
+    show.one(server.ask("POST", "/sessions", body), SESSION, words.output)
+    return 0
+
+
+def show_session(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.session(words.session), f"{SESSION} head workspace_id parent_session_id", words.output)
+    return 0
+
+
+def delete_session(words: argparse.Namespace, server: Server) -> int:
+    found = server.session(words.session)
+    if not confirmed(words, f"End all that runs in {found['name']} and put it into the bin"):
+        return 2
+    server.ask("DELETE", f"/sessions/{found['id']}")
+    print(f"In the bin. `codeyard session restore {found['id']}` takes it out again.")
+    return 0
+
+
+def restore_session(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.ask("POST", f"/sessions/{words.id}/restore"), SESSION, words.output)
+    return 0
+
+
+# --- services, their logs, a command inside
+
+
+def _services(commands: Any) -> None:
+    service = Noun(commands, "service", "Services of a session: what its compose.yaml declares.")
+    service.verb("list", list_services, "Services and their state.", "SESSION")
+    for name, text in (
+        ("start", "Start a service, or all in order, and wait until they run."),
+        ("stop", "Stop a service, or all."),
+        ("restart", "Restart a service."),
+    ):
+        service.verb(name, turn_service, text, "SESSION", "SERVICE" if name == "restart" else "SERVICE?").set_defaults(
+            turn=name
+        )
+    logs = add(commands, "logs", show_logs, "What a service said.", "SESSION", "SERVICE")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what it says from now on")
+    logs.add_argument("--tail", type=int, default=500, help="so many lines at most")
+    logs.add_argument("--since", help="a moment (2026-11-28T10:00:00Z) or an age (90s, 10m, 2h, 3d)")
+    logs.add_argument("--search", default="", help="only lines that contain this")
+    attach_to = add(commands, "shell", shell, "Attach this terminal to a session's. Detach with Ctrl-].", "SESSION")
+    attach_to.add_argument("--service", help="inside this service's container")
+    attach_to.add_argument("--terminal", help="the id of a terminal to attach to; a new one without")
+    run = add(commands, "run", run_command, "Run a command in a session and end with its exit code.", "SESSION")
+    run.add_argument("--service", help="inside this service's container")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="after --")
+
+
+def list_services(words: argparse.Namespace, server: Server) -> int:
+    found = server.ask("GET", f"/workspace/{server.session(words.session)['id']}/services")
+    show.rows(found["items"], SERVICE, words.output)
+    for problem in found["problems"]:
+        print(f"compose.yaml:{problem.get('line') or ''} {problem['message']}", file=sys.stderr)
+    return 0
+
+
+def turn_service(words: argparse.Namespace, server: Server) -> int:
+    """Waits for the operation's end and tells its steps."""
+    session = server.session(words.session)["id"]
+    runtimes = f"/workspace/{session}/runtimes"
+    if words.service is None:
+        path = f"{runtimes}/{'run-all' if words.turn == 'start' else 'stop-all'}"
+    else:
+        verb = "stop" if words.turn == "stop" else "restart"  # which starts what is stopped
+        path = f"{runtimes}/{server.service(session, words.service)['id']}/{verb}"
+    operation = server.ask("POST", path)
+    told = ""
+    while operation["status"] in ("queued", "running"):
+        time.sleep(0.3)
+        operation = server.ask("GET", f"/workspace/{session}/operations/{operation['id']}")
+        steps = ", ".join(f"{step['service']} {step['step']}" for step in operation["steps"])
+        if steps != told:
+            print(steps, file=sys.stderr)
+            told = steps
+    show.rows(operation["steps"], "service step status message", words.output)
+    return 0 if operation["status"] == "succeeded" else 1
+
+
+def show_logs(words: argparse.Namespace, server: Server) -> int:
+    session = server.session(words.session)["id"]
+    path = f"/workspace/{session}/services/{server.service(session, words.service)['id']}/logs"
+    wanted = {
+        "tail": words.tail,
+        "search": words.search or None,
+        "since": _moment(words.since) if words.since else None,
+    }
+    if not words.follow:
+        _say(server.ask("GET", path, **wanted)["items"], words.output)
+        return 0
+    for name, lines in server.events(path, follow=True, **wanted):
+        if name == "lines":
+            _say(lines, words.output)
+    return 0
+
+
+def _say(lines: list[dict[str, Any]], output: str) -> None:
+    for line in lines:
+        if output == "json":
+            print(show.compact(line), flush=True)
+        else:
+            out = sys.stderr if line["stream"] == "stderr" else sys.stdout
+            print(line["text"], file=out, flush=True)
+
+
+def _moment(word: str) -> str:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    if word[:-1].isdigit() and word[-1] in units:
+        return (datetime.now(UTC) - timedelta(seconds=int(word[:-1]) * units[word[-1]])).isoformat()
+    return word
+
+
+def shell(words: argparse.Namespace, server: Server) -> int:
+    return attach(server.account, _opening(words, server, terminal_id=words.terminal))
+
+
+def run_command(words: argparse.Namespace, server: Server) -> int:
+    given = words.command[1:] if words.command[:1] == ["--"] else words.command
+    if not given:
+        print("codeyard: say what to run: codeyard run SESSION -- COMMAND…", file=sys.stderr)
+        return 2
+    command = given[0] if len(given) == 1 else shlex.join(given)
+    return attach(server.account, _opening(words, server, command=command))
+
+
+def _opening(words: argparse.Namespace, server: Server, **more: str | None) -> Opening:
+    session = server.session(words.session)["id"]
+    service = server.service(session, words.service)["id"] if words.service else None
+    return Opening(session, service_id=service, **more)
+
+
+# --- files
+
+
+def _files(commands: Any) -> None:
+    cp = add(
+        commands, "cp", copy_files, "Copy a file or folder into a session or out of it; SESSION:PATH names the far end."
+    )
+    cp.add_argument("source", metavar="SOURCE")
+    cp.add_argument("target", metavar="TARGET")
+
+
+def copy_files(words: argparse.Namespace, server: Server) -> int:
+    return copy.copy(server, words.source, words.target)

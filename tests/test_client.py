@@ -1,0 +1,157 @@
+"""The commands that talk to a server, as processes against a real one."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.client import show
+from tests.server import OWNER, ROOT, Server, wait_until
+
+COMPOSE = """services:
+  talker:
+    command: sh -c "echo first; echo oops >&2; echo second; sleep 600"
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def codeyard(server: Server, home: Path):
+    """Runs `codeyard …` by key, or as whoever is signed in."""
+
+    def run(*words: str, by_key: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")}
+        environment |= {"XDG_CONFIG_HOME": str(home)}
+        environment |= {"CODEYARD_URL": server.url, "CODEYARD_KEY": server.key} if by_key else {}
+        command = [sys.executable, "-m", "backend.cli", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=60
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def demo(server: Server, codeyard) -> str:
+    made = codeyard("workspace", "create", "Demo", "-o", "json")
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["default_session_id"])
+
+
+def test_without_a_sign_in_the_remedy_is_told(codeyard):
+    told = codeyard("workspace", "list", by_key=False)
+    assert (told.returncode, told.stdout) == (4, "")
+    assert "codeyard login" in told.stderr
+
+
+def test_a_person_signs_in_with_a_password_and_out_again(codeyard, server: Server, home: Path, demo):
+    entered = codeyard("login", server.url, "--email", OWNER["email"], by_key=False, stdin=OWNER["password"] + "\n")
+    assert entered.returncode == 0, entered.stderr
+    kept = home / "codeyard" / "account.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert OWNER["password"] not in kept.read_text()
+    assert OWNER["email"] in codeyard("whoami", by_key=False).stdout
+    assert "demo" in codeyard("workspace", "list", by_key=False).stdout
+    assert codeyard("org", "use", "acme", by_key=False).returncode == 0
+    assert codeyard("run", "demo", "--", "true", by_key=False).returncode == 0  # sockets by cookie, too
+    assert codeyard("logout", by_key=False).returncode == 0
+    assert codeyard("whoami", by_key=False).returncode == 4
+
+
+def test_a_wrong_password_and_a_wrong_key_are_refused(codeyard, server: Server):
+    told = codeyard("login", server.url, "--email", OWNER["email"], by_key=False, stdin="wrong password\n")
+    assert told.returncode == 4
+    assert codeyard("login", server.url, "--key", "cy_live_x", by_key=False).returncode == 4
+
+
+def test_a_server_that_does_not_answer_is_named(codeyard):
+    told = codeyard("workspace", "list", "--url", "http://127.0.0.1:1")
+    assert told.returncode == 1
+    assert "http://127.0.0.1:1 does not answer" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_names_mean_workspaces_and_sessions_and_those_that_are_not_there_are_told(codeyard, demo: str):
+    assert json.loads(codeyard("session", "show", "demo", "-o", "json").stdout)["id"] == demo
+    assert codeyard("session", "create", "demo", "try").returncode == 0
+    assert json.loads(codeyard("session", "show", "Demo/try", "-o", "json").stdout)["name"] == "try"
+    told = codeyard("session", "show", "demo/nowhere")
+    assert told.returncode == 1
+    assert "There is no session of demo 'nowhere'. There are: " in told.stderr
+    assert codeyard("session", "delete", "demo/try").returncode == 2  # nobody there to ask
+    binned = codeyard("session", "delete", "demo/try", "--yes")
+    assert codeyard("session", "restore", binned.stdout.split("restore ")[1].split("`")[0]).returncode == 0
+
+
+def test_a_table_is_for_people_and_prints_nothing_that_a_terminal_obeys(capsys):
+    show.rows([{"id": "1", "name": "a\x1b]52;c;x\x07"}, {"id": "22", "name": None}], "id name", "table")
+    assert capsys.readouterr().out == "ID  NAME\n1   a·]52;c;x·\n22  -\n"
+
+
+def test_a_command_runs_in_a_session_and_ends_with_its_exit_code(codeyard, demo):
+    done = codeyard("run", "demo", "--", "sh", "-c", "echo it is $((6*7)); exit 7")
+    assert (done.returncode, done.stdout.strip()) == (7, "it is 42")
+    assert codeyard("run", "demo").returncode == 2
+
+
+def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):
+    source = tmp_path / "site"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "page.html").write_text("<p>")
+    (source / "run.sh").write_text("#!/bin/sh\n")
+    (source / "run.sh").chmod(0o755)
+    (tmp_path / "empty").touch()
+    (tmp_path / "big").write_bytes(os.urandom(9 << 20))
+    for words in (
+        [str(source), "demo:site"],
+        [str(tmp_path / "empty"), "demo:"],
+        [str(tmp_path / "big"), "demo:b/big"],
+    ):
+        done = codeyard("cp", *words)
+        assert done.returncode == 0, done.stderr
+    back = tmp_path / "back"
+    assert codeyard("cp", "demo:site", str(back)).returncode == 0
+    assert (back / "deep" / "page.html").read_text() == "<p>"
+    assert (back / "run.sh").stat().st_mode & 0o111
+    assert codeyard("cp", "demo:b/big", str(back)).returncode == 0
+    assert (back / "big").read_bytes() == (tmp_path / "big").read_bytes()
+    for words in (["demo:nowhere", str(back)], ["demo:../x", str(back)], [str(back), str(back)], ["a:b", "c:d"]):
+        refused = codeyard("cp", *words)
+        assert refused.returncode == 1
+        assert "Traceback" not in refused.stderr
+
+
+def test_services_are_started_and_their_logs_read(codeyard, server: Server, demo: str):
+    write = {"op": "write", "path": "compose.yaml", "content": COMPOSE}
+    server.ask("POST", f"/workspace/{demo}/filesystem", write)
+    started = codeyard("service", "start", "demo")
+    assert started.returncode == 0, started.stderr
+    assert "running" in codeyard("service", "list", "demo").stdout
+    wait_until(lambda: "second" in codeyard("logs", "demo", "talker", "--since", "10m").stdout)
+    said = codeyard("logs", "demo", "talker")
+    assert (said.stdout, said.stderr) == ("first\nsecond\n", "oops\n")
+    assert codeyard("logs", "demo", "talker", "--search", "SEC").stdout == "second\n"
+    assert codeyard("service", "stop", "demo", "talker").returncode == 0
+    assert codeyard("logs", "demo", "nobody").returncode == 1
+
+
+def test_keys_are_made_listed_and_revoked(codeyard):
+    made = json.loads(codeyard("key", "create", "ci", "--scope", "files:read", "--days", "1", "-o", "json").stdout)
+    assert made["key"].startswith("cy_live_")
+    assert made["id"] in codeyard("key", "list").stdout
+    assert codeyard("key", "revoke", made["id"]).returncode == 0
+    assert made["id"] not in codeyard("key", "list").stdout
