@@ -156,6 +156,7 @@ MATRIX = [
     writing("POST", f"{VCS}/rollback", "vcs:write", body={"commit_id": "HEAD"}),
     reading("GET", f"{VCS}/snapshots", "vcs:read"),
     writing("POST", f"{VCS}/snapshots", "vcs:write", ok=201, body={}),
+    reading("GET", f"{VCS}/snapshots/{{snapshot}}", "vcs:read"),
     writing("POST", f"{VCS}/snapshots/{{snapshot}}/restore", "vcs:write"),
     reading("GET", f"{VCS}/blame", "vcs:read", ok=404, params={"path": "none"}),
     reading("GET", f"{VCS}/branches", "vcs:read"),

@@ -125,7 +125,7 @@ def fork(parent: Place, child: Place, branch: str) -> State:
     there is not committed here. No file is shared with the parent. The state that it is in."""
     with locked(parent), git.opened(parent) as source:
         head = head_of(source)
-        snapshot = _write_tree(source)
+        snapshot = write_tree(source)
         bare = git.open_bare(parent)
         send(source, bare, [snapshot, *([head] if head else [])])
     if parent.bare != child.bare:
@@ -236,7 +236,7 @@ def capture(place: Place, ref: str, message: str, *, also: Sequence[str] = ()) -
     """A commit of the working copy – untracked files too, ignored ones only where `also` names them – under `ref` of the
     bare repository. HEAD, index and working copy stay as they are. Its id."""
     repository = git.open_session(place)
-    tree = _write_tree(repository, also)
+    tree = write_tree(repository, also)
     head = head_of(repository)
     parents = [head] if head else []
     bare = git.open_bare(place)
@@ -247,7 +247,7 @@ def capture(place: Place, ref: str, message: str, *, also: Sequence[str] = ()) -
     return str(commit)
 
 
-def _write_tree(repository: pygit2.Repository, also: Sequence[str] = ()) -> pygit2.Oid:
+def write_tree(repository: pygit2.Repository, also: Sequence[str] = ()) -> pygit2.Oid:
     """The working copy as a tree in the session's objects; the index file is read and left alone."""
     index = repository.index
     index.read(True)
@@ -286,7 +286,7 @@ def restore(place: Place, commit_id: str, paths: Sequence[str] | None = None) ->
     if paths is not None:
         check_out_paths(repository, commit.tree_id, strategy, paths)
         return
-    before = repository[_write_tree(repository)].peel(pygit2.Tree)
+    before = repository[write_tree(repository)].peel(pygit2.Tree)
     check_out_paths(repository, commit.tree_id, strategy)
     for delta in before.diff_to_tree(commit.tree).deltas:
         if delta.status == DeltaStatus.DELETED:
@@ -400,7 +400,7 @@ def differs(place: Place, commit_id: str | None) -> bool:
     repository = git.open_session(place)
     if not state(place).dirty:
         return False
-    tree = _write_tree(repository)
+    tree = write_tree(repository)
     return commit_id is None or git.open_bare(place)[commit_id].peel(pygit2.Commit).tree_id != tree
 
 

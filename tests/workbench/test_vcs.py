@@ -4,67 +4,16 @@ import asyncio
 import os
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from backend.core import git
+from backend.core import git, worktree
+from backend.core.git import Place
 from backend.workbench.vcs import diffs, message
 from backend.workbench.vcs.schemas import FileDiff
-
-
-def by_hand(at: Path, *words: str) -> str:
-    """The git client, as a person in a shell would call it."""
-    identity = ["-c", "user.name=Hand", "-c", "user.email=hand@example.com", "-c", "protocol.file.allow=always"]
-    done = subprocess.run(["git", "-C", str(at), *identity, *words], check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-class Yard:
-    """One session: its files, and its version control calls."""
-
-    def __init__(self, client, session, data: Path):
-        self.client, self.session, self.id = client, session, session["id"]
-        self.root = data / "sessions" / session["id"] / "workspace"
-
-    def write(self, path: str, text: str = "text\n") -> None:
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text)
-
-    async def get(self, call: str, status: int = 200, **params):
-        answer = await self.client.get(f"/workspace/{self.id}/version-controls{call}", params=params)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    async def post(self, path: str, body=None, status: int = 200):
-        answer = await self.client.post(f"/workspace/{self.id}/version-controls{path}", json=body or {})
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    async def commit(self, text: str = "Commit", **more) -> str:
-        return (await self.post("/commit", {"message": text} | more, 201))["id"]
-
-    async def files(self) -> dict[str, str]:
-        return {file["path"]: file["status"] for file in (await self.get("/status"))["files"]}
-
-
-@pytest.fixture
-async def workspace(client):
-    return (await client.post("/workspace", json={"name": "demo"})).json()
-
-
-@pytest.fixture
-async def yard(client, workspace, resources):
-    session = (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
-    return Yard(client, session, resources.data)
-
-
-@pytest.fixture
-def fork(client, workspace, resources):
-    async def make(name: str, parent: Yard) -> Yard:
-        body = {"workspace_id": workspace["id"], "name": name, "parent_session_id": parent.id}
-        return Yard(client, (await client.post("/sessions", json=body)).json(), resources.data)
-
-    return make
+from backend.workbench.workspaces.models import Repository
+from tests.workbench.yard import Yard, by_hand
 
 
 async def test_status_tells_every_kind_of_change(yard):
@@ -280,13 +229,13 @@ async def test_conflicts_are_told_and_leave_everything_untouched(yard, fork):
     await yard.commit()
     other = await fork("feature", yard)
     other.write("a.txt", "theirs\n")
-    await other.commit("Theirs")
+    theirs = await other.commit("Theirs")
     yard.write("a.txt", "mine, not committed\n")
     error = (await yard.post("/merge", {"from_session": other.id}, 409))["error"]
     assert (error["code"], error["details"]["files"]) == ("uncommitted_changes", ["a.txt"])
     head = await yard.commit("Mine")
     error = (await yard.post("/merge", {"from_session": other.id}, 409))["error"]
-    assert (error["code"], error["details"]["files"]) == ("conflicts", ["a.txt"])
+    assert (error["code"], error["details"]) == ("conflicts", {"files": ["a.txt"], "theirs": theirs})
     status = await yard.get("/status")
     assert status["head"] == head and status["files"] == []
     assert (yard.root / "a.txt").read_text() == "mine, not committed\n"
@@ -473,3 +422,64 @@ async def test_a_commit_sent_twice_happens_once(yard):
     yard.write("b.txt")
     good = await yard.client.post(call, json={"message": "Two"}, headers={"idempotency-key": "k2"})
     assert good.status_code == 201
+
+
+async def test_a_log_of_all_branches_names_them_and_the_remotes(yard, fork, tmp_path):
+    by_hand(tmp_path, "init", "-q", "--bare", "-b", "main", "remote.git")
+    yard.write("a.txt")
+    base = await yard.commit("Base")
+    await yard.post("/push", {"url": f"file://{tmp_path}/remote.git"})
+    other = await fork("feature", yard)
+    other.write("b.txt")
+    theirs = await other.commit("Theirs")
+    yard.write("c.txt")
+    mine = await yard.commit("Mine")
+    seen, cursor = {}, ""
+    while cursor is not None:
+        page = await yard.post("/log", {"all": True, "limit": 1, "cursor": cursor})
+        seen |= {commit["id"]: commit["refs"] for commit in page["items"]}
+        cursor = page["next_cursor"]
+    assert seen[mine] == ["main"] and seen[theirs] == ["feature"] and seen[base] == ["origin/main"]
+    assert len(seen) == 4
+    assert theirs not in {commit["id"] for commit in (await yard.post("/log"))["items"]}
+
+
+async def test_a_snapshot_says_what_it_held_and_what_restoring_it_would_change(yard):
+    yard.write("a.txt", "one\n")
+    await yard.commit()
+    yard.write("a.txt", "two\n")
+    yard.write("draft.txt", "draft\n")
+    taken = await yard.post("/snapshots", {"label": "before lunch"}, 201)
+    yard.write("a.txt", "three\n")
+    yard.write("later.txt", "later\n")
+
+    async def changes(against: str) -> dict[str, tuple[str, int]]:
+        shown = await yard.get(f"/snapshots/{taken['id']}", against=against)
+        assert (shown["label"], shown["files_changed"], shown["truncated"]) == ("before lunch", 2, False)
+        return {f["path"]: (f["status"], f["additions"]) for f in shown["files"]}
+
+    assert await changes("head") == {"a.txt": ("modified", 1), "draft.txt": ("added", 1)}
+    assert await changes("now") == {"a.txt": ("modified", 1), "later.txt": ("deleted", 0)}
+    await yard.post(f"/snapshots/{taken['id']}/restore")
+    assert await changes("now") == {}
+    await yard.get(f"/snapshots/{taken['id']}", 422, against="never")
+    await yard.get(f"/snapshots/{yard.id}", 404)
+
+
+async def test_a_snapshot_holds_every_repository_of_the_session(yard, workspace, resources):
+    place = Place(resources.data, UUID(workspace["id"]), UUID(yard.id), "api", "services/api")
+    worktree.create_empty(place, "main")
+    (yard.root.parent / "git/root.git/info/exclude").write_text("services/api/\n")
+    async with resources.database.begin() as db:
+        db.add(Repository(workspace_id=UUID(workspace["id"]), name="api", path="services/api"))
+    yard.write("root.txt", "root\n")
+    yard.write("services/api/main.py", "one\n")
+    assert {r["name"]: r["dirty"] for r in (await yard.get("/repositories"))["items"]} == {"root": True, "api": True}
+    undo = (await yard.post("/discard", {"repository": "api"}))["snapshot_id"]
+    assert not (yard.root / "services/api/main.py").exists() and (yard.root / "root.txt").exists()
+    held = await yard.get(f"/snapshots/{undo}", repository="api")
+    assert [f["path"] for f in held["files"]] == ["main.py"] and held["files_changed"] == 2
+    yard.write("root.txt", "changed\n")
+    await yard.post(f"/snapshots/{undo}/restore")
+    assert (yard.root / "services/api/main.py").read_text() == "one\n"
+    assert (yard.root / "root.txt").read_text() == "root\n"

@@ -20,6 +20,7 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.service import where
 from backend.workbench.snapshots.events import SnapshotRestored, SnapshotTaken
 from backend.workbench.snapshots.models import Snapshot
+from backend.workbench.workspaces import repository as workspace_rows
 
 LARGEST_IGNORED = 100 * 1024 * 1024
 
@@ -41,9 +42,8 @@ async def take(
 ) -> Snapshot:
     """The working copy as it stands: untracked files too, ignored ones only below `paths`. Raises SnapshotTooLarge."""
     row = Snapshot(id=new_id(), session_id=session.id, reason=reason, label=label)
-    place = disk.place_of(resources, session)
-    commit, row.files_changed = await resources.in_thread(_capture, place, row.id, label or reason, paths)
-    row.commits = {"root": commit}
+    places = await places_of(resources, session)
+    row.commits, row.files_changed = await resources.in_thread(_capture, places, row.id, label or reason, paths)
     async with resources.database.begin() as db:
         db.add(row)
         await db.flush()
@@ -51,12 +51,35 @@ async def take(
     return row
 
 
-def _capture(place: Place, snapshot_id: UUID, message: str, paths: Sequence[str]) -> tuple[str, int]:
-    if _size(place.work_tree, paths) > LARGEST_IGNORED:
+async def places_of(resources: Resources, session: Session) -> list[Place]:
+    """Where the session's repositories lie, the root first."""
+    async with resources.database.begin() as db:
+        rows = await workspace_rows.repositories(db, session.workspace_id)
+    root = disk.place_of(resources, session)
+    others = [disk.place_of(resources, session, row.name, row.path) for row in rows if row.path]
+    return [root, *(place for place in others if place.git_dir.exists())]
+
+
+def _capture(
+    places: Sequence[Place], snapshot_id: UUID, message: str, paths: Sequence[str]
+) -> tuple[dict[str, str], int]:
+    root, *others = places
+    if _size(root.work_tree, paths) > LARGEST_IGNORED:
         raise SnapshotTooLarge
-    with worktree.locked(place):
-        commit = worktree.capture(place, ref_of(place, snapshot_id), message, also=paths)
-    return commit, worktree.count_changes(place, commit)
+    commits: dict[str, str] = {}
+    changed = 0
+    left = list(paths)
+    with worktree.locked(root):
+        for place in (*others, root):
+            below = place.folder + "/" if place.folder else ""
+            also = [path for path in left if path.startswith(below)]
+            left = [path for path in left if path not in also]
+            commit = worktree.capture(
+                place, ref_of(place, snapshot_id), message, also=[path.removeprefix(below) for path in also]
+            )
+            commits[place.repository] = commit
+            changed += worktree.count_changes(place, commit)
+    return commits, changed
 
 
 def _size(root: Path, paths: Sequence[str]) -> int:
@@ -97,31 +120,33 @@ async def restore(resources: Resources, session: Session, snapshot_id: UUID) -> 
     async with resources.database.begin() as db:
         wanted = await find(db, session, snapshot_id)
     undo = await take(resources, session, reason="restore")
-    await resources.in_thread(_restore, disk.place_of(resources, session), wanted.commits["root"])
+    await resources.in_thread(_restore, await places_of(resources, session), wanted.commits)
     async with resources.database.begin() as db:
         await emit(db, SnapshotRestored(**where(session), snapshot_id=snapshot_id))
     return undo
 
 
-def _restore(place: Place, commit: str) -> None:
-    with worktree.locked(place):
-        worktree.restore(place, commit)
+def _restore(places: Sequence[Place], commits: dict[str, str]) -> None:
+    with worktree.locked(places[0]):
+        for place in places:
+            if place.repository in commits:
+                worktree.restore(place, commits[place.repository])
 
 
 async def take_if_changed(resources: Resources, session: Session) -> Snapshot | None:
     """One by the timer: only where the working copy differs from HEAD and from the newest snapshot."""
     async with resources.database.begin() as db:
         newest = await list_page(db, session.id, before=None, limit=1)
-    place = disk.place_of(resources, session)
-    last = newest[0].commits["root"] if newest else None
-    if not await resources.in_thread(worktree.differs, place, last):
-        return None
-    return await take(resources, session, reason="timer")
+    last = newest[0].commits if newest else {}
+    for place in await places_of(resources, session):
+        if await resources.in_thread(worktree.differs, place, last.get(place.repository)):
+            return await take(resources, session, reason="timer")
+    return None
 
 
 async def drop(resources: Resources, session: Session, snapshots: Sequence[Snapshot]) -> None:
     """Forgets snapshots, ref and row."""
-    place = disk.place_of(resources, session)
-    await resources.in_thread(worktree.delete_refs, place, [ref_of(place, row.id) for row in snapshots])
+    for place in await places_of(resources, session):
+        await resources.in_thread(worktree.delete_refs, place, [ref_of(place, row.id) for row in snapshots])
     async with resources.database.begin() as db:
         await db.execute(delete(Snapshot).where(Snapshot.id.in_([row.id for row in snapshots])))

@@ -10,10 +10,11 @@ from pygit2.enums import CheckoutStrategy, FileMode, FileStatus
 
 from backend.core import git, worktree
 from backend.core.git import Place
-from backend.workbench.vcs import diffs
+from backend.workbench.vcs import diffs, hunks
 from backend.workbench.vcs.errors import BadPath, Conflicts, DetachedHead, NothingToCommit, UncommittedChanges
 from backend.workbench.vcs.history import resolve
-from backend.workbench.vcs.schemas import ChangedPath, Merged, Status, WorkingStatus
+from backend.workbench.vcs.hunks import Part
+from backend.workbench.vcs.schemas import ChangedPath, Merged, Selection, Status, WorkingStatus
 
 _FORCE = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 _NEW = FileStatus.INDEX_NEW | FileStatus.WT_NEW
@@ -73,27 +74,48 @@ def _with_renames(repository: pygit2.Repository) -> list[ChangedPath]:
 # --- commit ------------------------------------------------------------------------------------------------------------
 
 
-def commit(place: Place, message: str, author: tuple[str, str], paths: Sequence[str] | None) -> str:
-    """A commit of all changes, or of those at or below `paths`, published. Raises NothingToCommit, DetachedHead."""
+def commit(place: Place, message: str, author: tuple[str, str], chosen: Selection) -> str:
+    """A commit of all changes, or of what was chosen, published. Raises NothingToCommit, DetachedHead, StaleHunks."""
     with git.opened(place) as repository:
         refuse_detached(repository)
         head = worktree.head_of(repository)
         index = repository.index
-        if paths is None:
+        if chosen.paths is None and chosen.hunks is None:
             refuse_conflicted(index)
             index.add_all()
             tree = index.write_tree()
         else:
-            wanted = select(changed_paths(repository), paths)
-            tree = _tree_with(repository, head, wanted)
-            for path in wanted:
-                _follow(repository, index, path)
+            whole, parts = take(repository, chosen)
+            only = pygit2.Index()
+            if head is not None:
+                only.read_tree(repository[head].peel(pygit2.Tree))
+            for each in (only, index):
+                for path in whole:
+                    _follow(repository, each, path)
+                for part in parts:
+                    _put(repository, each, part)
+            tree = only.write_tree(repository)
         if head is not None and tree == repository[head].peel(pygit2.Commit).tree_id:
             raise NothingToCommit
         made = _record(repository, message, author, tree, [head] if head else [])
         index.write()
     worktree.publish(place)
     return made
+
+
+def take(repository: pygit2.Repository, chosen: Selection) -> tuple[list[str], list[Part]]:
+    """The paths taken whole, and the parts of others."""
+    whole = select(changed_paths(repository), chosen.paths) if chosen.paths else []
+    named = [hunk for hunk in chosen.hunks or [] if hunk.path not in whole]
+    return whole, hunks.parts(repository, named, chosen.context) if named else []
+
+
+def _put(repository: pygit2.Repository, index: pygit2.Index, part: Part) -> None:
+    """Makes the index say of a file what it is with the chosen hunks alone."""
+    for path in {part.path, part.old_path}:
+        _settle(index, path)
+    if part.chosen is not None:
+        index.add(pygit2.IndexEntry(part.path, repository.create_blob(part.chosen), part.mode))
 
 
 def _record(
@@ -110,26 +132,19 @@ def _clean(author: tuple[str, str]) -> tuple[str, str]:
     return name or "Codeyard", email or "codeyard@localhost"
 
 
-def _tree_with(repository: pygit2.Repository, head: pygit2.Oid | None, paths: Sequence[str]) -> pygit2.Oid:
-    """HEAD's tree with `paths` as the working copy has them."""
-    index = pygit2.Index()
-    if head is not None:
-        index.read_tree(repository[head].peel(pygit2.Tree))
-    for path in paths:
-        _follow(repository, index, path)
-    tree: pygit2.Oid = index.write_tree(repository)
-    return tree
-
-
 def _follow(repository: pygit2.Repository, index: pygit2.Index, path: str) -> None:
     """Makes the index say of `path` what the working copy does. Unmerged sides of it are settled by that."""
     entry = _entry(repository, path)
+    _settle(index, path)
+    if entry is not None:
+        index.add(entry)
+
+
+def _settle(index: pygit2.Index, path: str) -> None:
     _forget(index, path)
     if index.conflicts is not None:
         with contextlib.suppress(KeyError, OSError):
             del index.conflicts[path]
-    if entry is not None:
-        index.add(entry)
 
 
 def _entry(repository: pygit2.Repository, path: str) -> pygit2.IndexEntry | None:
@@ -173,11 +188,23 @@ def refuse_conflicted(index: pygit2.Index) -> None:
 # --- going back --------------------------------------------------------------------------------------------------------
 
 
-def discard(place: Place, paths: Sequence[str] | None) -> None:
-    """The working copy (or `paths` of it) as HEAD has it; untracked files go. The caller took a snapshot."""
+def discard(place: Place, chosen: Selection) -> None:
+    """The working copy (or what was chosen of it) as HEAD has it; untracked files go. The caller took a snapshot."""
     repository = git.open_session(place)
-    found = changed_paths(repository)
-    wanted = sorted(found) if paths is None else select(found, paths)
+    parts: list[Part] = []
+    if chosen.paths is None and chosen.hunks is None:
+        wanted = sorted(changed_paths(repository))
+    else:
+        wanted, parts = take(repository, chosen)
+    for part in parts:
+        if part.rest is None:
+            wanted.append(part.path)
+        else:
+            hunks.take_back(place, part)
+    _reset(repository, place, wanted)
+
+
+def _reset(repository: pygit2.Repository, place: Place, wanted: Sequence[str]) -> None:
     head = worktree.head_of(repository)
     tree = repository[head].peel(pygit2.Tree) if head else None
     kept = [path for path in wanted if tree is not None and path in tree]
@@ -242,7 +269,7 @@ def plan_merge(place: Place, theirs: str) -> pygit2.Oid | None:
         merged = repository.merge_commits(repository[head].peel(pygit2.Commit), other)
         if merged.conflicts is not None:
             files = sorted({side.path for sides in merged.conflicts for side in sides if side is not None})
-            raise Conflicts(files=files)
+            raise Conflicts(files=files, theirs=theirs)
         tree = merged.write_tree(repository)
     touched = {
         path

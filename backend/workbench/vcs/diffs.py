@@ -2,12 +2,15 @@
 
 import base64
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffFind, DiffOption
 
+from backend.core import git, worktree
+from backend.core.git import Place
 from backend.workbench.vcs.schemas import Diff, FileDiff, Hunk, Line, Status
 
 MOST_FILES = 2000
@@ -55,7 +58,7 @@ def between(
 
 def working_copy(repository: pygit2.Repository, *, paths: Sequence[str] | None = None, context: int = 3) -> Diff:
     """What is not committed: from HEAD to the working copy, untracked files included."""
-    return show(working_diff(repository, context=context), paths)
+    return show(working_diff(repository, context=context), paths, named=True)
 
 
 def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.Diff:
@@ -67,6 +70,20 @@ def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.D
     return tree.diff_to_workdir(flags=_WORKING, context_lines=context)
 
 
+def of_snapshot(place: Place, commit_id: str | None, *, now: bool) -> Diff:
+    """What turns the working copy as it is `now`, or else the commit that it lay on, into a snapshot. One of a time when
+    this repository was not there changes nothing."""
+    if commit_id is None:
+        return Diff([], False)
+    with git.opened(place) as repository:
+        commit = repository[commit_id].peel(pygit2.Commit)
+        if now:
+            with worktree.locked(place):
+                tree = worktree.write_tree(repository)
+            return between(repository[tree].peel(pygit2.Tree), commit.tree)
+        return between(commit.parents[0].tree if commit.parents else None, commit.tree)
+
+
 def find_renames(diff: pygit2.Diff) -> None:
     """Looks for them only where something came and something went: that is dear."""
     kinds = {delta.status for delta in diff.deltas}
@@ -75,21 +92,22 @@ def find_renames(diff: pygit2.Diff) -> None:
     diff.find_similar(flags=DiffFind.FIND_RENAMES | DiffFind.FIND_FOR_UNTRACKED, rename_limit=400)
 
 
-def show(diff: pygit2.Diff, paths: Sequence[str] | None = None) -> Diff:
-    """The wire form of a libgit2 diff, with renames found. Hunks end at `MOST_LINES`, files at `MOST_FILES`."""
+def show(diff: pygit2.Diff, paths: Sequence[str] | None = None, *, named: bool = False) -> Diff:
+    """The wire form of a libgit2 diff, with renames found. Hunks end at `MOST_LINES`, files at `MOST_FILES`; `named` ones
+    have their ids."""
     find_renames(diff)
     files: list[FileDiff] = []
     lines_left, pairs_left, truncated = MOST_LINES, _COMPARED_PAIRS, False
-    for patch in diff:
-        if patch is None:
-            continue
-        delta = patch.delta
+    for number, delta in enumerate(diff.deltas):
         if paths is not None and not _below(paths, delta):
+            continue
+        patch = diff[number]
+        if patch is None:
             continue
         if len(files) == MOST_FILES:
             truncated = True
             break
-        file = describe(delta)
+        file = describe(patch.delta)
         _, file.additions, file.deletions = patch.line_stats
         if not file.binary:
             size = file.additions + file.deletions
@@ -97,10 +115,25 @@ def show(diff: pygit2.Diff, paths: Sequence[str] | None = None) -> Diff:
                 file.truncated = truncated = True
             else:
                 file.hunks = [_hunk(hunk) for hunk in patch.hunks]
+                if named:
+                    for shown, hunk in zip(file.hunks, patch.hunks, strict=True):
+                        shown.id = hunk_id(path_of(delta), hunk)
                 lines_left -= sum(len(hunk.lines) for hunk in file.hunks)
                 pairs_left = _mark_words(file.hunks, pairs_left)
         files.append(file)
     return Diff(files, truncated)
+
+
+def hunk_id(path: bytes, hunk: pygit2.DiffHunk) -> str:
+    """Names a hunk by what it changes and where in HEAD's file, so that a change further up in the file keeps it."""
+    digest = hashlib.blake2b(b"%s\0%d\0" % (path, hunk.old_start), digest_size=12)
+    for line in hunk.lines:
+        digest.update(line.origin.encode() + b"%d\0" % len(line.raw_content) + line.raw_content)
+    return digest.hexdigest()
+
+
+def path_of(delta: pygit2.DiffDelta) -> bytes:
+    return delta.old_file.raw_path if delta.status == DeltaStatus.DELETED else delta.new_file.raw_path
 
 
 def _below(paths: Sequence[str], delta: pygit2.DiffDelta) -> bool:
@@ -109,9 +142,7 @@ def _below(paths: Sequence[str], delta: pygit2.DiffDelta) -> bool:
 
 
 def describe(delta: pygit2.DiffDelta) -> FileDiff:
-    gone = delta.status == DeltaStatus.DELETED
-    raw = delta.old_file.raw_path if gone else delta.new_file.raw_path
-    path, encoded = name(raw)
+    path, encoded = name(path_of(delta))
     renamed = delta.status == DeltaStatus.RENAMED
     return FileDiff(
         path=path,

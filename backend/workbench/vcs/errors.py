@@ -12,11 +12,20 @@ class DetachedHead(Conflict):
 
 
 class Conflicts(Conflict):
-    """Both sides changed the same lines; nothing was touched."""
+    """Both sides changed the same lines; nothing was touched. `git merge` of `theirs` in the session's terminal leaves them to
+    you to settle."""
 
 
 class UncommittedChanges(Conflict):
     """Files that this would change have uncommitted changes: commit or discard them first; nothing was touched."""
+
+
+class StaleHunks(Conflict):
+    """These files have changed since you looked: look at their differences again; nothing was touched."""
+
+
+class NotByHunk(Invalid):
+    """Only text is taken by hunk: name this file in `paths`."""
 
 
 class NoSuchRevision(NotFound):

@@ -2,18 +2,20 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
 import pygit2
 
 from backend.core import git, paging, worktree
-from backend.workbench.vcs import diffs
+from backend.workbench.vcs import diffs, remotes
 from backend.workbench.vcs.errors import NoSuchFile, NoSuchRevision
 from backend.workbench.vcs.schemas import Blame, BlameHunk, Commit, CommitDetail, LogQuery, Person
 
 MOST_LOOKED_AT = 100_000
 """Commits that one page of a filtered log goes through."""
+MOST_STARTS = 40
+"""Branches that a log of all of them begins at."""
 
 
 def resolve(repository: pygit2.Repository, revision: str) -> pygit2.Commit:
@@ -24,34 +26,56 @@ def resolve(repository: pygit2.Repository, revision: str) -> pygit2.Commit:
         raise NoSuchRevision(f"There is no commit, branch or tag {revision[:100]} here.") from None
 
 
-def log(repository: pygit2.Repository, query: LogQuery) -> paging.Page[Commit]:
+def log(repository: pygit2.Repository, query: LogQuery, place: git.Place) -> paging.Page[Commit]:
     """One page, newest first. The cursor holds where the log began and how many commits lie behind, so commits made
     meanwhile do not move it."""
     position = paging.decode(query.cursor, tuple[str, int])
-    if position is None:
-        head = worktree.head_of(repository)
-        if query.start is None and head is None:
-            return paging.Page([])
-        start = resolve(repository, query.start) if query.start else repository[str(head)].peel(pygit2.Commit)
-        seen = 0
-    else:
-        start, seen = resolve(repository, position[0]), position[1]
     names = names_by_commit(repository)
+    if query.all:
+        for oid, more in _names_elsewhere(place).items():
+            names[oid] = sorted({*names.get(oid, []), *more})
+    if position is None:
+        begin, seen = _starts(repository, query, names), 0
+    else:
+        begin, seen = [resolve(repository, word) for word in position[0].split()], position[1]
     found: list[Commit] = []
-    for looked, commit in enumerate(_walk(repository, start, seen)):
+    for looked, commit in enumerate(_walk(repository, begin, seen)):
         if len(found) == query.limit or looked == MOST_LOOKED_AT:
-            return paging.Page(found, paging.encode(str(start.id), seen + looked))
+            return paging.Page(found, paging.encode(" ".join(str(start.id) for start in begin), seen + looked))
         if matches(commit, query):
             found.append(show(commit, names))
     return paging.Page(found)
 
 
-def _walk(repository: pygit2.Repository, start: pygit2.Commit, skip: int) -> Iterator[pygit2.Commit]:
+def _starts(repository: pygit2.Repository, query: LogQuery, names: dict[pygit2.Oid, list[str]]) -> list[pygit2.Commit]:
+    """`from` or HEAD, and with `all` the commits that have names, the latest first."""
+    first = resolve(repository, query.start) if query.start else None
+    if first is None and (head := worktree.head_of(repository)) is not None:
+        first = repository[head].peel(pygit2.Commit)
+    others = [repository[oid].peel(pygit2.Commit) for oid in names if oid in repository] if query.all else []
+    latest = sorted(others, key=lambda commit: commit.commit_time, reverse=True)[:MOST_STARTS]
+    return list({commit.id: commit for commit in [*([first] if first else []), *latest]}.values())
+
+
+def _names_elsewhere(place: git.Place) -> dict[pygit2.Oid, list[str]]:
+    """The workspace's other branches, and the remote's as it was when last asked (`origin/…`), by their commits."""
+    bare = git.open_bare(place)
+    found: dict[pygit2.Oid, list[str]] = {}
+    for name in bare.references:
+        for prefix, shown in (("refs/heads/", ""), (remotes.TRACKED, "origin/")):
+            if name.startswith(prefix):
+                target = bare.references[name].peel(pygit2.Commit).id
+                found.setdefault(target, []).append(shown + name.removeprefix(prefix))
+    return found
+
+
+def _walk(repository: pygit2.Repository, begin: Sequence[pygit2.Commit], skip: int) -> Iterator[pygit2.Commit]:
     """Newest first as the client does it: of all commits whose child was shown, the one with the latest commit time. (libgit2's
     own walk by time reads the whole history first and puts commits of one second in any order.)"""
     order = itertools.count()
-    waiting = [(-start.commit_time, next(order), start)]
-    met = {start.id}
+    waiting = [(-start.commit_time, next(order), start) for start in begin]
+    heapq.heapify(waiting)
+    met = {start.id for start in begin}
     shown = 0
     while waiting:
         _, _, commit = heapq.heappop(waiting)

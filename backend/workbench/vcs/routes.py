@@ -2,9 +2,10 @@
 
 import functools
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 import pygit2
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -42,7 +43,7 @@ async def search_log(
 ) -> Page[schemas.Commit]:
     """Commits, newest first, by path, author or words of the message."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:read")
-    return await resources.in_thread(service.reading, at.place, history.log, data)
+    return await resources.in_thread(service.reading, at.place, history.log, data, at.place)
 
 
 @get("/log/{commit_id:str}", guards=[scope("vcs:read")])
@@ -86,7 +87,7 @@ async def diff_working_copy(
 async def create_commit(
     resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.CommitCreate]
 ) -> schemas.CommitId:
-    """Commits everything, or what lies at or below `paths`."""
+    """Commits everything, or what lies at or below `paths` and the `hunks` of other files; 409 when one of them has changed."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:write")
     return await service.commit(resources, actor, once, at, data)
 
@@ -97,16 +98,16 @@ async def generate_message(
 ) -> schemas.GeneratedMessage:
     """A message for what is not committed, from the differences alone."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:read")
-    return schemas.GeneratedMessage(await service.propose(resources, at, data.paths), "heuristic")
+    return schemas.GeneratedMessage(await service.propose(resources, at, data), "heuristic")
 
 
 @post("/discard", guards=[scope("vcs:write")], status_code=200)
 async def discard_changes(
     resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.Selection]
 ) -> schemas.Undo:
-    """Drops what is not committed, or `paths` of it; the answer's snapshot brings it back."""
+    """Drops what is not committed, or `paths` and `hunks` of it; the answer's snapshot brings it back."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:write")
-    return schemas.Undo(await service.discard(resources, at, data.paths))
+    return schemas.Undo(await service.discard(resources, at, data))
 
 
 @post("/rollback", guards=[scope("vcs:write")], status_code=200)
@@ -127,6 +128,24 @@ async def list_snapshots(
     async with resources.database.begin() as db:
         rows = await snapshots.list_page(db, session.id, before=before, limit=limit)
     return page(rows, limit, show_snapshot, lambda row: (row.created_at, row.id))
+
+
+@get("/snapshots/{snapshot_id:uuid}", guards=[scope("vcs:read")])
+async def get_snapshot(
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    snapshot_id: FromPath[UUID],
+    against: FromQuery[Literal["now", "head"]] = "now",
+    repository: Name = "root",
+) -> schemas.SnapshotDetail:
+    """What restoring it would change (`now`), or what it held that was not committed (`head`)."""
+    at = await service.target(resources, actor, session_id, repository, "vcs:read")
+    async with resources.database.begin() as db:
+        row = await snapshots.find(db, at.session, snapshot_id)
+    diff = await resources.in_thread(diffs.of_snapshot, at.place, row.commits.get(repository), now=against == "now")
+    shown = show_snapshot(row)
+    return schemas.SnapshotDetail(**msgspec.structs.asdict(shown), files=diff.files, truncated=diff.truncated)
 
 
 @post("/snapshots", guards=[scope("vcs:write")])
@@ -216,6 +235,7 @@ router = Router(
         discard_changes,
         roll_back,
         list_snapshots,
+        get_snapshot,
         take_snapshot,
         restore_snapshot,
         get_blame,

@@ -10,6 +10,7 @@ from msgspec import Meta
 Revision = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x20\x7f-][^\x00-\x20\x7f]*$")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Paths = Annotated[list[Path], Meta(max_length=10_000)]
+Context = Annotated[int, Meta(ge=0, le=1000)]
 RepositoryName = Annotated[str, Meta(min_length=1, max_length=80)]
 Message = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=r"\S")]
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -71,13 +72,16 @@ class Line(msgspec.Struct, omit_defaults=True):
     spans: list[tuple[int, int]] | None = None
 
 
-class Hunk(msgspec.Struct):
+class Hunk(msgspec.Struct, omit_defaults=True):
+    """`id`, in differences of the working copy, names what is seen here: for a commit or a discard of this hunk alone."""
+
     old_start: int
     old_lines: int
     new_start: int
     new_lines: int
     header: str
     lines: list[Line]
+    id: str | None = None
 
 
 class FileDiff(msgspec.Struct):
@@ -105,14 +109,16 @@ class CommitDetail(Commit):
 
 
 class LogQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from"}):
-    """`author` and `query` look for a part of name, e-mail or message, whatever its case; `from` is where to start."""
+    """`author` and `query` look for a part of name, e-mail or message, whatever its case; `from` is where to start; `all`
+    starts from every branch of the workspace and from what its remotes had, the latest 40 of them."""
 
     path: Path | None = None
     author: Annotated[str, Meta(max_length=300)] | None = None
     query: Annotated[str, Meta(max_length=300)] | None = None
     start: Revision | None = None
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
-    cursor: Annotated[str, Meta(max_length=300)] = ""
+    cursor: Annotated[str, Meta(max_length=4000)] = ""
+    all: bool = False
     repository: RepositoryName = "root"
 
 
@@ -120,26 +126,35 @@ class DiffQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "fr
     start: Revision
     to: Revision
     paths: Paths | None = None
-    context: Annotated[int, Meta(ge=0, le=1000)] = 3
+    context: Context = 3
     repository: RepositoryName = "root"
 
 
-class CommitCreate(msgspec.Struct, forbid_unknown_fields=True):
-    """All changes, or those below `paths`."""
+class ChosenHunk(msgspec.Struct, forbid_unknown_fields=True):
+    """A hunk of `GET /diff/working-copy`, or some of its `lines`, numbered from 0 as they stand there."""
 
-    message: Message
+    path: Path
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$")]
+    lines: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=20_000)] | None = None
+
+
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    """All changes; or those at or below `paths`, and `hunks` of other files. `context` is what the differences were asked
+    for with that the hunks stand in."""
+
     paths: Paths | None = None
-    author: Person | None = None
+    hunks: Annotated[list[ChosenHunk], Meta(max_length=10_000)] | None = None
+    context: Context = 3
     repository: RepositoryName = "root"
+
+
+class CommitCreate(Selection, forbid_unknown_fields=True, kw_only=True):
+    message: Message
+    author: Person | None = None
 
 
 class CommitId(msgspec.Struct):
     id: str
-
-
-class Selection(msgspec.Struct, forbid_unknown_fields=True):
-    paths: Paths | None = None
-    repository: RepositoryName = "root"
 
 
 class GeneratedMessage(msgspec.Struct):
@@ -173,6 +188,13 @@ class Snapshot(msgspec.Struct):
     label: str
     created_at: datetime
     files_changed: int
+
+
+class SnapshotDetail(Snapshot):
+    """`files` is what the snapshot changes: against the commit it lay on, or against what is there now."""
+
+    files: list[FileDiff] = []
+    truncated: bool = False
 
 
 class SnapshotCreate(msgspec.Struct, forbid_unknown_fields=True):

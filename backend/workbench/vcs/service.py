@@ -1,6 +1,6 @@
 """Version control of a session: load the rows, act on the disk, say what happened. No transaction is open in between."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -112,23 +112,27 @@ async def commit(
 ) -> schemas.CommitId:
     author = await author_of(resources, actor, data.author)
     async with once.around(resources.database):
-        made = schemas.CommitId(await locked(resources, at, changes.commit, data.message, author, data.paths))
+        made = schemas.CommitId(await locked(resources, at, changes.commit, data.message, author, data))
         await once.seal_apart(resources.database, made)
     await say(resources, Committed(**where(at.session), commit_id=made.id))
     return made
 
 
-async def propose(resources: Resources, at: Target, paths: Sequence[str] | None) -> str:
+async def propose(resources: Resources, at: Target, chosen: schemas.Selection) -> str:
+    paths = chosen.paths
+    if chosen.hunks is not None:
+        paths = [*(paths or []), *(hunk.path for hunk in chosen.hunks)]
     found = await resources.in_thread(lambda: diffs.working_copy(git.open_session(at.place), paths=paths, context=1))
     if not found.files:
         raise NothingToCommit
     return message.propose(found.files)
 
 
-async def discard(resources: Resources, at: Target, paths: Sequence[str] | None) -> UUID:
+async def discard(resources: Resources, at: Target, chosen: schemas.Selection) -> UUID:
     """The id of the snapshot that undoes it."""
+    await resources.in_thread(reading, at.place, changes.take, chosen)  # refuses before there is anything to undo
     undo = await snapshots.take(resources, at.session, reason="discard")
-    await locked(resources, at, changes.discard, paths)
+    await locked(resources, at, changes.discard, chosen)
     await say(resources, WorkingCopyChanged(**where(at.session), how="discard"))
     return undo.id
 
