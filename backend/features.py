@@ -29,6 +29,7 @@ FEATURES = [
     "workbench.previews",
     "workbench.databases",
     "workbench.terminals",
+    "edge.webhooks",
     "edge.feed",
     "edge.stats",
     "edge.page",

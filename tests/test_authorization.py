@@ -61,6 +61,7 @@ ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/work
 STACK = "/workspace/{stack}"
 DATABASE, SQLITE = f"{STACK}/services/{{service}}/database", f"{STACK}/sqlite"
 VCS = f"{ONE}/version-controls"
+HOOK = f"{ORG}/webhooks/{{webhook}}"
 TUS = {"Tus-Resumable": "1.0.0"}
 
 MATRIX = [
@@ -92,6 +93,17 @@ MATRIX = [
     administering("GET", f"{ORG}/api-keys"),
     administering("POST", f"{ORG}/api-keys", ok=201, body={"name": "k", "scopes": ["files:read"]}),
     administering("DELETE", f"{ORG}/api-keys/{{key}}", ok=204),
+    administering("GET", f"{ORG}/webhook-events"),
+    administering("GET", f"{ORG}/webhooks"),
+    administering("POST", f"{ORG}/webhooks", ok=201, body={"url": "http://127.0.0.1:9/"}),
+    administering("GET", HOOK),
+    administering("PUT", HOOK, body={"description": "x"}),
+    administering("DELETE", HOOK, ok=204),
+    administering("POST", f"{HOOK}/ping", ok=202),
+    administering("POST", f"{HOOK}/rotate-secret"),
+    administering("GET", f"{HOOK}/deliveries"),
+    administering("GET", f"{HOOK}/deliveries/{{delivery}}"),
+    administering("POST", f"{HOOK}/deliveries/{{delivery}}/redeliver", ok=202),
     reading("GET", "/workspace", "workspaces:read", foreign=200),
     writing("POST", "/workspace", "workspaces:write", ok=201, body={"name": "n", "organization_id": "{organization}"}),
     Row("GET", "/templates", "signed-in", (401, 200, 200, 200, 200, 200, 401, 401)),
@@ -325,6 +337,10 @@ async def seeds(client, ada, database, resources):
     made["key"] = str((await make.key(database, ada.organization_id, "files:read")).key_id)
     invitation = await client.post(f"/organizations/{ada.organization_id}/invitations", json={"email": "z@example.com"})
     made["invitation"] = invitation.json()["id"]
+    webhooks = f"/organizations/{ada.organization_id}/webhooks"
+    quiet = {"url": "http://127.0.0.1:9/", "events": ["workspace.restored"]}
+    made["webhook"] = (await client.post(webhooks, json=quiet)).json()["id"]
+    made["delivery"] = (await client.post(f"{webhooks}/{made['webhook']}/ping")).json()["id"]
     made["sign_in"] = (await client.get("/auth/sign-ins")).json()["items"][0]["id"]
     return made
 

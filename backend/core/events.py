@@ -90,18 +90,23 @@ async def emit(db: AsyncSession, event: Event) -> None:
     await notify(db, "events")
 
 
-def scopes_by_name() -> dict[str, str]:
-    """For each kind of event, the scope that lets one read it."""
-    found: dict[str, str] = {}
+def kinds() -> list[type[Event]]:
+    """Every kind of event, by name."""
+    found: dict[str, type[Event]] = {}
 
     def walk(kind: type[Event]) -> None:
         for child in kind.__subclasses__():
             if hasattr(child, "name"):
-                found[child.name] = child.scope
+                found[child.name] = child
             walk(child)
 
     walk(Event)
-    return found
+    return [found[name] for name in sorted(found)]
+
+
+def scopes_by_name() -> dict[str, str]:
+    """For each kind of event, the scope that lets one read it."""
+    return {kind.name: kind.scope for kind in kinds()}
 
 
 async def prune(db: AsyncSession) -> None:

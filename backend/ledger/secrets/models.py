@@ -9,7 +9,8 @@ from backend.core.db import Base, CreatedAt, Key, UpdatedAt
 
 
 class Secret(Base):
-    """One value of one owner (a workspace). `part` narrows it, to a service for one; "" is for all of the owner's.
+    """One value of one owner (a workspace, or the organisation itself). `part` narrows it, to a service for one; "" is for all
+    of the owner's.
 
     `sealed` is AES-256-GCM by the key `key_id`, bound to the row by its associated data."""
 

@@ -45,10 +45,11 @@ async def names(db: AsyncSession, owner_id: UUID) -> set[tuple[str, str]]:
     return {(part, name) for part, name in found}
 
 
-async def read(db: AsyncSession, data: Path, owner_id: UUID) -> dict[str, dict[str, str]]:
-    """Values by part and name. Raises KeyLost."""
+async def read(db: AsyncSession, data: Path, owner_id: UUID, *, part: str | None = None) -> dict[str, dict[str, str]]:
+    """Values by part and name; those of one part only where it is named. Raises KeyLost."""
     values: dict[str, dict[str, str]] = {}
-    for row in await db.scalars(select(Secret).where(Secret.owner_id == owner_id)):
+    query = select(Secret).where(Secret.owner_id == owner_id)
+    for row in await db.scalars(query if part is None else query.where(Secret.part == part)):
         value = vault(data).open(row.key_id, row.sealed, of=_of(owner_id, row.part, row.name))
         values.setdefault(row.part, {})[row.name] = value
     return values
@@ -64,9 +65,12 @@ async def forget(db: AsyncSession, owner_id: UUID, *, part: str | None = None, n
 
 
 async def forget_ownerless(db: AsyncSession) -> None:
-    """Those of purged workspaces."""
+    """Those of purged workspaces and organisations."""
     await db.execute(
-        text("DELETE FROM secrets s WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = s.owner_id)")
+        text(
+            "DELETE FROM secrets s WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = s.owner_id)"
+            " AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = s.owner_id)"
+        )
     )
 
 
