@@ -10,7 +10,7 @@ AppError
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from litestar.exceptions import HTTPException
@@ -109,7 +109,7 @@ class ErrorBody(msgspec.Struct):
 
     code: str
     message: str
-    details: dict[str, object]
+    details: dict[str, Any]
     request_id: str
 
 

@@ -14,6 +14,7 @@ from backend.core import migrations
 from backend.core.auth import anyone
 from backend.core.errors import Unauthorized
 from backend.core.resources import Hands, Resources
+from backend.edge.stats.describe import describe
 
 LEAST_FREE = 200 * 1024 * 1024
 
@@ -70,7 +71,7 @@ def _disk(resources: Resources) -> Part:
     return Part(free > LEAST_FREE, f"{free // 2**20} MiB free in {resources.data}")
 
 
-@get("/metrics", guards=[anyone])
+@get("/metrics", guards=[anyone], produces=("text/plain",))
 async def metrics(request: Request[Any, Any, Any], resources: Hands) -> Response[bytes]:
     """Prometheus metrics: for loopback, or for who shows CODEYARD_METRICS_TOKEN."""
     token = resources.settings.metrics_token
@@ -85,8 +86,7 @@ async def metrics(request: Request[Any, Any, Any], resources: Hands) -> Response
 @get("/openapi.json", guards=[anyone], include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The OpenAPI 3.1 description of every route."""
-    schema = request.app.openapi_schema.to_schema()
-    return Response(msgspec.json.encode(schema), media_type="application/json")
+    return Response(msgspec.json.encode(describe(request.app)), media_type="application/json")
 
 
 router = Router("/", route_handlers=[openapi])

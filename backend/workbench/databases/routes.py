@@ -68,7 +68,7 @@ async def cancel_query(resources: Hands, actor: Me, session_id: FromPath[UUID], 
     await service.cancel(resources, actor, session_id, query_id)
 
 
-@post(f"{SERVICE}/export", guards=[scope("services:read")], status_code=200)
+@post(f"{SERVICE}/export", guards=[scope("services:read")], status_code=200, produces=("text/csv",))
 async def export_data(
     resources: Hands,
     actor: Me,
@@ -124,7 +124,7 @@ async def cancel_file_query(resources: Hands, actor: Me, session_id: FromPath[UU
     await service.cancel(resources, actor, session_id, query_id, of_file=True)
 
 
-@post(f"{FILE}/export", guards=[scope("files:read")], status_code=200)
+@post(f"{FILE}/export", guards=[scope("files:read")], status_code=200, produces=("text/csv",))
 async def export_file_data(
     resources: Hands,
     actor: Me,

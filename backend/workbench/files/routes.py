@@ -49,7 +49,11 @@ async def search_files(
     return await service.find(resources, actor, session_id, data)
 
 
-@get("/workspace/{session_id:uuid}/archive", guards=[scope("files:read")])
+@get(
+    "/workspace/{session_id:uuid}/archive",
+    guards=[scope("files:read")],
+    produces=tuple(archive.MEDIA_TYPES.values()),
+)
 async def download_archive(
     resources: Hands,
     actor: Me,

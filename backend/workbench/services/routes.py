@@ -172,6 +172,7 @@ async def get_operation(
     "/workspace/{session_id:uuid}/services/{service_id:uuid}/logs",
     guards=[scope("services:read")],
     media_type="application/json",
+    produces=("text/event-stream",),
 )
 async def read_logs(
     request: Request[Any, Any, Any],
