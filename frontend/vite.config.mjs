@@ -19,7 +19,6 @@ const docs = {
 
 export default defineConfig({
   plugins: [docs],
-  esbuild: { jsx: "automatic" },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 2000 },
   server: { proxy: { "/api": { target: "http://localhost:8300", ws: true } } },
 });

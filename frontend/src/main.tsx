@@ -1,15 +1,15 @@
 // The page: signs in or shows where one is.
-import { StrictMode, useCallback, useEffect, useState } from "react";
+import { lazy, StrictMode, Suspense, useCallback, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
 import { MeContext } from "./me";
 import { Enter } from "./pages/Enter";
-import { Workspaces } from "./pages/Workspaces";
 import { Button, Notice } from "./parts/controls";
 import { go, usePath } from "./router";
-import { Workbench } from "./session/Workbench";
+import { forget, load as loadSettings } from "./shell/settings";
+import "./shell/theme";
 import "./styles.css";
-import "./services/services.css";
+import "./shell/shell.css";
 
 // The editor and the terminal make <style> elements; the Content-Security-Policy lets only those with this page's nonce in.
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
@@ -20,6 +20,11 @@ document.createElement = ((tag: string, options?: ElementCreationOptions) => {
   return element;
 }) as typeof document.createElement;
 
+// Whoever signs in needs none of them yet; whoever opens a session needs no list of workspaces.
+const Workbench = lazy(() => import("./session/Workbench"));
+const Workspaces = lazy(() => import("./pages/Workspaces"));
+const Settings = lazy(() => import("./pages/Settings"));
+
 function App() {
   const path = usePath();
   const [me, setMe] = useState<Me | null | undefined>(undefined);
@@ -28,6 +33,7 @@ function App() {
   const arrive = useCallback((found: Me | null) => {
     keepCsrfToken(found?.csrf_token ?? "");
     setMe(found);
+    if (found) void loadSettings();
   }, []);
 
   const load = useCallback(() => {
@@ -52,10 +58,22 @@ function App() {
     );
   if (me === undefined) return <main className="centre" aria-busy="true" />;
   if (me === null) return <Enter path={path} onEnter={arrive} />;
+  const leave = () => {
+    forget();
+    arrive(null);
+  };
   const session = /^\/s\/([\w-]+)$/.exec(path)?.[1];
   return (
     <MeContext.Provider value={me}>
-      {session ? <Workbench key={session} sessionId={session} /> : <Workspaces onLeave={() => arrive(null)} />}
+      <Suspense fallback={<main className="centre" aria-busy="true" />}>
+        {session ? (
+          <Workbench key={session} sessionId={session} />
+        ) : path === "/settings" ? (
+          <Settings />
+        ) : (
+          <Workspaces onLeave={leave} />
+        )}
+      </Suspense>
     </MeContext.Provider>
   );
 }

@@ -145,7 +145,7 @@ def test_a_session_starts_from_another_as_it_stands(page, server):
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_title(re.compile("try it"))
     expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
-    expect(page.get_by_text("⎇ try-it")).to_be_visible()
+    expect(page.locator(".status").get_by_text("try-it")).to_be_visible()
 
 
 def test_a_workspace_is_deleted_by_its_name_and_restored(page, server):

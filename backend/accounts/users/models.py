@@ -1,6 +1,10 @@
 """The tables of people, and the one row that says what this installation is."""
 
-from sqlalchemy import LargeBinary, String
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, UpdatedAt
@@ -17,6 +21,16 @@ class User(Base):
     password_hash: Mapped[str]
     owns_installation: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
+class UserSettings(Base):
+    """What a person set on the page, as it wrote it."""
+
+    __tablename__ = "user_settings"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
     updated_at: Mapped[UpdatedAt]
 
 

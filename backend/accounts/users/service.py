@@ -1,15 +1,18 @@
 """People: adding one, checking and changing a password."""
 
 import re
+from typing import Any
 from uuid import UUID
 
 import anyio.to_thread
 from anyio import CapacityLimiter
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.users.models import User
+from backend.accounts.users.models import User, UserSettings
 from backend.core import crypto
+from backend.core.db import now
 from backend.core.errors import Conflict, Invalid, NotFound, clash
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
@@ -61,3 +64,14 @@ async def add(db: AsyncSession, *, email: str, name: str, password_hash: str, ow
     with clash("uq_users_email", EmailTaken):
         await db.flush()
     return user
+
+
+async def settings_of(db: AsyncSession, user_id: UUID) -> dict[str, Any]:
+    """Empty for somebody who never set anything."""
+    return await db.scalar(select(UserSettings.settings).where(UserSettings.user_id == user_id)) or {}
+
+
+async def keep_settings(db: AsyncSession, user_id: UUID, settings: dict[str, Any]) -> None:
+    values = {"settings": settings, "updated_at": now()}
+    kept = insert(UserSettings).values(user_id=user_id, **values)
+    await db.execute(kept.on_conflict_do_update(index_elements=["user_id"], set_=values))

@@ -1,4 +1,4 @@
-"""/, /sign-in, /setup, /register, /s/{session_id} and /assets/…: what `make frontend` built."""
+"""/, /sign-in, /setup, /register, /settings, /s/{session_id} and /assets/…: what `make frontend` built."""
 
 import secrets
 
@@ -15,7 +15,11 @@ class NoSuchAsset(NotFound):
     """The page has no such part; reload it, it may be older than the server."""
 
 
-@get(["/", "/sign-in", "/setup", "/register", "/s/{session_id:str}"], guards=[anyone], include_in_schema=False)
+@get(
+    ["/", "/sign-in", "/setup", "/register", "/settings", "/s/{session_id:str}"],
+    guards=[anyone],
+    include_in_schema=False,
+)
 async def show_page(resources: Hands, session_id: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
     """The workbench. Each answer has its own nonce, the only one with which a style element counts. Only previews are framed."""
     nonce = secrets.token_urlsafe(18)

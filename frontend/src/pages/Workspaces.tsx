@@ -5,9 +5,11 @@ import { follow } from "../feed";
 import { useMe } from "../me";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { go } from "../router";
+import "../services/services.css";
+import { Brand } from "../shell/TitleBar";
 import { Templates } from "./Templates";
 
-export function Workspaces({ onLeave }: { onLeave: () => void }) {
+export default function Workspaces({ onLeave }: { onLeave: () => void }) {
   const me = useMe();
   const [rows, setRows] = useState<Workspace[] | null>(null);
   const [binned, setBinned] = useState<Workspace[]>([]);
@@ -65,11 +67,15 @@ export function Workspaces({ onLeave }: { onLeave: () => void }) {
   return (
     <div className="shell">
       <header className="top">
-        <strong className="brand">Codeyard</strong>
+        <Brand />
+        <strong>Codeyard</strong>
         <span className="grow" />
         <a className="button quiet" href="/api/docs">
           API
         </a>
+        <Button kind="quiet" onClick={() => go("/settings")}>
+          Settings
+        </Button>
         <span className="who" title={me.user.email}>
           {me.user.name}
         </span>

@@ -53,11 +53,13 @@ export function Notice({
 /** A question over the page. Escape and a click outside close it; Enter sends the form. */
 export function Dialog({
   title,
+  wide = false,
   onClose,
   onSubmit,
   children,
 }: {
   title: string;
+  wide?: boolean;
   onClose: () => void;
   onSubmit: () => void;
   children: ReactNode;
@@ -73,6 +75,7 @@ export function Dialog({
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog
       ref={dialog}
+      className={wide ? "wide" : ""}
       aria-labelledby={id}
       onClose={onClose}
       onClick={(event) => event.target === dialog.current && onClose()}

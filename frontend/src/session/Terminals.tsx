@@ -6,26 +6,20 @@ import "@xterm/xterm/css/xterm.css";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { call, get, type Page, type Refused, socketUrl, type TerminalRow } from "../api";
 import { Button, Notice } from "../parts/controls";
+import { colour, theme } from "../shell/theme";
 import { Acks, type Down } from "./terminal";
 
 type Place = { id: string; name: string };
 type Tab = { key: string; id: string | null; service: Place | null };
-export type Wish = { service: Place; times: number };
+export type Wish = { service: Place | null };
 
-/** `wish` asks for a shell inside of a service, each time that it changes; `nameOf` knows services by their ids. */
-export function Terminals({
-  sessionId,
-  wish,
-  nameOf,
-}: {
-  sessionId: string;
-  wish: Wish | null;
-  nameOf: (service: string) => string | undefined;
-}) {
+/** `wish` asks for a shell, inside of a service or not, each time that it changes. */
+export function Terminals({ sessionId, wish }: { sessionId: string; wish: Wish | null }) {
   const [tabs, setTabs] = useState<Tab[]>([]);
   const [current, setCurrent] = useState("");
   const [failure, setFailure] = useState("");
   const count = useRef(0);
+  const answered = useRef(wish);
 
   const add = useCallback((id: string | null, service: Place | null = null) => {
     count.current += 1;
@@ -34,7 +28,8 @@ export function Terminals({
     setCurrent(key);
   }, []);
   useEffect(() => {
-    if (wish) add(null, wish.service);
+    if (wish && wish !== answered.current) add(null, wish.service);
+    answered.current = wish;
   }, [wish, add]);
 
   useEffect(() => {
@@ -60,27 +55,12 @@ export function Terminals({
     setCurrent(tabs.filter((other) => other.key !== tab.key).pop()?.key ?? "");
   };
 
-  useEffect(() => {
-    const key = (event: KeyboardEvent) => {
-      if (!event.altKey) return;
-      if (event.key === "t") add(null);
-      else if (event.key === "`") {
-        const inside = document.activeElement?.closest(".xterm");
-        const target = inside ? ".editor:not([hidden]) .cm-content" : ".term:not([hidden]) textarea";
-        document.querySelector<HTMLElement>(target)?.focus();
-      } else return;
-      event.preventDefault();
-    };
-    window.addEventListener("keydown", key, true);
-    return () => window.removeEventListener("keydown", key, true);
-  }, [add]);
-
   const learn = useCallback((key: string, id: string) => {
     setTabs((old) => old.map((tab) => (tab.key === key ? { ...tab, id } : tab)));
   }, []);
 
   const titled = (tab: Tab, number: number) =>
-    tab.service ? `Shell in ${tab.service.name || nameOf(tab.service.id) || "a service"}` : `Terminal ${number + 1}`;
+    tab.service ? `Shell in ${tab.service.name || "a service"}` : `Terminal ${number + 1}`;
   return (
     <>
       <div className="tabs" role="tablist" aria-label="Terminals">
@@ -123,13 +103,11 @@ export function Terminals({
 }
 
 function colours(): { background: string; foreground: string; cursor: string; selectionBackground: string } {
-  const style = getComputedStyle(document.documentElement);
-  const of = (name: string) => style.getPropertyValue(name).trim();
   return {
-    background: of("--ground"),
-    foreground: of("--text"),
-    cursor: of("--accent"),
-    selectionBackground: of("--chosen"),
+    background: colour("--ground"),
+    foreground: colour("--text"),
+    cursor: colour("--accent"),
+    selectionBackground: colour("--chosen"),
   };
 }
 
@@ -233,15 +211,13 @@ function Shell({
     const sized = screen.onResize(({ cols, rows }) => say({ type: "resize", cols, rows }));
     const watcher = new ResizeObserver(() => place.current?.offsetParent && fitter.fit());
     watcher.observe(place.current);
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    const repaint = () => {
+    const plain = theme.subscribe(() => {
       screen.options.theme = colours();
-    };
-    dark.addEventListener("change", repaint);
+    });
     return () => {
       over = true;
       window.clearTimeout(timer);
-      dark.removeEventListener("change", repaint);
+      plain();
       watcher.disconnect();
       for (const part of [typed, raw, sized]) part.dispose();
       socket?.close();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endingOf } from "./languages";
+import { endingOf } from "../editor/languages";
 import { Acks } from "./terminal";
 
 test("bytes are acknowledged every 64 KiB of what was shown, from the offset of the attachment", () => {

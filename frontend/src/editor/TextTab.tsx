@@ -23,19 +23,17 @@ import {
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type FileContent, files, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
+import type { EditorProps } from "../shell/registry";
+import { useStore } from "../shell/store";
+import { theme } from "../shell/theme";
 import { languageOf } from "./languages";
 
-type Props = {
-  sessionId: string;
-  path: string;
-  visible: boolean;
-  tick: number;
-  goal: { path: string; line: number; times: number } | null;
-  onDirty: (path: string, dirty: boolean) => void;
-};
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-
-export function Editor({ sessionId, path, visible, tick, goal, onDirty }: Props) {
+export default function TextTab({ bench, tab, visible }: EditorProps) {
+  const { sessionId } = bench;
+  const path = tab.path ?? "";
+  const tick = useStore(bench.tick);
+  const goal = useStore(bench.goal);
+  const onDirty = useCallback((at: string, unsaved: boolean) => bench.mark(`file:${at}`, unsaved), [bench]);
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const etag = useRef("");
@@ -89,8 +87,8 @@ export function Editor({ sessionId, path, visible, tick, goal, onDirty }: Props)
   useEffect(() => {
     if (!place.current) return;
     const language = new Compartment();
-    const theme = new Compartment();
-    const themed = () => (dark.matches ? oneDark : syntaxHighlighting(defaultHighlightStyle));
+    const painted = new Compartment();
+    const themed = () => (theme.get() === "dark" ? oneDark : syntaxHighlighting(defaultHighlightStyle));
     const made = new EditorView({
       parent: place.current,
       state: EditorState.create({
@@ -124,20 +122,20 @@ export function Editor({ sessionId, path, visible, tick, goal, onDirty }: Props)
             indentWithTab,
           ]),
           language.of([]),
-          theme.of(themed()),
+          painted.of(themed()),
           EditorView.contentAttributes.of({ "aria-label": path }),
           EditorView.updateListener.of((update) => update.docChanged && onDirty(path, dirty())),
         ],
       }),
     });
-    const repaint = () => made.dispatch({ effects: theme.reconfigure(themed()) });
-    dark.addEventListener("change", repaint);
+    const repaint = () => made.dispatch({ effects: painted.reconfigure(themed()) });
+    const plain = theme.subscribe(repaint);
     view.current = made;
     languageOf(path).then((found) => view.current === made && made.dispatch({ effects: language.reconfigure(found) }));
     etag.current = "";
     read();
     return () => {
-      dark.removeEventListener("change", repaint);
+      plain();
       made.destroy();
       view.current = null;
     };

@@ -1,0 +1,6 @@
+// The page's table of contents: every feature that plugs something into the workbench. How is said in shell/registry.ts.
+import "./shell/theme";
+import "./shell/commands";
+import "./session/register";
+import "./editor/register";
+import "./services/register";

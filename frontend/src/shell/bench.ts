@@ -1,0 +1,128 @@
+// The open session, as views and commands know it: its ids, its layout, what may be done with both.
+import type { Session, Workspace } from "../api";
+import {
+  type Area,
+  closeTab,
+  currentTab,
+  focusedGroup,
+  keepTab,
+  type Layout,
+  openTab,
+  restored,
+  type Tab,
+} from "./layout";
+import { commands, editors, type Place, views } from "./registry";
+import { createStore, type Store } from "./store";
+
+export type Info = { session: Session | null; workspace: Workspace | null; sessions: Session[]; failure: string };
+/** Where to in a file; lines and columns count from 1, `to` ends a selection. */
+export type Goal = { path: string; line: number; column?: number; to?: { line: number; column: number } };
+
+export class Bench {
+  readonly layout: Store<Layout>;
+  readonly info = createStore<Info>({ session: null, workspace: null, sessions: [], failure: "" });
+  /** Grows with each change of the files or the history. */
+  readonly tick = createStore(0);
+  /** Ids of tabs whose content is not saved. */
+  readonly unsaved = createStore<ReadonlySet<string>>(new Set());
+  /** Where the editor of a file is to go once it shows it; a new object each time. */
+  readonly goal = createStore<Goal | null>(null);
+  /** The prefix with which the palette is open, null when it is closed. */
+  readonly asking = createStore<string | null>(null);
+  readonly dialog = createStore<"keys" | "fork" | "delete" | null>(null);
+  /** Asked before a tab with changes goes; what it answers is done. The editor sets it. */
+  mayClose: (tab: Tab) => boolean | Promise<boolean> = () => true;
+
+  constructor(readonly sessionId: string) {
+    const kept = `layout.${sessionId}`;
+    this.layout = createStore(restored(localStorage.getItem(kept)));
+    this.layout.subscribe(() => localStorage.setItem(kept, JSON.stringify(this.layout.get())));
+  }
+
+  get workspaceId(): string {
+    return this.info.get().session?.workspace_id ?? "";
+  }
+
+  get ready(): boolean {
+    return this.info.get().session?.status === "ready";
+  }
+
+  changed(): void {
+    this.tick.set((n) => n + 1);
+  }
+
+  run(id: string, argument?: unknown): void {
+    const found = commands.get(id);
+    if (found && (found.when === undefined || found.when(this))) void found.run(this, argument);
+  }
+
+  /** Shows a view in its place; `data` is what it is about. */
+  show(id: string, data: unknown = null): void {
+    const place = views.get(id)?.place;
+    if (place === "side") this.arrange({ side: id, lastSide: id, area: "side" });
+    if (place === "panel") this.arrange({ panel: id, lastPanel: id, area: "panel", wide: false });
+    if (place === "dock") this.arrange({ dock: { view: id, data }, area: "dock" });
+  }
+
+  hide(place: Place): void {
+    if (place === "side") this.arrange({ side: "" });
+    if (place === "panel") this.arrange({ panel: "", tall: false, area: "editors" });
+    if (place === "dock") this.arrange({ dock: null, wide: false, area: "side" });
+  }
+
+  toggle(place: "side" | "panel"): void {
+    const layout = this.layout.get();
+    if (layout[place]) this.hide(place);
+    else this.show(place === "side" ? layout.lastSide : layout.lastPanel);
+  }
+
+  arrange(parts: Partial<Layout>): void {
+    this.layout.set((old) => ({ ...old, ...parts }));
+  }
+
+  reveal(area: Area): void {
+    if (this.layout.get().area !== area) this.arrange({ area });
+  }
+
+  open(tab: Tab): void {
+    this.layout.set((old) => openTab(old, tab));
+  }
+
+  /** Opens a file of the working copy with the editor that takes it. */
+  openFile(path: string, at: Omit<Goal, "path"> | number | null = null, preview = false): void {
+    const other = [...editors.values()].find((one) => one.opens?.(path));
+    const title = path.split("/").pop() ?? path;
+    this.open({ id: `file:${path}`, kind: other?.kind ?? "text", title, path, preview });
+    if (at !== null) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
+  }
+
+  /** Closes a tab after asking what its changes are worth. */
+  async close(tabId: string, groupId?: number): Promise<void> {
+    const holding = this.layout.get().groups.filter((group) => group.tabs.some((tab) => tab.id === tabId));
+    const group = holding.find((one) => one.id === groupId) ?? holding[0];
+    const tab = group?.tabs.find((one) => one.id === tabId);
+    if (!group || !tab) return;
+    if (holding.length === 1 && this.unsaved.get().has(tabId) && !(await this.mayClose(tab))) return;
+    this.mark(tabId, holding.length > 1 && this.unsaved.get().has(tabId));
+    this.layout.set((old) => closeTab(old, group.id, tabId));
+  }
+
+  mark(tabId: string, unsaved: boolean): void {
+    this.unsaved.set((old) => {
+      if (old.has(tabId) === unsaved) return old;
+      const next = new Set(old);
+      if (unsaved) next.add(tabId);
+      else next.delete(tabId);
+      return next;
+    });
+    if (unsaved) this.layout.set((old) => keepTab(old, tabId));
+  }
+
+  get tab(): Tab | undefined {
+    return currentTab(this.layout.get());
+  }
+
+  get group() {
+    return focusedGroup(this.layout.get());
+  }
+}
