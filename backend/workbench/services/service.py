@@ -225,7 +225,8 @@ async def copy_volumes(resources: Resources, actor: Actor, session_id: UUID, sou
         raise NoVolumes
     async with resources.database.begin() as db:
         rows = await repository.of_session(db, session.id)
-    if any(row.state != Stage.STOPPED for row in rows.values() if row.name != definitions.WORKBENCH):
+    at_rest = (Stage.STOPPED, Stage.FAILED)
+    if any(row.state not in at_rest for row in rows.values() if row.name != definitions.WORKBENCH):
         raise StillRunning
     return await driver.copy_volumes(str(source.id), str(session.id))
 
