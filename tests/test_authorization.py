@@ -241,7 +241,7 @@ def shape(path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/register", "/s/")
+    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/register", "/settings", "/s/")
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 
 
