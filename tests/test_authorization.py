@@ -16,12 +16,13 @@ from backend.core.db import new_id, now
 from tests import make
 from tests.clients import Refused
 
-CALLERS = ("anonymous", "outsider", "viewer", "member", "admin", "no scope", "expired", "revoked")
+CALLERS = ("anonymous", "outsider", "viewer", "commenter", "member", "admin", "no scope", "expired", "revoked")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One route: the scope its guard must name, what to send, and the status for each caller in the order of CALLERS."""
+    """One route: the scope its guard must name, what to send, and the status for each caller in the order of CALLERS, but for
+    the commenter, who gets what a viewer gets unless `commenter` says otherwise."""
 
     method: str
     path: str
@@ -30,6 +31,12 @@ class Row:
     body: Any = None
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    commenter: int | None = None
+
+    def expected(self) -> dict[str, int]:
+        viewer = self.statuses[2]
+        commenter = viewer if self.commenter is None else self.commenter
+        return dict(zip(CALLERS, (*self.statuses[:3], commenter, *self.statuses[3:]), strict=True))
 
 
 def reading(method: str, path: str, scope: str, *, ok: int = 200, foreign: int = 404, **sent: Any) -> Row:
@@ -53,7 +60,7 @@ def personal(method: str, path: str, *, ok: int = 200, **sent: Any) -> Row:
 
 def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
     """Open on purpose: the answer does not depend on who asks."""
-    return Row(method, path, "anyone", (status,) * len(CALLERS), **sent)
+    return Row(method, path, "anyone", (status,) * (len(CALLERS) - 1), **sent)
 
 
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
@@ -354,7 +361,7 @@ def caller(call, database, ada, client):
             return call(None)
         if who == "outsider":
             return call(await make.person(database, await make.organization(database, "Other"), Role.OWNER))
-        if who in ("viewer", "member", "admin"):
+        if who in ("viewer", "commenter", "member", "admin"):
             return call(await make.person(database, ada.organization_id, Role(who)))
         if who == "no scope":
             without = sorted(set(SCOPES) - {row.needs, row.needs.replace(":read", ":write"), "admin"})
@@ -399,13 +406,13 @@ async def test_each_cell_has_its_status(row: Row, seeds, caller):
     """Attack rows 16, 30, 41 and 42. Callers who may not come first: what they leave must still be there for those who may.
     A deletion that succeeded for a member is 404 for the admin after them."""
     got = {}
-    for who, expected in zip(CALLERS, row.statuses, strict=True):
+    for who, expected in row.expected().items():
         client = await caller(who, row)
         got[who] = await ask(client, row, seeds | {"unique": new_id().hex})
         gone_already = row.method == "DELETE" or row.path.endswith("/restore")
         if gone_already and who == "admin" and got[who] == 404 and got["member"] in (200, 204):
             got[who] = expected
-    assert got == dict(zip(CALLERS, row.statuses, strict=True))
+    assert got == row.expected()
 
 
 async def test_ids_that_are_nobodys_are_not_found(client):

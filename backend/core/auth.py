@@ -42,6 +42,7 @@ SCOPES: Mapping[str, str] = {
     "vcs:read": "Read history, status and differences",
     "vcs:write": "Commit, discard, roll back, merge, push and pull",
     "pulls:read": "Read pull requests",
+    "pulls:comment": "Comment on pull requests",
     "pulls:write": "Open, review and merge pull requests",
     "admin": "Manage the organisation: members, roles, API keys",
 }
@@ -53,23 +54,25 @@ class Role(StrEnum):
     OWNER = "owner"
     ADMIN = "admin"
     MEMBER = "member"
+    COMMENTER = "commenter"
     VIEWER = "viewer"
 
 
 _reads = frozenset(name for name in SCOPES if name.endswith(":read"))
-_writes = frozenset(name for name in SCOPES if name.endswith(":write"))
 
 ROLES: Mapping[Role, frozenset[str]] = {
     Role.OWNER: frozenset(SCOPES),
     Role.ADMIN: frozenset(SCOPES),
-    Role.MEMBER: _reads | _writes,
+    Role.MEMBER: frozenset(SCOPES) - {"admin"},
+    Role.COMMENTER: _reads | {"pulls:comment"},
     Role.VIEWER: _reads,
 }
 
 
 def with_reads(scopes: frozenset[str]) -> frozenset[str]:
-    """A write scope includes its read; `admin` includes seeing the organisation."""
-    implied = {name.replace(":write", ":read") for name in scopes}
+    """A write scope includes its read, and writing pull requests commenting on them; `admin` includes seeing the organisation."""
+    implied = {name.partition(":")[0] + ":read" for name in scopes if ":" in name}
+    implied |= {"pulls:comment"} if "pulls:write" in scopes else set()
     return scopes | implied | ({"organization:read"} if "admin" in scopes else set())
 
 

@@ -67,6 +67,58 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_file_mb: Annotated[int, Meta(ge=1)] = 50
     """Largest file that one call reads or writes, in MiB; uploads go to 100 times that."""
 
+    smtp_url: str = ""
+    """Who sends e-mail: smtp://user:password@host:587 (STARTTLS where the server offers it) or smtps://…:465; empty keeps it in
+    an outbox that the installation's owner reads."""
+
+    mail_from: str = ""
+    """The address that e-mail comes from; empty says codeyard@ and the host of `public_url`."""
+
+    github_client_id: str = ""
+    """OAuth app for signing in with GitHub and importing from it."""
+
+    github_client_secret: str = ""
+    """Its secret."""
+
+    github_url: str = "https://github.com"
+    """GitHub, or an Enterprise server of your own."""
+
+    gitlab_client_id: str = ""
+    """OAuth app for signing in with GitLab and importing from it."""
+
+    gitlab_client_secret: str = ""
+    """Its secret."""
+
+    gitlab_url: str = "https://gitlab.com"
+    """GitLab, or an instance of your own."""
+
+    bitbucket_client_id: str = ""
+    """OAuth consumer for signing in with Bitbucket and importing from it."""
+
+    bitbucket_client_secret: str = ""
+    """Its secret."""
+
+    bitbucket_url: str = "https://bitbucket.org"
+    """Bitbucket."""
+
+    google_client_id: str = ""
+    """OAuth client for signing in with Google."""
+
+    google_client_secret: str = ""
+    """Its secret."""
+
+    oidc_issuer: str = ""
+    """Issuer of your company's OpenID Connect sign-in, such as https://login.example.com/realms/staff."""
+
+    oidc_client_id: str = ""
+    """The client registered there; its redirect is <public_url>/api/v1/auth/providers/oidc/callback."""
+
+    oidc_client_secret: str = ""
+    """Its secret."""
+
+    oidc_name: str = "Single sign-on"
+    """What the button of that sign-in says."""
+
     docker_socket: str = "/var/run/docker.sock"
     """Where the Docker engine listens; empty runs services as processes, even when there is one."""
 
@@ -95,7 +147,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """debug, info, warning or error."""
 
 
-SECRET = {"database_url", "metrics_token"}
+SECRET = {
+    "database_url",
+    "metrics_token",
+    "smtp_url",
+    "github_client_secret",
+    "gitlab_client_secret",
+    "bitbucket_client_secret",
+    "google_client_secret",
+    "oidc_client_secret",
+}
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

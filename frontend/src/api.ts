@@ -1,6 +1,6 @@
 // The server's API: types of what it answers, and one function that calls it.
 
-export type Role = "owner" | "admin" | "member" | "viewer";
+export type Role = "owner" | "admin" | "member" | "commenter" | "viewer";
 export type Organization = { id: string; name: string; slug: string; role: Role | null };
 export type User = { id: string; email: string; name: string; created_at: string };
 export type Me = { user: User; organizations: Organization[]; csrf_token: string };
