@@ -28,6 +28,7 @@ FEATURES = [
     "workbench.templates",
     "workbench.previews",
     "workbench.databases",
+    "workbench.idle",
     "workbench.terminals",
     "edge.webhooks",
     "edge.feed",

@@ -215,6 +215,8 @@ MATRIX = [
         body={"format": "csv", "table": "t"},
     ),
     writing("POST", f"{STACK}/volumes/copy", "services:write", body={"from_session_id": "{session}"}),
+    reading("GET", f"{ONE}/idle", "services:read"),
+    writing("PUT", f"{ONE}/idle/keep", "services:write", body={}),
     reading("GET", f"{WS}/variables", "services:read"),
     writing("PUT", f"{WS}/variables/A", "services:write", ok=204, body={"value": "x"}),
     writing("DELETE", f"{WS}/variables/{{variable}}", "services:write", ok=204),
@@ -248,7 +250,18 @@ def shape(path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    outside = ("/healthz", "/readyz", "/metrics", "/api/", "/assets", "/setup", "/sign-in", "/register", "/settings", "/s/")
+    outside = (
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/",
+        "/assets",
+        "/setup",
+        "/sign-in",
+        "/register",
+        "/settings",
+        "/s/",
+    )
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 
 

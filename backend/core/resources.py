@@ -11,6 +11,7 @@ from anyio import CapacityLimiter
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
+from backend.core.attendance import Attendance
 from backend.core.auth import Admissions, Authenticator
 from backend.core.db import Database
 from backend.core.live import Live
@@ -51,6 +52,7 @@ class Resources:
     runtime: Runtime | None = None
     """What runs services; None where none are run."""
     kept: Kept = field(default_factory=Kept)
+    attendance: Attendance = field(default_factory=Attendance)
     ends_terminals: bool = False
     """Set before the server ends when a person asked for the end (Ctrl-C, `codeyard down`); otherwise shells live on."""
 

@@ -137,6 +137,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     start_slots: Annotated[int, Meta(ge=1)] = 4
     """Services that are started at a time; organisations take turns."""
 
+    idle_minutes: Annotated[int, Meta(ge=0)] = 0
+    """Minutes without use after which a session's services stop, where its workspace does not say; 0 is never."""
+
     session_days: Annotated[int, Meta(ge=1)] = 30
     """Days that a sign-in lasts when it is used."""
 

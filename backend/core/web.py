@@ -25,6 +25,7 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Gauge, Histogram
 from pygit2 import GitError
 
+from backend.core.attendance import session_in
 from backend.core.auth import actor_of
 from backend.core.db import is_away, new_id
 from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, TooLarge, Unavailable
@@ -67,11 +68,13 @@ class Edge:
             scope["method"] = "GET"
         status = 0
         started = time.perf_counter()
+        attended: str | None = None
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, attended
             if message["type"] == "http.response.start":
                 status = message["status"]
+                attended = self._enter(scope) if status < 400 else None
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_HEADERS]
             await send(message)
             if head:
@@ -83,21 +86,25 @@ class Edge:
         except _HeadAnswered:
             pass
         finally:
+            if attended is not None:
+                self.app.state.resources.attendance.leave(attended)
             _account(scope, request_id, status or 499, time.perf_counter() - started)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id(scope)
         task = cast("asyncio.Task[None]", asyncio.current_task())
         accepted = ended = False
+        attended: str | None = None
         code = 1006
         started = time.perf_counter()
 
         async def pass_on(message: Message) -> None:
-            nonlocal accepted, code
+            nonlocal accepted, attended, code
             if ended:
                 return
             if message["type"] == "websocket.accept":
                 accepted = True
+                attended = self._enter(scope)
                 SOCKETS.labels(_route(scope)).inc()
             elif message["type"] == "websocket.close":
                 code = message.get("code") or 1000
@@ -120,11 +127,20 @@ class Edge:
             if not ended or task.uncancel() > 0:
                 raise
         finally:
+            if attended is not None:
+                self.app.state.resources.attendance.leave(attended)
             admissions = getattr(scope["litestar_app"].state.resources, "admissions", None) if accepted else None
             if admissions is not None:
                 admissions.leave(scope)
                 SOCKETS.labels(_route(scope)).dec()
             _account(scope, request_id, code, time.perf_counter() - started)
+
+    def _enter(self, scope: Scope) -> str | None:
+        """Somebody who may is at the session that this names, until it is over."""
+        session_id = session_in(scope["path"], scope["query_string"])
+        if session_id is not None:
+            self.app.state.resources.attendance.enter(session_id)
+        return session_id
 
 
 class _HeadAnswered(Exception):

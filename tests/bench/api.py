@@ -44,8 +44,8 @@ def peer(dsn: str, pipe: Any) -> None:
                 )
                 async with connection.transaction():
                     rows = await connection.fetch(
-                        "SELECT id, organization_id, name, slug, description, default_session_id, created_at, updated_at"
-                        " FROM workspaces WHERE organization_id = ANY($1) AND deleted_at IS NULL"
+                        "SELECT id, organization_id, name, slug, description, default_session_id, idle_minutes,"
+                        " created_at, updated_at FROM workspaces WHERE organization_id = ANY($1) AND deleted_at IS NULL"
                         " ORDER BY created_at, id LIMIT 51",
                         [key["organization_id"]],
                     )

@@ -135,6 +135,9 @@ class PreviewGate:
             if asked == OWN + "check":
                 scope = _asked_of_proxy(scope)
             visit = await self._visit(scope, sent, host, ancestors)
+            if asked == OWN + "check":  # a proxy carries the traffic itself
+                with self._resources.attendance.present(str(visit.place.located.session_id)):
+                    pass
             if asked.startswith(OWN):
                 await self._own(scope, send, visit, asked)
                 return
@@ -409,7 +412,8 @@ class PreviewGate:
         for key, _ in counted:
             self._busy[key] += 1
         try:
-            yield
+            with self._resources.attendance.present(str(visit.place.located.session_id)):
+                yield
         finally:
             for key, _ in counted:
                 self._busy[key] -= 1

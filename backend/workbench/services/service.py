@@ -140,7 +140,11 @@ async def run(
     resources: Resources, actor: Actor, session_id: UUID, kind: str, runtime_id: UUID | None
 ) -> schemas.Operation:
     """Asks for services to be started (with what they need), restarted or stopped; answers at once."""
-    session = await enter(resources, actor, session_id, WRITE)
+    return await ask(resources, await enter(resources, actor, session_id, WRITE), kind, runtime_id)
+
+
+async def ask(resources: Resources, session: Session, kind: str, runtime_id: UUID | None = None) -> schemas.Operation:
+    """The same, asked by the house itself."""
     operations = resources.kept.get(Operations)
     if operations is None or resources.runtime is None:
         raise NoRuntime

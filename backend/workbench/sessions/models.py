@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 class Session(Base):
-    """A branch-like line of work. `status_reason` holds {code, message} of a failure; `purging` says that its
+    """A branch-like line of work. Until `kept_until` its services run on though nobody uses them. `status_reason` holds {code, message} of a failure; `purging` says that its
     files are being removed for good."""
 
     __tablename__ = "sessions"
@@ -49,5 +49,6 @@ class Session(Base):
     status_reason: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[CreatedAt]
     last_active_at: Mapped[CreatedAt]
+    kept_until: Mapped[Time | None]
     deleted_at: Mapped[Time | None] = mapped_column(index=True)
     purging: Mapped[bool] = mapped_column(default=False)

@@ -9,7 +9,8 @@ from backend.core.db import Base, CreatedAt, Key, Time, UpdatedAt
 
 
 class Workspace(Base):
-    """One project. `deleted_at` puts it into the bin; the purge drops the row."""
+    """One project. `idle_minutes`: after how many without use its sessions' services stop, 0 for never, None as the installation
+    has it. `deleted_at` puts it into the bin; the purge drops the row."""
 
     __tablename__ = "workspaces"
     __table_args__ = (
@@ -23,6 +24,7 @@ class Workspace(Base):
     slug: Mapped[str] = mapped_column(String(80))
     description: Mapped[str] = mapped_column(String(2000), default="")
     default_session_id: Mapped[UUID]
+    idle_minutes: Mapped[int | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     deleted_at: Mapped[Time | None]

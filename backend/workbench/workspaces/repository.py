@@ -15,7 +15,7 @@ from backend.workbench.workspaces.models import Repository, Workspace
 
 READ = "workspaces:read"
 
-WorkspaceRow = Row[UUID, UUID, str, str, str, UUID, datetime, datetime]
+WorkspaceRow = Row[UUID, UUID, str, str, str, UUID, int | None, datetime, datetime]
 
 _COLUMNS = (
     Workspace.id,
@@ -24,13 +24,14 @@ _COLUMNS = (
     Workspace.slug,
     Workspace.description,
     Workspace.default_session_id,
+    Workspace.idle_minutes,
     Workspace.created_at,
     Workspace.updated_at,
 )
 
 _LIST = (
-    "SELECT id, organization_id, name, slug, description, default_session_id, created_at, updated_at FROM workspaces"
-    " WHERE organization_id = ANY($1) AND deleted_at IS NULL AND (created_at, id) > ($2, $3)"
+    "SELECT id, organization_id, name, slug, description, default_session_id, idle_minutes, created_at, updated_at"
+    " FROM workspaces WHERE organization_id = ANY($1) AND deleted_at IS NULL AND (created_at, id) > ($2, $3)"
     " ORDER BY created_at, id LIMIT $4"
 )
 _FIRST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))

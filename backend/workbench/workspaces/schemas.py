@@ -9,6 +9,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from backend.accounts.orgs.schemas import Name
 
+IdleMinutes = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=43_200,
+        description="Services stop after so many minutes without use; 0 is never, null as the server has it.",
+    ),
+]
 Description = Annotated[str, Meta(max_length=2000)]
 
 
@@ -26,6 +34,7 @@ class WorkspaceCreate(msgspec.Struct, forbid_unknown_fields=True):
 class WorkspaceUpdate(msgspec.Struct, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     description: Description | UnsetType = UNSET
+    idle_minutes: IdleMinutes | UnsetType | None = UNSET
 
 
 class WorkspaceDuplicate(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,6 +50,7 @@ class Workspace(msgspec.Struct):
     slug: str
     description: str
     default_session_id: UUID
+    idle_minutes: int | None
     created_at: datetime
     updated_at: datetime
 
