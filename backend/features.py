@@ -30,6 +30,7 @@ FEATURES = [
     "workbench.databases",
     "workbench.idle",
     "workbench.terminals",
+    "workbench.lsp",
     "edge.webhooks",
     "edge.feed",
     "edge.stats",

@@ -158,13 +158,13 @@ def _can_register(viewer: Viewer, method: str) -> bool:
 
 
 def _whom(bridge: "Bridge", server: Server) -> Viewer | None:
-    """Whose command it executes, else who was last active, else anybody."""
+    """Whose command it executes, else who was last active, else anybody who writes."""
     for executing, viewer in reversed(bridge.executing):
         if executing is server and viewer.ready:
             return viewer
     if bridge.active is not None and bridge.active.ready:
         return bridge.active
-    return next((viewer for viewer in bridge.viewers.values() if viewer.ready), None)
+    return next((viewer for viewer in bridge.viewers.values() if viewer.ready and viewer.writes), None)
 
 
 def _apply(bridge: "Bridge", server: Server, raw_id: bytes, params: bytes) -> None:

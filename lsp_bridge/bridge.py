@@ -27,6 +27,12 @@ _MAKES_EDITS: Final = _FORMATTING | {"textDocument/rename", "textDocument/codeAc
 _ANSWERS_EDIT: Final = {"textDocument/rename", "workspace/willRenameFiles"}
 _SETTLED: Final = {"ready", "unresponsive", "restarting", "failed", "stopped"}
 _OPERATIONS: Final = ("workspace/didCreateFiles", "workspace/didRenameFiles", "workspace/didDeleteFiles")
+_READERS_TELL: Final = {
+    "textDocument/didOpen",
+    "textDocument/didClose",
+    "$/cancelRequest",
+    "window/workDoneProgress/cancel",
+}
 
 
 def plain_environment() -> dict[str, str]:
@@ -37,12 +43,14 @@ def plain_environment() -> dict[str, str]:
 @dataclass(frozen=True)
 class Place:
     """Where the servers of one session and language run. `root`: the working copy, an absolute path as the servers see it.
-    `servers`: each with the words that start it there."""
+    `servers`: each with the words that start it there. `missing`: those that would serve but are not there, which viewers are
+    told of."""
 
     session: str
     language: str
     root: str
     servers: Sequence[tuple[ServerSpec, Sequence[str]]]
+    missing: Sequence[ServerSpec] = ()
     env: Mapping[str, str] = field(default_factory=plain_environment)
     spawn: Spawn = spawn_here
 
@@ -83,9 +91,12 @@ class Bridge:
             Server(spec, argv, self.paths, place.env, place.spawn, timing, self) for spec, argv in place.servers
         ]
 
-    def attach(self, send: Send) -> Viewer:
+    def attach(self, send: Send, *, writes: bool = True) -> Viewer:
+        """One who does not write sees everything, and changes nothing that others see."""
         self._number += 1
-        viewer = self.viewers[self._number] = Viewer(self, self._number, send)
+        viewer = self.viewers[self._number] = Viewer(self, self._number, send, writes=writes)
+        if not writes:
+            self.documents.readers.add(viewer.number)
         self.left_at = None
         return viewer
 
@@ -132,6 +143,9 @@ class Bridge:
         for server in self.servers:
             if server.state != "ready":
                 self._say_state(server, [viewer])
+        if not self.servers and self.place.missing:
+            ways = "; ".join(f"{one.name}: {one.install}" for one in self.place.missing)
+            asked.show(viewer, 2, f"No language server for {self.place.language} is installed here. {ways}")
 
     def viewer_left(self, viewer: Viewer, *, properly: bool) -> None:
         """One that dropped may be back in a moment: its documents stay open for a while."""
@@ -143,6 +157,7 @@ class Bridge:
         self.progress.left(viewer)
         if self.active is viewer:
             self.active = None
+        self.documents.readers.discard(viewer.number)
         for document in list(self.documents.by_key.values()):
             if self.documents.leave(document, viewer.number, linger=not properly):
                 self._linger(document)
@@ -166,6 +181,8 @@ class Bridge:
             asked.show(viewer, 2, f"{method} was not understood: {error}")
 
     def _take(self, viewer: Viewer, method: str, params: bytes) -> None:
+        if not viewer.writes and method not in _READERS_TELL:
+            return
         match method:
             case "textDocument/didChange":
                 self.active = viewer
@@ -200,11 +217,15 @@ class Bridge:
     # -- questions -------------------------------------------------------------------------------------------------
 
     def viewer_asked(self, viewer: Viewer, raw_id: bytes, method: str, params: bytes) -> None:
-        self.active = viewer
+        if viewer.writes:
+            self.active = viewer
+        elif method == "workspace/executeCommand":
+            return viewer.refuse(raw_id, rpc.REQUEST_FAILED, "commands change files, and you may only read here")
         try:
             self._ask(viewer, raw_id, method, params)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             viewer.refuse(raw_id, rpc.INVALID_PARAMS, str(error)[:300])
+        return None
 
     def _ask(self, viewer: Viewer, raw_id: bytes, method: str, params: bytes) -> None:
         if method in _MAKES_EDITS:
@@ -429,7 +450,10 @@ class Bridge:
 
     def _states(self) -> bytes:
         return rpc.encode(
-            {"servers": [{"name": one.spec.name, "state": one.state, "reason": one.reason} for one in self.servers]}
+            {
+                "servers": [{"name": one.spec.name, "state": one.state, "reason": one.reason} for one in self.servers],
+                "missing": [{"name": one.name, "install": one.install} for one in self.place.missing],
+            }
         )
 
     def _say_state(self, server: Server, to: list[Viewer]) -> None:

@@ -40,13 +40,22 @@ class Bridges:
         self._ends: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
-    def attach(self, place: Place, send: Send) -> Viewer:
+    def attach(self, place: Place, send: Send, *, writes: bool = True) -> Viewer:
         """An editor comes. The servers of `place` are started unless they run for another; then its root and servers count."""
-        return self.start(place).attach(send)
+        return self.start(place).attach(send, writes=writes)
+
+    def place(self, session: str, language: str) -> Place | None:
+        """Where servers of this language run already; None where it has to be looked up: also where some are missing and
+        nobody would notice that they are looked for again."""
+        bridge = self._bridges.get((session, language))
+        return None if bridge is None or (bridge.place.missing and not bridge.viewers) else bridge.place
 
     def start(self, place: Place) -> Bridge:
         """The servers, before somebody comes: they wait for `warm` seconds."""
         key = (place.session, place.language)
+        before = self._bridges.get(key)
+        if before is not None and not before.viewers and [*before.place.servers] != [*place.servers]:
+            self._end(key)
         if key not in self._bridges:
             self._bridges[key] = Bridge(place, self._timing)
         if self._keeper is None:
@@ -75,9 +84,9 @@ class Bridges:
             if bridge.place.session == session:
                 bridge.files_changed(changes)
 
-    async def end(self, session: str) -> None:
-        """All servers of a session; its viewers are gone."""
-        keys = [key for key in self._bridges if key[0] == session]
+    async def end(self, session: str, language: str | None = None) -> None:
+        """All servers of a session, or those of one language; their viewers are gone."""
+        keys = [key for key in self._bridges if key[0] == session and language in (None, key[1])]
         await asyncio.gather(*(self._bridges.pop(key).end() for key in keys))
 
     async def close(self) -> None:
@@ -98,9 +107,12 @@ class Bridges:
             await asyncio.sleep(self._timing.tick)
             for key, bridge in list(self._bridges.items()):
                 if bridge.left_at is not None and loop.time() - bridge.left_at > self._timing.warm:
-                    end = asyncio.create_task(self._bridges.pop(key).end())
-                    self._ends.add(end)
-                    end.add_done_callback(self._ends.discard)
+                    self._end(key)
+
+    def _end(self, key: tuple[str, str]) -> None:
+        end = asyncio.create_task(self._bridges.pop(key).end())
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
 
 
 def _status(bridge: Bridge, server: Server) -> ServerStatus:

@@ -52,8 +52,9 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[tuple[ServerSpec, ...], ...]
 
 
-_NPM: Final = "npm install --global {}"
-_PIP: Final = "pip install {}"
+# Into the home of whoever types it: a session's workbench runs as a user who may write nowhere else.
+_NPM: Final = "npm install --global --prefix ~/.local {}"
+_PIP: Final = "pip install --user --break-system-packages {}"
 
 RUFF: Final = ServerSpec(
     name="ruff",
@@ -116,7 +117,7 @@ CSS: Final = ServerSpec(
 )
 COMPOSE: Final = ServerSpec(
     name="compose",
-    command=("python3", "-m", "lsp_bridge.builtin"),
+    command=("codeyard-compose-server",),  # no program: whoever uses the library starts `builtin.py` with what it knows
     install="It comes with Codeyard.",
     memory="small",
     patterns=("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),

@@ -81,6 +81,8 @@ class Documents:
 
     def __init__(self, paths: Paths, servers: Callable[[], Iterable[Server]], tell: Tell) -> None:
         self.by_key: dict[str, Document] = {}
+        self.readers: set[int] = set()
+        """Viewers whose text is not what the servers have, where somebody who writes has the document open."""
         self._paths = paths
         self._servers = servers
         self._tell = tell
@@ -107,7 +109,9 @@ class Documents:
         document.copies[viewer] = copy
         if copy.text == document.text:
             copy.text = document.text.copy() if others else document.text
-        elif not others or document.author == viewer:
+        elif (
+            not others or document.author == viewer or (document.author in self.readers and viewer not in self.readers)
+        ):
             self._whole(document, viewer)
         else:
             self._differs(document, viewer)
@@ -179,7 +183,8 @@ class Documents:
             self.forget(document)
         elif document.author == viewer:
             document.author = None
-            heir = next(reversed(document.copies))
+            heirs = list(document.copies)
+            heir = next((one for one in reversed(heirs) if one not in self.readers), heirs[-1])
             if document.in_step(heir):
                 document.copies[heir].text = document.text
                 document.author = heir

@@ -385,7 +385,7 @@ class Server:
     # -- watching --------------------------------------------------------------------------------------------------
 
     async def _watch(self, process: Process) -> None:
-        sample_at, backlog = time.monotonic(), 0
+        sample_at, backlog = time.monotonic() + self.timing.tick, 0
         while True:
             now = time.monotonic()
             if now >= sample_at:

@@ -45,8 +45,9 @@ class Viewer:
     """`send` is awaited for one text at a time; if it raises, the viewer is gone. `receive` takes each text that the other side
     sends and never raises. Whoever has the connection closes it when `gone()` returns, and calls `leave()` when it ends."""
 
-    def __init__(self, bridge: Serves, number: int, send: Send) -> None:
+    def __init__(self, bridge: Serves, number: int, send: Send, *, writes: bool = True) -> None:
         self.number = number
+        self.writes = writes
         self.ready = False
         self.pending: dict[bytes, list[tuple[Any, int]]] = {}
         """Its questions under way, by id: (server, the number there) of each."""

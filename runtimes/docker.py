@@ -124,20 +124,27 @@ class Docker:
     async def exec_tty(
         self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int
     ) -> tuple[int, State]:
-        body = {
-            "AttachStdin": True,
-            "AttachStdout": True,
-            "AttachStderr": True,
-            "Tty": True,
-            "Cmd": argv,
-            "Env": [f"{name}={value}" for name, value in env.items()],
-        }
-        with _said():
-            made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
-            descriptor = await self.engine.hijack(path("exec", made["Id"], "start"), {"Detach": False, "Tty": True})
-        notes: State = {"exec": made["Id"], "id": state["id"]}
+        descriptor, notes = await self._exec(state, {"Tty": True, "Cmd": argv}, env)
         await self.exec_resize(notes, cols, rows)
         return descriptor, notes
+
+    async def exec_pipes(self, state: State, argv: list[str], *, cwd: str, env: dict[str, str]) -> tuple[int, State]:
+        return await self._exec(state, {"Tty": False, "Cmd": argv, "WorkingDir": cwd}, env)
+
+    async def _exec(self, state: State, wanted: dict[str, Any], env: dict[str, str]) -> tuple[int, State]:
+        attached = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+        body = wanted | attached | {"Env": [f"{name}={value}" for name, value in env.items()]}
+        with _said():
+            made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
+            start = {"Detach": False, "Tty": wanted["Tty"]}
+            descriptor = await self.engine.hijack(path("exec", made["Id"], "start"), start)
+        return descriptor, {"exec": made["Id"], "id": state["id"]}
+
+    async def exec_pid(self, notes: State) -> int | None:
+        with contextlib.suppress(EngineError):
+            found = await self.engine.request("GET", path("exec", notes["exec"], "json"))
+            return int(found["Pid"]) or None if found["Running"] else None
+        return None
 
     async def exec_resize(self, notes: State, cols: int, rows: int) -> None:
         with contextlib.suppress(EngineError):  # it may have ended
@@ -152,10 +159,8 @@ class Docker:
 
     async def exec_signal(self, notes: State, name: str) -> None:
         """To the program and all of its session. The engine has no word for this; on one machine with it, the kernel has."""
-        with contextlib.suppress(EngineError):
-            found = await self.engine.request("GET", path("exec", notes["exec"], "json"))
-            if found["Running"] and found["Pid"]:
-                await asyncio.to_thread(_strike, found["Pid"], signal.Signals[name])
+        if (pid := await self.exec_pid(notes)) is not None:
+            await asyncio.to_thread(_strike, pid, signal.Signals[name])
 
     async def run(self, state: State, argv: list[str], *, timeout: float = 30.0) -> tuple[int, bytes]:
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}

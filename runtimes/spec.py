@@ -206,6 +206,15 @@ class CanExec(Protocol):
         """A program on a TTY in the running container: the stream's descriptor, now the caller's, and notes on it."""
         ...
 
+    async def exec_pipes(self, state: State, argv: list[str], *, cwd: str, env: dict[str, str]) -> tuple[int, State]:
+        """A program without a TTY: what is written to the descriptor is its input; read is what it says, in the engine's frames
+        (`engine.demultiplexed`)."""
+        ...
+
+    async def exec_pid(self, notes: State) -> int | None:
+        """Its number where this server runs; None when it has ended."""
+        ...
+
     async def exec_resize(self, notes: State, cols: int, rows: int) -> None: ...
 
     async def exec_status(self, notes: State) -> int | None:

@@ -237,6 +237,19 @@ MATRIX = [
         (401, 404, 403, 101, 101, 403, 401, 401),
         params={"session_id": "{session}"},
     ),
+    Row(
+        "WS",
+        "/ws/lsp",
+        "files:read",
+        (401, 404, 101, 101, 101, 403, 401, 401),
+        params={"session_id": "{session}", "language": "sql"},
+    ),
+    reading("GET", f"{ONE}/language-servers", "files:read"),
+    writing("POST", f"{ONE}/language-servers/sql/restart", "files:write"),
+    reading("GET", f"{ONE}/language-servers/sql/logs", "files:read"),
+    reading(
+        "GET", "/lsp-fs", "files:read", params={"session_id": "{session}", "uri": "file:///workspace/", "op": "list"}
+    ),
     Row("GET", "/events", "signed-in", (401, 200, 200, 200, 200, 200, 401, 401)),
     Row("WS", "/ws/events", "signed-in", (401, 101, 101, 101, 101, 101, 401, 401)),
 ]
@@ -246,7 +259,7 @@ def shape(path: str) -> str:
     """A path without the names of its parameters, as both the router and this table can be brought to."""
     import re
 
-    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80", "{}", path)
+    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql", "{}", path)
 
 
 def absolute(path: str) -> str:

@@ -29,8 +29,8 @@ class NoSuchTerminal(NotFound):
 
 
 class Unisolated(Forbidden):
-    """Without a container engine and the workbench's image a terminal runs as the server's own user, which only the
-    installation's owner may do; CODEYARD_ALLOW_UNISOLATED=1 allows it to everybody."""
+    """Without a container engine and the workbench's image, terminals and language servers run as the server's own user, which
+    only the installation's owner may do; CODEYARD_ALLOW_UNISOLATED=1 allows it to everybody."""
 
 
 class BadOffset(Invalid):
@@ -184,6 +184,14 @@ def _title(command: str) -> str:
 
 def _words(shell: str, command: str) -> list[str]:
     return [shell, "-c", command] if command else [shell]
+
+
+async def share_our_user(resources: Resources, actor: Actor, session_id: UUID) -> None:
+    """Raises Unisolated unless the caller may run programs beside us; NoSuchSession."""
+    session = await repository.entrance(resources.database, actor, session_id)
+    if session is None:
+        raise NoSuchSession
+    _may_share_our_user(resources, actor, session)
 
 
 def _may_share_our_user(resources: Resources, actor: Actor, session: Entrance) -> None:

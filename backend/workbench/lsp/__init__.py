@@ -1,0 +1,1 @@
+"""Language servers of a session, shared by all who have it open."""

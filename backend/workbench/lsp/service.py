@@ -1,0 +1,149 @@
+"""Language servers: who may look through them, and what can be done to them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from backend.core.auth import Actor
+from backend.core.errors import Conflict, NotFound, Unavailable
+from backend.core.resources import Resources
+from backend.workbench.files import schemas as files
+from backend.workbench.files import service as files_service
+from backend.workbench.files.beneath import BadPath
+from backend.workbench.lsp import places, schemas
+from backend.workbench.lsp.watched import Watched
+from backend.workbench.sessions import service as sessions
+from backend.workbench.sessions.models import Session
+from backend.workbench.terminals import service as terminals
+from lsp_bridge import catalog
+from lsp_bridge.bridge import Place
+from lsp_bridge.bridges import Bridges
+from lsp_bridge.paths import Paths
+from lsp_bridge.viewer import Send, Viewer
+from runtimes.engine import EngineAway
+from runtimes.spec import RuntimeFailed
+
+READ, WRITE = "files:read", "files:write"
+
+
+class NoSuchLanguage(NotFound):
+    """No language server is known for this language; GET /workspace/{session_id}/language-servers lists those that are."""
+
+
+class NoSuchServer(NotFound):
+    """No such language server runs in this session; it starts when an editor opens a file of its language."""
+
+
+class CannotStart(Conflict):
+    """The session's workbench, in which language servers run, could not be started."""
+
+
+class EngineIsAway(Unavailable):
+    """The container engine does not answer; language servers start as soon as it does."""
+
+
+@contextlib.asynccontextmanager
+async def attached(
+    resources: Resources, actor: Actor, session_id: UUID, language: str, send: Send
+) -> AsyncIterator[Viewer]:
+    """A viewer of the session's servers of that language, which are started where they do not run. One who may not write
+    files changes nothing that others see."""
+    session = await sessions.ready(resources, actor, session_id, READ)
+    known = _language(language)
+    bridges = _kept(resources)
+    place = bridges.place(str(session_id), language)
+    if place is None or place.root != places.INSIDE:
+        place = await _place(resources, actor, session, known)
+    viewer = bridges.attach(place, send, writes=actor.may(session.organization_id, WRITE))
+    try:
+        watched = resources.kept.get(Watched)
+        assert watched is not None
+        with watched.looking(session_id):
+            yield viewer
+    finally:
+        viewer.leave()
+
+
+async def _place(resources: Resources, actor: Actor, session: Session, language: catalog.Language) -> Place:
+    try:
+        if (place := await places.find(resources, session, language)) is not None:
+            return place
+    except RuntimeFailed as error:
+        raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
+    except EngineAway as error:
+        raise EngineIsAway(headers={"Retry-After": "5"}) from error
+    await terminals.share_our_user(resources, actor, session.id)
+    return await resources.in_thread(places.find_here, resources, session, language)
+
+
+async def listed(resources: Resources, actor: Actor, session_id: UUID) -> list[schemas.LanguageServers]:
+    """Every language that is known, with what runs of it."""
+    await sessions.ready(resources, actor, session_id, READ)
+    running = _kept(resources).status(str(session_id))
+    return [schemas.show(language, running) for language in catalog.LANGUAGES.values()]
+
+
+async def restart(
+    resources: Resources, actor: Actor, session_id: UUID, language: str, server: str | None
+) -> schemas.LanguageServers:
+    """One server, for the viewers that it has; without `server` all of the language, looked for anew: viewers come again."""
+    await sessions.ready(resources, actor, session_id, WRITE)
+    known, bridges = _language(language), _kept(resources)
+    if server is None:
+        await bridges.end(str(session_id), language)
+    else:
+        try:
+            bridges.restart(str(session_id), language, server)
+        except KeyError as error:
+            raise NoSuchServer from error
+    return schemas.show(known, bridges.status(str(session_id)))
+
+
+async def logs(
+    resources: Resources, actor: Actor, session_id: UUID, language: str, server: str | None
+) -> list[schemas.Log]:
+    """What the servers of a language said last."""
+    await sessions.ready(resources, actor, session_id, READ)
+    bridges, session, known = _kept(resources), str(session_id), _language(language)
+    names = [one.server for one in bridges.status(session) if one.language == known.name]
+    if server is not None and server not in names:
+        raise NoSuchServer
+    return [schemas.Log(name, bridges.logs(session, language, name)) for name in names if server in (None, name)]
+
+
+async def file(
+    resources: Resources, actor: Actor, session_id: UUID, uri: str, op: str
+) -> files.Content | files.Status | files.FileTree:
+    """A file or folder by the URI that language servers call it."""
+    path = path_of(uri)
+    if op == "list":
+        return await files_service.list_tree(resources, actor, session_id, files.TreeQuery(path=path))
+    operation = files.Stat(path=path) if op == "stat" else files.Read(path=path)
+    found = await files_service.act(resources, actor, session_id, operation)
+    assert isinstance(found, files.Content | files.Status)
+    return found
+
+
+def path_of(uri: str) -> str:
+    """Beneath the working copy. Raises BadPath for what is not a file there."""
+    root = Paths(places.INSIDE)
+    if not root.is_inside(uri):
+        raise BadPath("Send a URI below file:///workspace.")
+    return root.key(uri.partition("?")[0].partition("#")[0]).removeprefix(root.uri).lstrip("/")
+
+
+async def end_all(resources: Resources, session_id: UUID) -> None:
+    """Ends the servers of a session; its viewers are closed."""
+    await _kept(resources).end(str(session_id))
+
+
+def _language(name: str) -> catalog.Language:
+    if name not in catalog.LANGUAGES:
+        raise NoSuchLanguage(languages=sorted(catalog.LANGUAGES))
+    return catalog.LANGUAGES[name]
+
+
+def _kept(resources: Resources) -> Bridges:
+    bridges = resources.kept.get(Bridges)
+    assert bridges is not None, "language servers need the server's lifespan"
+    return bridges
