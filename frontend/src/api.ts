@@ -40,27 +40,6 @@ export type FileContent = {
   etag: string;
   truncated: boolean;
 };
-export type Changed = { path: string; old_path?: string; status: string };
-export type Line = { kind: string; text: string; old?: number; new?: number; spans?: [number, number][] };
-export type Hunk = { old_start: number; new_start: number; header: string; lines: Line[] };
-export type FileDiff = {
-  path: string;
-  old_path: string | null;
-  status: string;
-  additions: number;
-  deletions: number;
-  binary: boolean;
-  truncated?: boolean;
-  hunks: Hunk[];
-};
-export type Commit = {
-  id: string;
-  parents: string[];
-  author: { name: string; email: string };
-  time: string;
-  message: string;
-  refs: string[];
-};
 export type TerminalRow = { id: string; title: string; service_id: string | null; state: "running" | "exited" };
 export type Page<T> = { items: T[]; next_cursor: string | null };
 export type Fact = {

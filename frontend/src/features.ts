@@ -2,5 +2,7 @@
 import "./shell/theme";
 import "./shell/commands";
 import "./session/register";
+import "./terminal/register";
+import "./source/register";
 import "./editor/register";
 import "./services/register";

@@ -23,10 +23,10 @@ def create(page: Page, name: str, url: str = "") -> None:
 
 
 def terminal_text(page: Page) -> str:
-    return page.locator(".term:not([hidden]) .xterm-rows").inner_text()
+    return page.locator(".panes:not([hidden]) .xterm-rows").inner_text()
 
 
 def run_in_terminal(page: Page, command: str, expected: str) -> None:
-    page.locator(".term:not([hidden]) .xterm-screen").click()
+    page.locator(".panes:not([hidden]) .xterm-screen").click()
     page.keyboard.type(command + "\n")
-    expect(page.locator(".term:not([hidden]) .xterm-rows")).to_contain_text(expected)
+    expect(page.locator(".panes:not([hidden]) .xterm-rows")).to_contain_text(expected)

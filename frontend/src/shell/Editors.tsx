@@ -104,7 +104,7 @@ function TabBar({
             <div
               key={tab.id}
               data-tab={tab.id}
-              className={`tab ${tab.preview ? "preview" : ""} ${unsaved.has(tab.id) ? "unsaved" : ""}`}
+              className={`tab ${tab.preview ? "passing" : ""} ${unsaved.has(tab.id) ? "unsaved" : ""}`}
               role="tab"
               tabIndex={chosen ? 0 : -1}
               aria-selected={chosen}

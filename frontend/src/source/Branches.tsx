@@ -1,0 +1,90 @@
+// The workspace's branches: who works on each, how it differs from this one, and merging it.
+import { useEffect, useState } from "react";
+import { get, type Page, type Refused } from "../api";
+import { Button, Notice } from "../parts/controls";
+import { go } from "../router";
+import type { Bench } from "../shell/bench";
+import { Tool } from "../shell/controls";
+import { Icon } from "../shell/icons";
+import { useStore } from "../shell/store";
+import { openCompare } from "./open";
+import { sourceOf } from "./state";
+import type { Branch } from "./types";
+
+export function Branches({ bench, repository }: { bench: Bench; repository: string }) {
+  const source = sourceOf(bench);
+  const { repositories } = useStore(source.state);
+  const busy = useStore(source.busy);
+  const { sessions } = useStore(bench.info);
+  const [rows, setRows] = useState<Branch[] | null>(null);
+  const [failure, setFailure] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another head, other sessions: other branches
+  useEffect(() => {
+    get<Page<Branch>>(`${source.base}/branches?repository=${encodeURIComponent(repository)}`).then(
+      (page) => setRows(page.items),
+      (error: Refused) => setFailure(error.message),
+    );
+  }, [source, repository, repositories, sessions]);
+  const mine = rows?.find((row) => row.current);
+  const nameOf = (id: string | null) => sessions.find((row) => row.id === id)?.name;
+  return (
+    <div className="branches">
+      <Notice text={failure} />
+      <ul aria-label="Branches">
+        {rows?.map((row) => (
+          <li key={row.name} className="branch-row">
+            <Icon name={row.current ? "check" : "branch"} size={14} />
+            <span className="about">
+              <span className="ellipsis">
+                <code>{row.name}</code>
+              </span>
+              <span className="soft small">
+                {row.current
+                  ? "this session"
+                  : row.session_id
+                    ? `session ${nameOf(row.session_id) ?? "…"}`
+                    : "no session"}{" "}
+                · <code>{row.head.slice(0, 8)}</code>
+              </span>
+            </span>
+            {!row.current && mine && (
+              <>
+                {row.session_id && (
+                  <Tool
+                    icon="leave"
+                    label={`Go to the session of ${row.name}`}
+                    onClick={() => go(`/s/${row.session_id}`)}
+                  />
+                )}
+                <Tool
+                  icon="changes"
+                  label={`Compare ${row.name} with ${mine.name}`}
+                  onClick={() =>
+                    openCompare(bench, {
+                      repository,
+                      from: mine.head,
+                      to: row.head,
+                      fromName: mine.name,
+                      toName: row.name,
+                    })
+                  }
+                />
+                {row.session_id && (
+                  <Button
+                    kind="quiet"
+                    disabled={busy !== ""}
+                    aria-label={`Merge ${row.name} into ${mine.name}`}
+                    onClick={() => row.session_id && source.merge(repository, row.session_id, row.name)}
+                  >
+                    Merge
+                  </Button>
+                )}
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+      <p className="soft small pad">Each session is a branch. A new one starts from this session as it stands.</p>
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+// What was: commits with their lanes, snapshots, and the branches of the workspace.
+import { useState } from "react";
+import type { Bench } from "../shell/bench";
+import { CommandButton, ViewHead } from "../shell/controls";
+import { useStore } from "../shell/store";
+import { Branches } from "./Branches";
+import { Log } from "./Log";
+import { Segments } from "./Segments";
+import { Snapshots } from "./Snapshots";
+import { sourceOf } from "./state";
+
+const PARTS = [
+  ["commits", "Commits"],
+  ["snapshots", "Snapshots"],
+  ["branches", "Branches"],
+] as const;
+type Part = (typeof PARTS)[number][0];
+const KEPT = "source.history";
+
+export default function History({ bench, data }: { bench: Bench; data?: unknown }) {
+  const source = sourceOf(bench);
+  const { repositories } = useStore(source.state);
+  const [part, setPart] = useState<Part>(
+    () => PARTS.find(([one]) => one === localStorage.getItem(KEPT))?.[0] ?? "commits",
+  );
+  const [repository, setRepository] = useState(typeof data === "string" ? data : "root");
+  const show = (next: Part) => {
+    setPart(next);
+    localStorage.setItem(KEPT, next);
+  };
+  return (
+    <div className="history-view">
+      <ViewHead title="History">
+        <CommandButton bench={bench} id="source.history" />
+        <CommandButton bench={bench} id="source.snapshot" />
+      </ViewHead>
+      <div className="row history-parts">
+        <Segments label="Show" choices={PARTS} value={part} onChoose={show} />
+        {(repositories?.length ?? 0) > 1 && part !== "snapshots" && (
+          <select aria-label="Repository" value={repository} onChange={(event) => setRepository(event.target.value)}>
+            {repositories?.map((row) => (
+              <option key={row.name}>{row.name}</option>
+            ))}
+          </select>
+        )}
+      </div>
+      {part === "commits" && <Log key={repository} bench={bench} repository={repository} />}
+      {part === "snapshots" && <Snapshots bench={bench} />}
+      {part === "branches" && <Branches bench={bench} repository={repository} />}
+    </div>
+  );
+}

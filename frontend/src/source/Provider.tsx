@@ -1,0 +1,260 @@
+// Around the whole workbench: looks what has changed, says how things went, and asks what must be asked.
+import { type ReactNode, useEffect, useState } from "react";
+import { get, type Page, post } from "../api";
+import { Button, Dialog, Field } from "../parts/controls";
+import type { Bench } from "../shell/bench";
+import { Tool } from "../shell/controls";
+import { useStore } from "../shell/store";
+import { openCompare } from "./open";
+import { type Ask, type Conflicts, sourceOf } from "./state";
+import type { Branch } from "./types";
+
+const SHOWN_FOR = 20_000; // ms; what can be undone can be for longer, by its snapshot
+
+export function Provider({ bench, children }: { bench: Bench; children?: ReactNode }) {
+  const source = sourceOf(bench);
+  const tick = useStore(bench.tick);
+  const info = useStore(bench.info);
+  const ready = info.session?.status === "ready";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick means that something changed
+  useEffect(() => {
+    if (ready) source.refresh();
+  }, [source, ready, tick]);
+  const asking = useStore(source.asking);
+  return (
+    <>
+      {children}
+      <Toast bench={bench} />
+      {asking && <Asked key={JSON.stringify(asking)} bench={bench} ask={asking} />}
+    </>
+  );
+}
+
+function Toast({ bench }: { bench: Bench }) {
+  const source = sourceOf(bench);
+  const news = useStore(source.news);
+  useEffect(() => {
+    if (news?.kind !== "info") return;
+    const timer = window.setTimeout(() => source.news.set((now) => (now === news ? null : now)), SHOWN_FOR);
+    return () => window.clearTimeout(timer);
+  }, [source, news]);
+  return (
+    <div className="toast-place" role={news?.kind === "error" ? "alert" : "status"}>
+      {news && (
+        <div className={`toast ${news.kind}`}>
+          <span className="said">{news.text}</span>
+          {news.conflicts && <ConflictFiles bench={bench} conflicts={news.conflicts} />}
+          <span className="row">
+            {news.undo && (
+              <Button onClick={() => news.undo && source.restore(news.undo, "As it was before.")}>Undo</Button>
+            )}
+            {news.remote && (
+              <Button onClick={() => news.remote && source.asking.set(news.remote)}>Give address or token…</Button>
+            )}
+            <Tool icon="close" label="Close this message" onClick={() => source.news.set(null)} />
+          </span>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** The files that keep a merge from happening, and what one can do. */
+function ConflictFiles({ bench, conflicts }: { bench: Bench; conflicts: Conflicts }) {
+  const { files, theirs, repository } = conflicts;
+  const shown = files.slice(0, 8);
+  return (
+    <div className="conflicts">
+      <ul>
+        {shown.map((file) => (
+          <li key={file}>
+            <code>{file}</code>
+          </li>
+        ))}
+        {files.length > shown.length && <li className="soft">and {files.length - shown.length} more</li>}
+      </ul>
+      {theirs && (
+        <span className="row">
+          <Button
+            onClick={() =>
+              openCompare(bench, {
+                repository,
+                from: "HEAD",
+                to: theirs,
+                fromName: "mine",
+                toName: "theirs",
+                paths: files,
+              })
+            }
+          >
+            Compare
+          </Button>
+          <Button onClick={() => bench.run("terminal.type", `git merge ${theirs.slice(0, 12)}`)}>
+            Settle it in a terminal
+          </Button>
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Asked({ bench, ask }: { bench: Bench; ask: Ask }) {
+  const source = sourceOf(bench);
+  const close = () => source.asking.set(null);
+  if (ask.about === "remote") return <AskRemote bench={bench} ask={ask} onClose={close} />;
+  if (ask.about === "rollback") return <AskRollback bench={bench} ask={ask} onClose={close} />;
+  if (ask.about === "merge") return <AskMerge bench={bench} repository={ask.repository} onClose={close} />;
+  return <AskSnapshot bench={bench} onClose={close} />;
+}
+
+const Buttons = ({ verb, onClose, disabled = false }: { verb: string; onClose: () => void; disabled?: boolean }) => (
+  <div className="row end">
+    <Button onClick={onClose}>Cancel</Button>
+    <Button type="submit" kind="main" disabled={disabled}>
+      {verb}
+    </Button>
+  </div>
+);
+
+function AskRemote({
+  bench,
+  ask,
+  onClose,
+}: {
+  bench: Bench;
+  ask: Extract<Ask, { about: "remote" }>;
+  onClose: () => void;
+}) {
+  const source = sourceOf(bench);
+  const known = source.state.get().repositories?.find((row) => row.name === ask.repository)?.remote_url ?? "";
+  const [url, setUrl] = useState(known);
+  const [token, setToken] = useState("");
+  const submit = () => {
+    onClose();
+    const remote = { ...(url && url !== known ? { url } : {}), ...(token ? { token } : {}) };
+    void (ask.verb === "push" ? source.push(ask.repository, remote) : source.pull(ask.repository, remote));
+  };
+  return (
+    <Dialog title={ask.verb === "push" ? "Push to a remote" : "Pull from a remote"} onClose={onClose} onSubmit={submit}>
+      <Field
+        label="Address"
+        required
+        autoFocus
+        value={url}
+        placeholder="https://example.com/you/project.git"
+        hint="It is kept for the repository, without its credentials."
+        onChange={(event) => setUrl(event.target.value)}
+      />
+      <Field
+        label="Token"
+        type="password"
+        autoComplete="off"
+        value={token}
+        hint="Used once and not kept. Leave it empty where none is needed."
+        onChange={(event) => setToken(event.target.value)}
+      />
+      <Buttons verb={ask.verb === "push" ? "Push" : "Pull"} onClose={onClose} disabled={!url.trim()} />
+    </Dialog>
+  );
+}
+
+function AskRollback({
+  bench,
+  ask,
+  onClose,
+}: {
+  bench: Bench;
+  ask: Extract<Ask, { about: "rollback" }>;
+  onClose: () => void;
+}) {
+  const source = sourceOf(bench);
+  const [mode, setMode] = useState<"content" | "head">("content");
+  const submit = () => {
+    onClose();
+    void source.rollBack(ask.repository, ask.commit, mode);
+  };
+  const option = (value: "content" | "head", title: string, text: string) => (
+    <label className="option">
+      <input type="radio" name="mode" checked={mode === value} onChange={() => setMode(value)} />
+      <span>
+        <strong>{title}</strong>
+        <small className="soft">{text}</small>
+      </span>
+    </label>
+  );
+  return (
+    <Dialog title="Roll back" onClose={onClose} onSubmit={submit}>
+      <p>
+        To <code>{ask.commit.slice(0, 8)}</code> {ask.subject}
+      </p>
+      {option("content", "As a new commit", "The files become what they were then; the history since stays.")}
+      {option("head", "By moving the branch back", "The commits since are no longer on this branch.")}
+      <p className="soft">A snapshot is taken first, so that this can be undone.</p>
+      <Buttons verb="Roll back" onClose={onClose} />
+    </Dialog>
+  );
+}
+
+function AskSnapshot({ bench, onClose }: { bench: Bench; onClose: () => void }) {
+  const source = sourceOf(bench);
+  const [label, setLabel] = useState("");
+  const submit = () => {
+    onClose();
+    void source.attempt(
+      "Taking a snapshot",
+      "root",
+      () => post(`${source.base}/snapshots`, { label: label.trim() }),
+      () => ({ kind: "info", text: "Took a snapshot of the files as they are." }),
+    );
+  };
+  return (
+    <Dialog title="Take a snapshot" onClose={onClose} onSubmit={submit}>
+      <Field
+        label="Label"
+        autoFocus
+        maxLength={200}
+        value={label}
+        placeholder="before the big change"
+        hint="Files that are not committed are held too; ignored ones are not."
+        onChange={(event) => setLabel(event.target.value)}
+      />
+      <Buttons verb="Take it" onClose={onClose} />
+    </Dialog>
+  );
+}
+
+function AskMerge({ bench, repository, onClose }: { bench: Bench; repository: string; onClose: () => void }) {
+  const source = sourceOf(bench);
+  const { sessions } = useStore(bench.info);
+  const [branches, setBranches] = useState<Branch[]>([]);
+  const [chosen, setChosen] = useState("");
+  useEffect(() => {
+    get<Page<Branch>>(`${source.base}/branches?repository=${encodeURIComponent(repository)}`).then(
+      (page) => setBranches(page.items.filter((row) => !row.current && row.session_id)),
+      () => setBranches([]),
+    );
+  }, [source, repository]);
+  const submit = () => {
+    const branch = branches.find((row) => row.session_id === chosen);
+    if (!branch) return;
+    onClose();
+    void source.merge(repository, chosen, branch.name);
+  };
+  return (
+    <Dialog title="Merge another session into this" onClose={onClose} onSubmit={submit}>
+      <div className="field">
+        <label htmlFor="merge-from">Session</label>
+        <select id="merge-from" value={chosen} onChange={(event) => setChosen(event.target.value)}>
+          <option value="">Choose one</option>
+          {branches.map((row) => (
+            <option key={row.name} value={row.session_id ?? ""}>
+              {sessions.find((one) => one.id === row.session_id)?.name ?? row.name} ({row.name})
+            </option>
+          ))}
+        </select>
+        <small>What it has committed comes here. Where both changed the same lines nothing is touched.</small>
+      </div>
+      <Buttons verb="Merge" onClose={onClose} disabled={!chosen} />
+    </Dialog>
+  );
+}

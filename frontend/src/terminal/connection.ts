@@ -1,0 +1,125 @@
+// One terminal's socket: shows what comes, sends what is typed, comes back by itself after a break with what was missed.
+import { get, type Page, socketUrl, type TerminalRow } from "../api";
+import { Acks, type Down } from "./protocol";
+import type { Service } from "./tabs";
+
+const LONGEST_PAUSE = 10_000; // ms
+
+export type Told = {
+  attached: (id: string) => void;
+  /** Shows bytes; calls `done` once they are on the screen. */
+  output: (bytes: Uint8Array, done: () => void) => void;
+  resized: (cols: number, rows: number) => void;
+  ended: (how: string) => void;
+  /** Why it does not answer; empty when it does. */
+  trouble: (text: string) => void;
+};
+
+export class Connection {
+  private socket: WebSocket | undefined;
+  private acks = new Acks(0);
+  private pause = 250;
+  private timer = 0;
+  private over = false;
+  private readonly encoder = new TextEncoder();
+
+  constructor(
+    private readonly sessionId: string,
+    private id: string | null,
+    private readonly service: Service | null,
+    private readonly size: () => { cols: number; rows: number },
+    private readonly told: Told,
+  ) {
+    this.open();
+  }
+
+  type(text: string): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(this.encoder.encode(text));
+  }
+
+  bytes(text: string): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  }
+
+  resize(cols: number, rows: number): void {
+    this.say({ type: "resize", cols, rows });
+  }
+
+  close(): void {
+    this.over = true;
+    window.clearTimeout(this.timer);
+    this.socket?.close();
+  }
+
+  private say(frame: Record<string, unknown>): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  private open(): void {
+    const query: Record<string, string | number> = { session_id: this.sessionId, ...this.size() };
+    if (this.id) query.terminal_id = this.id;
+    else if (this.service) query.service_id = this.service.id;
+    if (this.acks.seen > 0) query.after = this.acks.seen;
+    this.socket = new WebSocket(socketUrl("/ws/terminal", query));
+    this.socket.binaryType = "arraybuffer";
+    let attached = false;
+    this.socket.onmessage = (message) => {
+      if (typeof message.data !== "string") this.show(new Uint8Array(message.data as ArrayBuffer));
+      else {
+        const frame = JSON.parse(message.data) as Down;
+        attached ||= frame.type === "attached";
+        this.hear(frame);
+      }
+    };
+    this.socket.onclose = () => {
+      if (!this.over) void this.retry(attached);
+    };
+  }
+
+  private show(bytes: Uint8Array): void {
+    this.acks.arrived(bytes.length);
+    const acks = this.acks;
+    this.told.output(bytes, () => {
+      const offset = acks.shown(bytes.length);
+      if (offset !== null && acks === this.acks) this.say({ type: "ack", offset });
+    });
+  }
+
+  private hear(frame: Down): void {
+    if (frame.type === "attached") {
+      this.pause = 250;
+      this.id = frame.terminal_id;
+      this.acks = new Acks(frame.offset);
+      this.told.trouble("");
+      this.told.attached(frame.terminal_id);
+    } else if (frame.type === "lag") this.acks = new Acks(frame.to);
+    else if (frame.type === "resized") this.told.resized(frame.cols, frame.rows);
+    else if (frame.type === "exit") {
+      this.over = true;
+      this.told.ended(frame.signal ? `ended by ${frame.signal}` : `ended with ${frame.code ?? 0}`);
+    }
+  }
+
+  private async retry(attached: boolean): Promise<void> {
+    const again = this.pause * (0.5 + Math.random());
+    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+    this.timer = window.setTimeout(() => this.open(), again);
+    if (attached) return;
+    if (this.id && (await this.isGone(this.id))) {
+      this.close();
+      this.told.ended("is gone");
+    } else if (this.service && !this.id)
+      this.told.trouble("No shell could be opened there: the service may not run, or its image has none. Trying on.");
+    else if (this.pause > 2000) this.told.trouble("The terminal cannot be reached; trying on.");
+  }
+
+  /** Whether the server answers and knows no such terminal. */
+  private async isGone(id: string): Promise<boolean> {
+    try {
+      const { items } = await get<Page<TerminalRow>>(`/workspace/${this.sessionId}/terminals`);
+      return !items.some((row) => row.id === id);
+    } catch {
+      return false;
+    }
+  }
+}
