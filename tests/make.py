@@ -9,8 +9,9 @@ from backend.accounts.orgs.models import Membership, Organization
 from backend.accounts.signin.models import SignIn
 from backend.accounts.users.models import User
 from backend.core import crypto
-from backend.core.auth import Role
+from backend.core.auth import Access, Role
 from backend.core.db import Database, new_id, now
+from backend.workbench.access.models import WorkspaceGrant
 
 PASSWORD = "correct horse battery"
 _PASSWORD_HASH = crypto.hash_password(PASSWORD)
@@ -61,6 +62,13 @@ async def person(
         db.add(sign_in)
         await db.flush()
     return Somebody({"cookie": f"codeyard={secret}", "x-csrf-token": csrf}, organization_id, user.id, email=email)
+
+
+async def grant(database: Database, somebody: Somebody, workspace_id: UUID, access: Access) -> None:
+    """Another access to one workspace than the person's role gives."""
+    async with database.begin() as db:
+        org, user = somebody.organization_id, somebody.user_id
+        db.add(WorkspaceGrant(organization_id=org, user_id=user, workspace_id=workspace_id, access=access))
 
 
 async def key(database: Database, organization_id: UUID, *scopes: str, expires_at: datetime | None = None) -> Somebody:

@@ -20,6 +20,7 @@ from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard, Scope
+from sqlalchemy import ColumnElement, and_, or_
 
 from backend.core.errors import Forbidden, Unauthorized
 from backend.core.live import Live
@@ -69,6 +70,23 @@ ROLES: Mapping[Role, frozenset[str]] = {
 }
 
 
+class Access(StrEnum):
+    """What somebody may in one workspace, in place of what their role gives them: more, less, or nothing."""
+
+    MEMBER = "member"
+    COMMENTER = "commenter"
+    VIEWER = "viewer"
+    NONE = "none"
+
+
+ACCESS: Mapping[Access, frozenset[str]] = {
+    Access.MEMBER: ROLES[Role.MEMBER],
+    Access.COMMENTER: ROLES[Role.COMMENTER],
+    Access.VIEWER: ROLES[Role.VIEWER],
+    Access.NONE: frozenset(),
+}
+
+
 def with_reads(scopes: frozenset[str]) -> frozenset[str]:
     """A write scope includes its read, and writing pull requests commenting on them; `admin` includes seeing the organisation."""
     implied = {name.partition(":")[0] + ":read" for name in scopes if ":" in name}
@@ -84,10 +102,12 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who calls: a person by cookie (`sign_in_id`) or an API key (`key_id`), and what each organisation lets them do."""
+    """Who calls: a person by cookie (`sign_in_id`) or an API key (`key_id`), and what each organisation lets them do.
+    `workspaces` holds the workspaces in which they may more or less than their role in the organisation says."""
 
     name: str
     grants: dict[UUID, frozenset[str]]
+    workspaces: dict[UUID, frozenset[str]] = {}
     user_id: UUID | None = None
     sign_in_id: UUID | None = None
     key_id: UUID | None = None
@@ -107,12 +127,28 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         """The organisations in which the caller has `scope`."""
         return [org for org, scopes in self.grants.items() if scope in scopes]
 
-    def may(self, organization_id: UUID, scope: str) -> bool:
+    def holds(self, scope: str) -> bool:
+        """Whether the caller has `scope` anywhere."""
+        return any(scope in scopes for given in (self.grants, self.workspaces) for scopes in given.values())
+
+    def sees(self, organization: Any, workspace: Any, scope: str) -> ColumnElement[bool]:
+        """The condition on a table's columns `organization_id` and `workspace_id` (a workspace's own `id`) that leaves the rows
+        where the caller has `scope`. What `repository.visible` of a workspace and of everything beneath it is made of."""
+        ours: ColumnElement[bool] = organization.in_(self.organizations(scope))
+        if not self.workspaces:
+            return ours
+        more = [id for id, scopes in self.workspaces.items() if scope in scopes]
+        return or_(and_(ours, workspace.not_in(list(self.workspaces))), workspace.in_(more))
+
+    def may(self, organization_id: UUID, scope: str, workspace_id: UUID | None = None) -> bool:
+        """Whether the caller has `scope` in the organisation; in the workspace, where it is about one or what is beneath it."""
+        if workspace_id is not None and workspace_id in self.workspaces:
+            return scope in self.workspaces[workspace_id]
         return scope in self.grants.get(organization_id, frozenset())
 
-    def require(self, organization_id: UUID, scope: str) -> None:
-        """Raises Forbidden where the caller sees the row but may not do this to it."""
-        if not self.may(organization_id, scope):
+    def require(self, organization_id: UUID, scope: str, workspace_id: UUID | None = None) -> None:
+        """Raises Forbidden where the caller sees the row but may not do this to it; see `may`."""
+        if not self.may(organization_id, scope, workspace_id):
             raise MissingScope(f"This needs the scope {scope}, which your role or key lacks here.", scope=scope)
 
 
@@ -181,7 +217,7 @@ def scope(name: str) -> Guard:
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         actor = await _authenticate(connection)
-        if not actor.organizations(name):
+        if not actor.holds(name):
             raise MissingScope(f"This needs the scope {name}, which your role or key lacks.", scope=name)
 
     guard.needs = name  # type: ignore[attr-defined]  # the authorization matrix and OpenAPI read it
@@ -319,7 +355,7 @@ class Admissions:
             for admission in admissions:
                 if actor is None:
                     await _end(admission, 4401, "You were signed out, or the key was revoked or expired.")
-                elif actor.grants != admission.actor.grants:
+                elif (actor.grants, actor.workspaces) != (admission.actor.grants, admission.actor.workspaces):
                     await _end(admission, 4403, "Your access changed: connect again.")
 
 

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 
 from backend.accounts.orgs import repository, schemas, service
 from backend.accounts.users import service as users
-from backend.core.auth import Me, person, scope
+from backend.core.auth import ROLES, SCOPES, Access, Me, person, scope, signed_in
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.paging import Page
@@ -81,6 +81,13 @@ async def withdraw_invitation(
     await service.withdraw(db, actor, organization_id, invitation_id)
 
 
+@get("/roles", guards=[signed_in])
+async def list_roles() -> schemas.Roles:
+    """Which rights each role has: the table that the server itself asks."""
+    rows = [schemas.RoleShown(role, sorted(scopes), role in [*map(str, Access)]) for role, scopes in ROLES.items()]
+    return schemas.Roles([*rows, schemas.RoleShown(Access.NONE, [], in_workspaces=True)], dict(SCOPES))
+
+
 def show(organization: Any, role: Any) -> schemas.Organization:
     return schemas.Organization(organization.id, organization.name, organization.slug, role)
 
@@ -90,7 +97,7 @@ def show_member(row: Any) -> schemas.Member:
     return schemas.Member(user.id, user.email, user.name, membership.role, membership.created_at)
 
 
-router = Router(
+of_organizations = Router(
     "/organizations",
     route_handlers=[
         list_organizations,
@@ -104,3 +111,5 @@ router = Router(
     ],
     tags=["organizations"],
 )
+
+router = Router("", route_handlers=[list_roles, of_organizations])

@@ -33,6 +33,21 @@ class Member(msgspec.Struct):
     created_at: datetime
 
 
+class RoleShown(msgspec.Struct):
+    """One role and its rights; `access` says which of them can be given in a single workspace."""
+
+    role: str
+    scopes: list[str]
+    in_workspaces: bool
+
+
+class Roles(msgspec.Struct):
+    """What each role may, and what each scope means."""
+
+    roles: list[RoleShown]
+    scopes: dict[str, str]
+
+
 class MemberUpdate(msgspec.Struct, forbid_unknown_fields=True):
     role: Role
 

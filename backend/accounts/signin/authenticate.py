@@ -1,11 +1,13 @@
 """Who holds a credential: one statement per call, in autocommit, since every request asks it."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from backend.core import crypto
-from backend.core.auth import ROLES, Actor, Credential, Role, with_reads
+from backend.core.auth import ACCESS, ROLES, Access, Actor, Credential, Role, with_reads
 from backend.core.db import Database, now
 
 _BY_KEY = (
@@ -13,13 +15,18 @@ _BY_KEY = (
     " last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale"
     " FROM api_keys WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now())"
 )
-_BY_COOKIE = (
+_WHO = (
     "SELECT s.id, s.user_id, s.csrf_token, s.expires_at, u.name, u.owns_installation,"
     " s.last_used_at < now() - interval '10 minutes' AS stale,"
-    " array_agg(m.organization_id) AS organizations, array_agg(m.role) AS roles"
+    " array_agg(m.organization_id) AS organizations, array_agg(m.role) AS roles,"
+    " (SELECT json_agg(json_build_array(g.organization_id, g.workspace_id, g.access, g.user_id IS NOT NULL))"
+    "  FROM workspace_grants g WHERE g.user_id = s.user_id"
+    "  OR g.team_id IN (SELECT team_id FROM team_members t WHERE t.user_id = s.user_id)) AS accesses"
     " FROM sign_ins s JOIN users u ON u.id = s.user_id LEFT JOIN memberships m ON m.user_id = u.id"
-    " WHERE s.hash = $1 AND s.expires_at > now() GROUP BY s.id, u.id"
+    " WHERE s.{} = $1 AND s.expires_at > now() GROUP BY s.id, u.id"
 )
+_BY_COOKIE = _WHO.format("hash")
+_BY_ID = _WHO.format("id")
 
 
 async def authenticate(database: Database, credential: Credential, *, session_days: int) -> Actor | None:
@@ -49,13 +56,40 @@ async def _cookie(database: Database, secret: str, session_days: int) -> Actor |
     if row["stale"]:  # a sign-in in use lasts on
         until = now() + timedelta(days=session_days)
         await database.rows("UPDATE sign_ins SET last_used_at = now(), expires_at = $2 WHERE id = $1", row["id"], until)
+    return _person(row)
+
+
+async def by_sign_in(database: Database, sign_in_id: UUID) -> Actor | None:
+    """The person behind a sign-in that was asked about by its id; None when it is over."""
+    found = await database.rows(_BY_ID, sign_in_id)
+    return _person(found[0]) if found else None
+
+
+def _person(row: Any) -> Actor:
     memberships = zip(row["organizations"], row["roles"], strict=True)
+    grants = {id: ROLES[Role(role)] for id, role in memberships if id is not None}
     return Actor(
         user_id=row["user_id"],
         sign_in_id=row["id"],
         name=row["name"],
-        grants={id: ROLES[Role(role)] for id, role in memberships if id is not None},
+        grants=grants,
+        workspaces=_workspaces(row["accesses"], grants) if row["accesses"] else {},
         owns_installation=row["owns_installation"],
         csrf_token=row["csrf_token"],
         expires_at=row["expires_at"],
     )
+
+
+_Given = list[tuple[UUID, UUID, Access, bool]]
+
+
+def _workspaces(accesses: str, grants: dict[UUID, frozenset[str]]) -> dict[UUID, frozenset[str]]:
+    """What workspaces give a person in place of their role: what was given to themselves, else the most that a team of theirs
+    has. Whoever administers the organisation has all of it."""
+    given = msgspec.json.decode(accesses, type=_Given)
+    found: dict[UUID, frozenset[str]] = {}
+    for organization_id, workspace_id, access, is_own in sorted(given, key=lambda row: row[3]):
+        if "admin" not in grants.get(organization_id, {"admin"}):
+            teams = frozenset[str]() if is_own else found.get(workspace_id, frozenset())
+            found[workspace_id] = ACCESS[access] | teams
+    return found

@@ -124,7 +124,7 @@ async def _batch(
     facts = [
         Fact(f"{r.xid}.{r.id}", r.name, r.organization_id, r.workspace_id, r.session_id, r.data, r.created_at)
         for r in rows
-        if actor.may(r.organization_id, scopes.get(r.name, "admin"))
+        if actor.may(r.organization_id, scopes.get(r.name, "admin"), r.workspace_id)
     ]
     if rows:
         position = (int(rows[-1].xid), rows[-1].id)

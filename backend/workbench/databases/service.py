@@ -239,7 +239,7 @@ async def cancel(
     session = await sessions.ready(resources, actor, session_id, FILE_READ if of_file else READ)
     query = _queries(resources).find((session_id, query_id))
     if query.asker != actor.id:
-        actor.require(session.organization_id, FILE_WRITE if of_file else WRITE)
+        actor.require(session.organization_id, FILE_WRITE if of_file else WRITE, session.workspace_id)
     _queries(resources).cancel(query)
 
 

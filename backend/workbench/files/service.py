@@ -61,7 +61,7 @@ async def act(resources: Resources, actor: Actor, session_id: UUID, operation: s
     """One operation on the session's files."""
     session = await sessions.ready(resources, actor, session_id, READ)
     if not isinstance(operation, schemas.Read | schemas.Stat):
-        actor.require(session.organization_id, WRITE)
+        actor.require(session.organization_id, WRITE, session.workspace_id)
     match operation:
         case schemas.Delete():
             return await _delete(resources, session, operation)

@@ -89,11 +89,16 @@ class Place(NamedTuple):
 
 
 class _Holder(NamedTuple):
-    """A pass's holder in one organisation, as the cache knows them."""
+    """A pass's holder in one workspace, as the cache knows them."""
 
     kind: Literal["sign-in", "key"]
     subject: UUID
     organization_id: UUID
+    workspace_id: UUID
+
+
+def _holder(place: Place, claims: Claims) -> _Holder:
+    return _Holder(claims.kind, claims.subject, place.located.organization_id, place.located.workspace_id)
 
 
 class Places:
@@ -116,7 +121,7 @@ class Places:
         self._places.forget(Host(host.name, host.label, ""))
 
     async def viewer(self, place: Place, claims: Claims) -> Viewer | None:
-        return await self._viewers.get(_Holder(claims.kind, claims.subject, place.located.organization_id))
+        return await self._viewers.get(_holder(place, claims))
 
     async def key_id(self, key: str) -> UUID | None:
         """The id behind an API key; None for one that is not, or no more."""
@@ -132,8 +137,7 @@ class Places:
         place = await self._places.get(Host(host.name, host.label, ""), wait=True)
         if place is None or claims is None:
             return place is not None and place.visibility is Visibility.PUBLIC
-        holder = _Holder(claims.kind, claims.subject, place.located.organization_id)
-        return place.open_to(await self._viewers.get(holder, wait=True))
+        return place.open_to(await self._viewers.get(_holder(place, claims), wait=True))
 
     def clear(self) -> None:
         """Somebody's access changed: everything is asked again."""

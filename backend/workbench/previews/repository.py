@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.auth import ROLES, Role, with_reads
+from backend.accounts.signin.authenticate import by_sign_in
+from backend.core.auth import with_reads
 from backend.core.db import Database, now
 from backend.workbench.previews.models import PreviewVisibility, Visibility
 from backend.workbench.previews.signing import Claims
@@ -16,11 +17,6 @@ from backend.workbench.previews.signing import Claims
 SCOPE = "services:read"
 
 _CHOSEN = "SELECT visibility, set_by FROM preview_visibility WHERE session_id = $1 AND service = $2 AND port = $3"
-_SIGN_IN = (
-    "SELECT s.user_id, s.csrf_token, m.role FROM sign_ins s"
-    " LEFT JOIN memberships m ON m.user_id = s.user_id AND m.organization_id = $2"
-    " WHERE s.id = $1 AND s.expires_at > now()"
-)
 _KEY = "SELECT scopes, organization_id FROM api_keys WHERE id = $1 AND (expires_at IS NULL OR expires_at > now())"
 _USE = "INSERT INTO preview_entries (id, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"
 
@@ -42,7 +38,9 @@ async def chosen(database: Database, session_id: UUID, service: str, port: int) 
     return Visibility(found[0]["visibility"]), found[0]["set_by"]
 
 
-async def viewer(database: Database, kind: str, subject: UUID, organization_id: UUID) -> Viewer | None:
+async def viewer(
+    database: Database, kind: str, subject: UUID, organization_id: UUID, workspace_id: UUID
+) -> Viewer | None:
     """Whose sign-in or key `subject` is; None when the sign-in is over or the key revoked."""
     if kind == "key":
         found = await database.rows(_KEY, subject)
@@ -50,12 +48,11 @@ async def viewer(database: Database, kind: str, subject: UUID, organization_id: 
             return None
         scopes = with_reads(frozenset(msgspec.json.decode(found[0]["scopes"], type=list[str])))
         return Viewer(subject, SCOPE in scopes and found[0]["organization_id"] == organization_id, is_person=False)
-    found = await database.rows(_SIGN_IN, subject, organization_id)
-    if not found:
+    actor = await by_sign_in(database, subject)
+    if actor is None:
         return None
-    [row] = found
-    may = row["role"] is not None and SCOPE in ROLES[Role(row["role"])]
-    return Viewer(row["user_id"], may, is_person=True, csrf_token=row["csrf_token"])
+    may = actor.may(organization_id, SCOPE, workspace_id)
+    return Viewer(actor.id, may, is_person=True, csrf_token=actor.csrf_token)
 
 
 async def use(database: Database, claims: Claims) -> bool:

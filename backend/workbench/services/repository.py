@@ -12,6 +12,7 @@ from backend.core.auth import Actor
 from backend.core.db import now
 from backend.workbench.services.models import Operation, Runtime, Stage
 from backend.workbench.sessions.models import Session
+from backend.workbench.sessions.repository import visible
 
 
 async def of_session(db: AsyncSession, session_id: UUID) -> dict[str, Runtime]:
@@ -59,7 +60,7 @@ async def note(db: AsyncSession, runtime_id: UUID, changes: dict[str, Any]) -> R
 
 
 async def operation(db: AsyncSession, actor: Actor, session_id: UUID, operation_id: UUID) -> Operation | None:
-    mine = Operation.organization_id.in_(actor.organizations("services:read"))
+    mine = Operation.session_id.in_(visible(actor, "services:read").with_only_columns(Session.id))
     query = select(Operation).where(Operation.id == operation_id, Operation.session_id == session_id, mine)
     return await db.scalar(query)
 

@@ -69,7 +69,7 @@ async def enter(resources: Resources, actor: Actor, session_id: UUID, scope: str
         session = await sessions.find(db, actor, session_id)
     if session is None:
         raise NoSuchSession
-    actor.require(session.organization_id, scope)
+    actor.require(session.organization_id, scope, session.workspace_id)
     if session.status != Status.READY:
         raise NotReady(status=session.status)
     return session

@@ -16,12 +16,12 @@ READ = "sessions:read"
 
 
 def visible(actor: Actor, scope: str = READ) -> Select[Session]:
-    """The sessions, not in the bin, of organisations where `actor` has `scope`. Every read for a caller starts here."""
+    """The sessions, not in the bin, of workspaces where `actor` has `scope`. Every read for a caller starts here."""
     return select(Session).where(_ours(actor, scope), Session.deleted_at.is_(None))
 
 
 def _ours(actor: Actor, scope: str) -> ColumnElement[bool]:
-    return Session.organization_id.in_(actor.organizations(scope))
+    return actor.sees(Session.organization_id, Session.workspace_id, scope)
 
 
 async def find(

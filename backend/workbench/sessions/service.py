@@ -53,21 +53,21 @@ async def get(
     session = await repository.find(db, actor, session_id, scope=_seen_with(actor, scope), binned=binned)
     if session is None:
         raise NoSuchSession
-    actor.require(session.organization_id, scope)
+    actor.require(session.organization_id, scope, session.workspace_id)
     return session
 
 
 def _seen_with(actor: Actor, scope: str) -> str:
-    return repository.READ if any(repository.READ in scopes for scopes in actor.grants.values()) else scope
+    return repository.READ if actor.holds(repository.READ) else scope
 
 
 async def ready(resources: Resources, actor: Actor, session_id: UUID, scope: str) -> Session:
     """The session to work in, loaded by one statement of its own: what every route that touches its disk begins with.
     Raises NoSuchSession, MissingScope, NotReady."""
     session = await repository.look_up(resources.database, session_id)
-    if session is None or not actor.may(session.organization_id, _seen_with(actor, scope)):
+    if session is None or not actor.may(session.organization_id, _seen_with(actor, scope), session.workspace_id):
         raise NoSuchSession
-    actor.require(session.organization_id, scope)
+    actor.require(session.organization_id, scope, session.workspace_id)
     if session.status != Status.READY:
         raise NotReady(status=session.status, reason=session.status_reason)
     if scope.endswith(":write") and session.last_active_at < now() - timedelta(minutes=1):
@@ -102,7 +102,7 @@ async def create(resources: Resources, actor: Actor, once: Once, data: schemas.S
     async with resources.database.begin() as db:
         await once.claim(db)
         workspace = await workspaces.get(db, actor, data.workspace_id, "workspaces:read")
-        actor.require(workspace.organization_id, "sessions:write")
+        actor.require(workspace.organization_id, "sessions:write", workspace.id)
         parent_id = data.parent_session_id or workspace.default_session_id
         parent = await repository.get(db, parent_id)
         if parent is None or parent.workspace_id != workspace.id or parent.deleted_at is not None:

@@ -82,7 +82,8 @@ async def attach(
         if "exec" not in terminal.labels:
             _may_share_our_user(resources, actor, session)
     try:
-        viewer = terminal.attach(after=after, acks=acks, writes=actor.may(session.organization_id, WRITE))
+        writes = actor.may(session.organization_id, WRITE, session.workspace_id)
+        viewer = terminal.attach(after=after, acks=acks, writes=writes)
     except ValueError as error:
         raise BadOffset(end=terminal.ring.end) from error
     if size is not None and terminal_id is not None:
@@ -209,9 +210,9 @@ async def _ask_to_close(resources: Resources, terminal_id: str) -> None:
 
 async def _enter(resources: Resources, actor: Actor, session_id: UUID, needs: str) -> Entrance:
     session = await repository.entrance(resources.database, actor, session_id)
-    if session is None:
+    if session is None or actor.workspaces.get(session.workspace_id) == frozenset():
         raise NoSuchSession
-    actor.require(session.organization_id, needs)
+    actor.require(session.organization_id, needs, session.workspace_id)
     return session
 
 

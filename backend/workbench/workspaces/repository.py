@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
@@ -34,36 +34,44 @@ _LIST = (
     " FROM workspaces WHERE organization_id = ANY($1) AND deleted_at IS NULL AND (created_at, id) > ($2, $3)"
     " ORDER BY created_at, id LIMIT $4"
 )
+_LIST_GRANTED = _LIST.replace(
+    "organization_id = ANY($1)", "(organization_id = ANY($1) AND NOT id = ANY($5) OR id = ANY($6))"
+)
 _FIRST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 def visible(actor: Actor) -> Select[Workspace]:
     """The workspaces, not in the bin, that `actor` may see. Every read on a caller's behalf starts here."""
-    return select(Workspace).where(
-        Workspace.organization_id.in_(actor.organizations(READ)), Workspace.deleted_at.is_(None)
-    )
+    return select(Workspace).where(_seen(actor), Workspace.deleted_at.is_(None))
+
+
+def _seen(actor: Actor) -> ColumnElement[bool]:
+    return actor.sees(Workspace.organization_id, Workspace.id, READ)
 
 
 async def find(db: AsyncSession, actor: Actor, workspace_id: UUID, *, binned: bool = False) -> Workspace | None:
     """One that `actor` may see; with `binned`, one that lies in the bin."""
     if not binned:
         return await db.scalar(visible(actor).where(Workspace.id == workspace_id))
-    seen = Workspace.organization_id.in_(actor.organizations(READ))
-    return await db.scalar(
-        select(Workspace).where(seen, Workspace.id == workspace_id, Workspace.deleted_at.is_not(None))
-    )
+    in_bin = Workspace.id == workspace_id, Workspace.deleted_at.is_not(None)
+    return await db.scalar(select(Workspace).where(_seen(actor), *in_bin))
 
 
 async def list_page(
     database: Database, actor: Actor, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[schemas.Workspace]:
     """Oldest first, one more than `limit`. Everybody loads this list all the time, so it goes the short way."""
-    rows = await database.rows(_LIST, actor.organizations(READ), *(after or _FIRST), limit + 1)
+    mine = actor.organizations(READ), *(after or _FIRST), limit + 1
+    if actor.workspaces:
+        more = [id for id, scopes in actor.workspaces.items() if READ in scopes]
+        rows = await database.rows(_LIST_GRANTED, *mine, list(actor.workspaces), more)
+    else:
+        rows = await database.rows(_LIST, *mine)
     return [schemas.Workspace(*row) for row in rows]
 
 
 async def list_binned(db: AsyncSession, actor: Actor) -> Sequence[WorkspaceRow]:
-    seen = Workspace.organization_id.in_(actor.organizations(READ)), Workspace.deleted_at.is_not(None)
+    seen = _seen(actor), Workspace.deleted_at.is_not(None)
     return (await db.execute(select(*_COLUMNS).where(*seen).order_by(Workspace.deleted_at.desc()).limit(201))).all()
 
 

@@ -32,7 +32,7 @@ async def get(
     workspace = await repository.find(db, actor, workspace_id, binned=binned)
     if workspace is None:
         raise NoSuchWorkspace
-    actor.require(workspace.organization_id, scope)
+    actor.require(workspace.organization_id, scope, workspace.id)
     return workspace
 
 

@@ -1,0 +1,1 @@
+"""Who may more or less in one workspace than their role in the organisation says."""

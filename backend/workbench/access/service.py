@@ -1,0 +1,73 @@
+"""Giving people and teams a role in one workspace, higher or lower than theirs in the organisation.
+
+What was given to a person counts before what their teams were given, and of several teams the most. Owners and admins have
+all of every workspace whatever is given to them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.orgs import repository as organizations
+from backend.accounts.teams import service as teams
+from backend.core.auth import Access, Actor
+from backend.core.db import new_id
+from backend.core.errors import NotFound
+from backend.core.events import emit
+from backend.core.live import notify
+from backend.workbench.access.events import AccessChanged
+from backend.workbench.access.models import WorkspaceGrant
+from backend.workbench.workspaces import service as workspaces
+from backend.workbench.workspaces.models import Workspace
+
+
+async def list_all(db: AsyncSession, actor: Actor, workspace_id: UUID) -> Sequence[WorkspaceGrant]:
+    workspace = await workspaces.get(db, actor, workspace_id)
+    query = select(WorkspaceGrant).where(WorkspaceGrant.workspace_id == workspace.id)
+    return (await db.scalars(query.order_by(WorkspaceGrant.created_at, WorkspaceGrant.id))).all()
+
+
+async def give(
+    db: AsyncSession,
+    actor: Actor,
+    workspace_id: UUID,
+    access: Access,
+    *,
+    user_id: UUID | None = None,
+    team_id: UUID | None = None,
+) -> None:
+    """Sets what that member, or that team, may here; their sockets whose rights change close."""
+    workspace = await workspaces.get(db, actor, workspace_id, "admin")
+    if user_id is not None and await organizations.membership(db, workspace.organization_id, user_id) is None:
+        raise NotFound("There is no such member.")
+    if team_id is not None:
+        await teams.get(db, actor, workspace.organization_id, team_id)
+    holder = {"user_id": user_id, "team_id": team_id}
+    row = insert(WorkspaceGrant).values(
+        id=new_id(), organization_id=workspace.organization_id, workspace_id=workspace.id, access=access, **holder
+    )
+    unique = ["workspace_id", "user_id" if user_id is not None else "team_id"]
+    await db.execute(row.on_conflict_do_update(index_elements=unique, set_={"access": access}))
+    await _tell(db, workspace, access, holder)
+
+
+async def take_back(
+    db: AsyncSession, actor: Actor, workspace_id: UUID, *, user_id: UUID | None = None, team_id: UUID | None = None
+) -> None:
+    """The role in the organisation says again what they may."""
+    workspace = await workspaces.get(db, actor, workspace_id, "admin")
+    theirs = WorkspaceGrant.user_id == user_id if user_id is not None else WorkspaceGrant.team_id == team_id
+    gone = delete(WorkspaceGrant).where(WorkspaceGrant.workspace_id == workspace.id, theirs)
+    if await db.scalar(gone.returning(WorkspaceGrant.id)) is None:
+        raise NotFound("Nothing was given to them here.")
+    await _tell(db, workspace, None, {"user_id": user_id, "team_id": team_id})
+
+
+async def _tell(db: AsyncSession, workspace: Workspace, access: Access | None, holder: dict[str, Any]) -> None:
+    here = {"organization_id": workspace.organization_id, "workspace_id": workspace.id}
+    await emit(db, AccessChanged(**here, access=access, **holder))
+    await notify(db, "access")
