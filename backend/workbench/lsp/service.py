@@ -54,7 +54,7 @@ async def attached(
     place = bridges.place(str(session_id), language)
     if place is None or place.root != places.INSIDE:
         place = await _place(resources, actor, session, known)
-    viewer = bridges.attach(place, send, writes=actor.may(session.organization_id, WRITE))
+    viewer = bridges.attach(place, send, writes=actor.may(session.organization_id, WRITE, session.workspace_id))
     try:
         watched = resources.kept.get(Watched)
         assert watched is not None
