@@ -33,6 +33,7 @@ FEATURES = [
     "workbench.idle",
     "workbench.terminals",
     "workbench.lsp",
+    "edge.incoming",
     "edge.webhooks",
     "edge.feed",
     "edge.stats",

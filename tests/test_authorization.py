@@ -79,6 +79,7 @@ ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/work
 STACK = "/workspace/{stack}"
 DATABASE, SQLITE = f"{STACK}/services/{{service}}/database", f"{STACK}/sqlite"
 VCS = f"{ONE}/version-controls"
+INCOMING = "/webhook-integrations/{integration}"
 HOOK = f"{ORG}/webhooks/{{webhook}}"
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -136,6 +137,21 @@ MATRIX = [
     administering("GET", f"{HOOK}/deliveries"),
     administering("GET", f"{HOOK}/deliveries/{{delivery}}"),
     administering("POST", f"{HOOK}/deliveries/{{delivery}}/redeliver", ok=202),
+    open_to_all("POST", "/webhooks/incoming/{path}", 404, body={}),
+    reading("GET", "/webhook-integrations", "workspaces:read", foreign=200),
+    writing(
+        "POST",
+        "/webhook-integrations",
+        "workspaces:write",
+        ok=201,
+        body={"workspace_id": "{workspace}", "provider": "github"},
+    ),
+    reading("GET", INCOMING, "workspaces:read"),
+    writing("PUT", INCOMING, "workspaces:write", body={"name": "x"}),
+    writing("DELETE", INCOMING, "workspaces:write", ok=204),
+    reading("GET", f"{INCOMING}/deliveries", "workspaces:read"),
+    reading("GET", f"{INCOMING}/deliveries/{{received}}", "workspaces:read"),
+    writing("POST", f"{INCOMING}/deliveries/{{received}}/replay", "workspaces:write", ok=202),
     reading("GET", "/workspace", "workspaces:read", foreign=200),
     writing("POST", "/workspace", "workspaces:write", ok=201, body={"name": "n", "organization_id": "{organization}"}),
     Row("GET", "/templates", "signed-in", (401, 200, 200, 200, 200, 200, 401, 401)),
@@ -404,6 +420,12 @@ async def seeds(client, ada, database, resources):
     quiet = {"url": "http://127.0.0.1:9/", "events": ["workspace.restored"]}
     made["webhook"] = (await client.post(webhooks, json=quiet)).json()["id"]
     made["delivery"] = (await client.post(f"{webhooks}/{made['webhook']}/ping")).json()["id"]
+    body = {"workspace_id": workspace["id"], "provider": "gitlab", "secret": "shared-between-us"}
+    incoming = (await client.post("/webhook-integrations", json=body)).json()
+    made["integration"] = incoming["id"]
+    await client.post(incoming["path"].removeprefix("/api/v1"), json={}, headers={"x-gitlab-token": body["secret"]})
+    got = await client.get(f"/webhook-integrations/{incoming['id']}/deliveries")
+    made["received"] = got.json()["items"][0]["id"]
     made["sign_in"] = (await client.get("/auth/sign-ins")).json()["items"][0]["id"]
     return made
 
