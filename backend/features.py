@@ -14,10 +14,12 @@ from types import ModuleType
 FEATURES = [
     "ledger.receipts",
     "ledger.secrets",
+    "accounts.mail",
     "accounts.users",
     "accounts.orgs",
     "accounts.teams",
     "accounts.keys",
+    "accounts.factors",
     "accounts.signin",
     "workbench.workspaces",
     "workbench.access",

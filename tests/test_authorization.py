@@ -75,6 +75,7 @@ def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
 
 
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
+PROOF = {"password": make.PASSWORD, "code": "123456"}
 ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
 STACK = "/workspace/{stack}"
 DATABASE, SQLITE = f"{STACK}/services/{{service}}/database", f"{STACK}/sqlite"
@@ -100,6 +101,19 @@ MATRIX = [
     personal("GET", "/auth/me"),
     personal("GET", "/account/settings"),
     personal("PUT", "/account/settings", body={"settings": {"theme": "dark"}}),
+    personal("PUT", "/account/profile", ok=204, body={"name": "New"}),
+    personal("POST", "/account/email", ok=204, body={"email": "new@example.com", "password": make.PASSWORD}),
+    personal("POST", "/auth/verify-email/send", ok=204),
+    open_to_all("POST", "/auth/verify-email", 403, body={"token": "x"}),
+    open_to_all("POST", "/auth/reset-password/send", 204, body={"email": "nobody@example.com"}),
+    open_to_all("POST", "/auth/reset-password", 403, body={"token": "x", "password": "long enough"}),
+    personal("POST", "/auth/accept-invitation", ok=403, body={"invitation": "x"}),
+    personal("GET", "/account/second-factor"),
+    personal("POST", "/account/second-factor", body={"password": make.PASSWORD}),
+    personal("POST", "/account/second-factor/confirm", ok=409, body={"code": "1"}),
+    personal("POST", "/account/second-factor/recovery-codes", ok=409, body=PROOF),
+    personal("POST", "/account/second-factor/disable", ok=409, body=PROOF),
+    personal("GET", "/mail/outbox", ok=403),
     personal("GET", "/auth/sign-ins"),
     Row("DELETE", "/auth/sign-ins/{sign_in}", "person", (401, 404, 404, 404, 404, 403, 401, 401)),
     personal("POST", "/auth/password", ok=204, body={"current": make.PASSWORD, "new": make.PASSWORD}),
@@ -122,6 +136,7 @@ MATRIX = [
     administering("DELETE", f"{WS}/access/teams/{{team}}", ok=204),
     administering("GET", f"{ORG}/invitations"),
     administering("POST", f"{ORG}/invitations", ok=201, body={"email": "y@example.com"}),
+    administering("POST", f"{ORG}/invitations/{{invitation}}/resend"),
     administering("DELETE", f"{ORG}/invitations/{{invitation}}", ok=204),
     administering("GET", f"{ORG}/api-keys"),
     administering("POST", f"{ORG}/api-keys", ok=201, body={"name": "k", "scopes": ["files:read"]}),

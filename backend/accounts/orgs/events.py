@@ -7,6 +7,13 @@ from backend.core.auth import Role
 from backend.core.events import Event
 
 
+class MemberInvited(Event, frozen=True):
+    name: ClassVar[str] = "member.invited"
+    scope: ClassVar[str] = "admin"
+    invitation_id: UUID
+    role: Role
+
+
 class MemberJoined(Event, frozen=True):
     name: ClassVar[str] = "member.joined"
     scope: ClassVar[str] = "organization:read"

@@ -13,6 +13,7 @@ from backend.core.auth import ROLES, SCOPES, Access, Me, person, scope, signed_i
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.paging import Page
+from backend.core.resources import Hands
 from backend.ledger.receipts.service import OnceOnly
 
 
@@ -63,15 +64,26 @@ async def list_invitations(db: Db, actor: Me, organization_id: FromPath[UUID]) -
 
 @post("/{organization_id:uuid}/invitations", guards=[scope("admin")])
 async def invite_member(
-    db: Db, actor: Me, once: OnceOnly, organization_id: FromPath[UUID], data: JSONBody[schemas.InvitationCreate]
+    db: Db,
+    actor: Me,
+    resources: Hands,
+    once: OnceOnly,
+    organization_id: FromPath[UUID],
+    data: JSONBody[schemas.InvitationCreate],
 ) -> schemas.NewInvitation:
-    """Invites an address; the answer's `invitation` is the code to register with, shown once, valid for seven days."""
+    """Invites an address by e-mail; the answer's `invitation` is the code to register with or to accept, shown once."""
     await once.claim(db)
-    row, code = await service.invite(db, actor, organization_id, data)
+    row, code = await service.invite(db, actor, resources.settings, organization_id, data)
     await once.seal_secret(db, row.id)
-    shown = msgspec.convert(row, schemas.NewInvitation, from_attributes=True)
-    shown.invitation = code
-    return shown
+    return show_new(row, code)
+
+
+@post("/{organization_id:uuid}/invitations/{invitation_id:uuid}/resend", guards=[scope("admin")], status_code=200)
+async def resend_invitation(
+    db: Db, actor: Me, resources: Hands, organization_id: FromPath[UUID], invitation_id: FromPath[UUID]
+) -> schemas.NewInvitation:
+    """Sends a new code, valid as long as the first was; the old one stops working."""
+    return show_new(*await service.invite_again(db, actor, resources.settings, organization_id, invitation_id))
 
 
 @delete("/{organization_id:uuid}/invitations/{invitation_id:uuid}", guards=[scope("admin")])
@@ -92,6 +104,12 @@ def show(organization: Any, role: Any) -> schemas.Organization:
     return schemas.Organization(organization.id, organization.name, organization.slug, role)
 
 
+def show_new(row: Any, code: str) -> schemas.NewInvitation:
+    shown = msgspec.convert(row, schemas.NewInvitation, from_attributes=True)
+    shown.invitation = code
+    return shown
+
+
 def show_member(row: Any) -> schemas.Member:
     membership, user = row
     return schemas.Member(user.id, user.email, user.name, membership.role, membership.created_at)
@@ -107,6 +125,7 @@ of_organizations = Router(
         remove_member,
         list_invitations,
         invite_member,
+        resend_invitation,
         withdraw_invitation,
     ],
     tags=["organizations"],

@@ -55,6 +55,7 @@ class MemberUpdate(msgspec.Struct, forbid_unknown_fields=True):
 class InvitationCreate(msgspec.Struct, forbid_unknown_fields=True):
     email: Annotated[str, Meta(max_length=254)]
     role: Role = Role.MEMBER
+    days: Annotated[int, Meta(ge=1, le=365)] = 7
 
 
 class Invitation(msgspec.Struct):

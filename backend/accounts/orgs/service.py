@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.mail import service as mail
 from backend.accounts.orgs import repository
-from backend.accounts.orgs.events import MemberChanged, MemberJoined, MemberLeft
+from backend.accounts.orgs.events import MemberChanged, MemberInvited, MemberJoined, MemberLeft
 from backend.accounts.orgs.models import Invitation, Membership, Organization
 from backend.accounts.orgs.schemas import InvitationCreate
 from backend.accounts.users.models import User
@@ -19,6 +20,7 @@ from backend.core.db import now
 from backend.core.errors import Conflict, Forbidden, NotFound
 from backend.core.events import emit
 from backend.core.live import notify
+from backend.core.settings import Settings
 
 
 class LastOwner(Conflict):
@@ -90,9 +92,9 @@ async def _changeable(
 
 
 async def invite(
-    db: AsyncSession, actor: Actor, organization_id: UUID, data: InvitationCreate
+    db: AsyncSession, actor: Actor, settings: Settings, organization_id: UUID, data: InvitationCreate
 ) -> tuple[Invitation, str]:
-    """The invitation and its code, which is shown once. Valid for seven days."""
+    """The invitation and its code, which is shown once and sent to the address. Valid for `days`."""
     require(actor, organization_id, "admin")
     if data.role == Role.OWNER and actor.user_id not in await repository.owners(db, organization_id):
         raise OnlyOwners
@@ -102,11 +104,35 @@ async def invite(
         email=normal_email(data.email),
         role=data.role,
         hash=crypto.digest(code),
-        expires_at=now() + timedelta(days=7),
+        expires_at=now() + timedelta(days=data.days),
     )
     db.add(invitation)
     await db.flush()
+    await _send(db, settings, invitation, code)
+    await emit(db, MemberInvited(organization_id=organization_id, invitation_id=invitation.id, role=invitation.role))
     return invitation, code
+
+
+async def invite_again(
+    db: AsyncSession, actor: Actor, settings: Settings, organization_id: UUID, invitation_id: UUID
+) -> tuple[Invitation, str]:
+    """A new code for the same invitation, for as long as the first was valid: the old one stops working."""
+    require(actor, organization_id, "admin")
+    invitation = await db.get(Invitation, invitation_id, with_for_update=True)
+    if invitation is None or invitation.organization_id != organization_id:
+        raise NotFound("There is no such invitation.")
+    code = crypto.new_token()
+    lasts = invitation.expires_at - invitation.created_at
+    invitation.hash, invitation.created_at, invitation.expires_at = crypto.digest(code), now(), now() + lasts
+    await _send(db, settings, invitation, code)
+    return invitation, code
+
+
+async def _send(db: AsyncSession, settings: Settings, invitation: Invitation, code: str) -> None:
+    organization = await db.get_one(Organization, invitation.organization_id)
+    at = mail.link(settings, f"/register?invitation={code}")
+    text = f"You are invited to {organization.name} as {invitation.role}. Open this link to join:\n\n{at}\n"
+    await mail.send(db, settings, invitation.email, f"Invitation to {organization.name}", text)
 
 
 async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invitation_id: UUID) -> None:

@@ -24,6 +24,19 @@ class SignIn(Base):
     expires_at: Mapped[Time] = mapped_column(index=True)
 
 
+class EmailToken(Base):
+    """A link that was sent to `email`: whoever holds it reads that address. Works once. `purpose` is verify, change or reset."""
+
+    __tablename__ = "email_tokens"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[Time]
+
+
 class FailedLogin(Base):
     """A wrong password: for which account (hashed, it may not exist) and from where."""
 

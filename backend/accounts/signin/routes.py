@@ -4,14 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
-from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.factors import service as factors
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs.routes import show as show_organization
-from backend.accounts.signin import schemas, service
+from backend.accounts.signin import account, addresses, schemas, service
 from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
@@ -41,12 +41,13 @@ async def register(
     password_hash = await users.hash_password(data.password)
     async with resources.database.begin() as db:
         user = await service.register(db, resources.settings, data, password_hash)
+        await addresses.send_verification(db, resources.settings, user)
         return await enter(db, resources, request, user, status=201)
 
 
 @post("/login", guards=[anyone], status_code=200)
 async def login(resources: Hands, request: AnyRequest, data: JSONBody[schemas.Login]) -> Response[schemas.MeAnswer]:
-    user = await service.check_login(resources.database, data, browser_of(request))
+    user = await service.check_login(resources.database, resources.data, data, service.browser_of(request))
     async with resources.database.begin() as db:
         return await enter(db, resources, request, user, status=200)
 
@@ -86,7 +87,7 @@ async def enter(
     db: AsyncSession, resources: Resources, request: AnyRequest, user: User, *, status: int
 ) -> Response[schemas.MeAnswer]:
     """Signs `user` in on this browser."""
-    row, secret = await service.sign_in(db, resources.settings, user, browser_of(request))
+    row, secret = await service.sign_in(db, resources.settings, user, service.browser_of(request))
     actor = Actor(name=user.name, user_id=user.id, sign_in_id=row.id, grants={}, csrf_token=row.csrf_token)
     answer = await show_me(db, actor, user)
     seconds = resources.settings.session_days * 86_400
@@ -95,17 +96,23 @@ async def enter(
 
 async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswer:
     mine = [show_organization(row, role) for row, role in await organizations.of_user(db, user.id)]
-    return schemas.MeAnswer(schemas.User(user.id, user.email, user.name, user.created_at), mine, actor.csrf_token)
+    shown = schemas.User(
+        user.id,
+        user.email,
+        user.name,
+        user.created_at,
+        email_verified=user.email_verified_at is not None,
+        default_organization_id=user.default_organization_id,
+        has_second_factor=await factors.find(db, user.id) is not None,
+        owns_installation=user.owns_installation,
+    )
+    return schemas.MeAnswer(shown, mine, actor.csrf_token)
 
 
 def show(row: SignIn, actor: Actor) -> schemas.SignIn:
     return schemas.SignIn(
         row.id, row.address, row.browser, row.created_at, row.last_used_at, row.expires_at, row.id == actor.sign_in_id
     )
-
-
-def browser_of(request: ASGIConnection[Any, Any, Any, Any]) -> service.Browser:
-    return service.Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
 def cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: int) -> Cookie:
@@ -115,8 +122,10 @@ def cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: in
     )
 
 
-router = Router(
+of_sign_in = Router(
     "/auth",
     route_handlers=[set_up, register, login, logout, get_me, list_sign_ins, end_sign_in, change_password],
     tags=["sign-in"],
 )
+
+router = Router("", route_handlers=[of_sign_in, Router("", route_handlers=account.handlers, tags=["account"])])

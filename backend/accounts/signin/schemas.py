@@ -5,12 +5,15 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from backend.accounts.orgs.schemas import Name, Organization
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 Password = Annotated[str, Meta(min_length=8, max_length=1000, description="At least 8 characters.")]
+
+
+Secret = Annotated[str, Meta(max_length=1000)]
 
 
 class Setup(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +52,73 @@ class User(msgspec.Struct):
     email: str
     name: str
     created_at: datetime
+    email_verified: bool = False
+    default_organization_id: UUID | None = None
+    has_second_factor: bool = False
+    owns_installation: bool = False
+
+
+class Profile(msgspec.Struct, forbid_unknown_fields=True):
+    """`default_organization_id` is where the person lands after signing in; null is the first by name."""
+
+    name: Name | UnsetType = UNSET
+    default_organization_id: UUID | UnsetType | None = UNSET
+
+
+class EmailChange(msgspec.Struct, forbid_unknown_fields=True):
+    email: Email
+    password: Secret
+
+
+class Address(msgspec.Struct, forbid_unknown_fields=True):
+    email: Secret
+
+
+class EmailToken(msgspec.Struct, forbid_unknown_fields=True):
+    token: Annotated[str, Meta(max_length=200)]
+
+
+class Reset(msgspec.Struct, forbid_unknown_fields=True):
+    token: Annotated[str, Meta(max_length=200)]
+    password: Password
+
+
+class Acceptance(msgspec.Struct, forbid_unknown_fields=True):
+    invitation: Annotated[str, Meta(max_length=200)]
+
+
+class Confirmation(msgspec.Struct, forbid_unknown_fields=True):
+    """The password, asked for again."""
+
+    password: Secret
+
+
+class Code(msgspec.Struct, forbid_unknown_fields=True):
+    code: Annotated[str, Meta(max_length=20)]
+
+
+class Factor(msgspec.Struct):
+    enabled: bool
+    recovery_codes_left: int
+
+
+class NewFactor(msgspec.Struct):
+    """What an authenticator app is given; `qr_svg` is the address as a picture. It counts once a code of it was confirmed."""
+
+    secret: str
+    address: str
+    qr_svg: str
+
+
+class RecoveryCodes(msgspec.Struct):
+    """Shown once; each works once in place of a code."""
+
+    recovery_codes: list[str]
+
+
+class FactorRemoval(msgspec.Struct, forbid_unknown_fields=True):
+    password: Secret
+    code: Annotated[str, Meta(max_length=20)]
 
 
 class MeAnswer(msgspec.Struct):

@@ -7,13 +7,17 @@ from elsewhere slows down himself, not the owner.
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from litestar.connection import ASGIConnection
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.factors import service as factors
 from backend.accounts.orgs import service as orgs
-from backend.accounts.signin.models import FailedLogin, SignIn
+from backend.accounts.signin.models import EmailToken, FailedLogin, SignIn
 from backend.accounts.signin.schemas import Login, PasswordChange, Register, Setup
 from backend.accounts.users import service as users
 from backend.accounts.users.models import Installation, User
@@ -45,12 +49,20 @@ class TooManyAttempts(TooMany):
     """Too many wrong passwords from your address: wait, or reset the password."""
 
 
+class MfaRequired(Unauthorized):
+    """The password is right; send the `code` of your authenticator app, or a recovery code, too."""
+
+
 class Browser:
     """Where a sign-in comes from: address and User-Agent, cut to what is worth keeping."""
 
     def __init__(self, address: str, agent: str) -> None:
         self.address = address[:64]
         self.agent = "".join(c for c in agent[:300] if c.isprintable())
+
+
+def browser_of(request: ASGIConnection[Any, Any, Any, Any]) -> Browser:
+    return Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
 async def offer_setup(db: AsyncSession) -> str | None:
@@ -89,21 +101,53 @@ async def register(db: AsyncSession, settings: Settings, data: Register, passwor
     return user
 
 
-async def check_login(database: Database, data: Login, browser: Browser) -> User:
-    """The user whose password that is. The slow hash runs with no transaction open. Raises WrongCredentials or, with
-    Retry-After, TooManyAttempts."""
+async def check_login(database: Database, folder: Path, data: Login, browser: Browser) -> User:
+    """The user whose password that is. The slow hash runs with no transaction open. Raises WrongCredentials,
+    MfaRequired, WrongCode or, with Retry-After, TooManyAttempts."""
     account = crypto.digest(data.email.strip().lower())
     async with database.begin() as db:
-        await _throttle(db, account, browser.address)
+        await throttle(db, account, browser.address)
         user = await users.by_email(db, data.email.strip().lower()) if "\x00" not in data.email else None
-    if await users.password_fits(user, data.password) and user is not None:
-        return user
+    if not await users.password_fits(user, data.password) or user is None:
+        await _count_failure(database, account, browser)
+        raise WrongCredentials
+    await check_code(database, folder, user.id, account, browser, data.code)
+    return user
+
+
+async def check_code(
+    database: Database, folder: Path, user_id: UUID, account: bytes, browser: Browser, code: str | None
+) -> None:
+    """The second factor, where there is one. A wrong code counts like a wrong password. Raises MfaRequired, WrongCode."""
+    async with database.begin() as db:
+        if await factors.find(db, user_id) is None:
+            return
+    if not code:
+        raise MfaRequired
+    try:
+        async with database.begin() as db:
+            await factors.check(db, folder, user_id, code)
+    except factors.WrongCode:
+        await _count_failure(database, account, browser)
+        raise
+
+
+async def check_second(database: Database, folder: Path, user: User, browser: Browser, code: str) -> None:
+    """The second factor of who is signed in, throttled like a login. Raises NoFactor, WrongCode, TooManyAttempts."""
+    account = crypto.digest(user.email)
+    async with database.begin() as db:
+        await throttle(db, account, browser.address)
+        if await factors.find(db, user.id) is None:
+            raise factors.NoFactor
+    await check_code(database, folder, user.id, account, browser, code)
+
+
+async def _count_failure(database: Database, account: bytes, browser: Browser) -> None:
     async with database.begin() as db:
         db.add(FailedLogin(account=account, address=browser.address, at=now()))
-    raise WrongCredentials
 
 
-async def _throttle(db: AsyncSession, account: bytes, address: str) -> None:
+async def throttle(db: AsyncSession, account: bytes, address: str) -> None:
     recent = FailedLogin.at.between(now() - WINDOW, now() + WINDOW)  # later ones are a clock's that was ahead
     here = FailedLogin.address == address
     count = func.count().filter(FailedLogin.account == account)
@@ -152,18 +196,30 @@ async def end_sign_in(db: AsyncSession, actor: Actor, sign_in_id: UUID) -> None:
 
 async def change_password(database: Database, actor: Actor, data: PasswordChange) -> None:
     """Sets a new password and ends every other sign-in of the person."""
-    async with database.begin() as db:
-        user = await users.get(db, actor.id)
-    if user is None or not await users.password_fits(user, data.current):
-        raise WrongCredentials("The current password is wrong.")
+    user = await person_with_password(database, actor, data.current)
     password_hash = await users.hash_password(data.new)
     async with database.begin() as db:
         await set_password(db, user.id, password_hash, keep=actor.sign_in_id)
 
 
-async def set_password(db: AsyncSession, user_id: UUID, password_hash: str, *, keep: UUID | None = None) -> None:
-    """A password change ends all sign-ins but `keep`, sockets included."""
-    await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+async def person_with_password(database: Database, actor: Actor, password: str) -> User:
+    """Whoever asks, if that is their password. Raises WrongCredentials."""
+    async with database.begin() as db:
+        user = await users.get(db, actor.id)
+    if user is None or not await users.password_fits(user, password):
+        raise WrongCredentials("The current password is wrong.")
+    return user
+
+
+async def end_others(db: AsyncSession, user_id: UUID, *, keep: UUID | None = None) -> None:
+    """Ends all sign-ins of a person but `keep`, sockets included."""
     others = delete(SignIn).where(SignIn.user_id == user_id)
     await db.execute(others.where(SignIn.id != keep) if keep is not None else others)
     await notify(db, "access")
+
+
+async def set_password(db: AsyncSession, user_id: UUID, password_hash: str, *, keep: UUID | None = None) -> None:
+    """A password change ends all sign-ins but `keep`, sockets included, and the links to set another one."""
+    await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    await db.execute(delete(EmailToken).where(EmailToken.user_id == user_id, EmailToken.purpose == "reset"))
+    await end_others(db, user_id, keep=keep)

@@ -7,11 +7,11 @@ from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, CreatedAt, Key, UpdatedAt
+from backend.core.db import Base, CreatedAt, Key, Time, UpdatedAt
 
 
 class User(Base):
-    """A person. `email` is stored in lower case and unique."""
+    """A person. `email` is stored in lower case and unique; `password_hash` is empty for who signs in by others only."""
 
     __tablename__ = "users"
 
@@ -19,6 +19,10 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str]
+    email_verified_at: Mapped[Time | None]
+    default_organization_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("organizations.id", ondelete="SET NULL", use_alter=True)
+    )
     owns_installation: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -45,9 +45,13 @@ async def hash_password(password: str) -> str:
 
 async def password_fits(user: User | None, password: str) -> bool:
     """Whether it is that user's password; takes the same time when there is no such user."""
-    stored = user.password_hash if user is not None else await anyio.to_thread.run_sync(crypto.unknown_user)
+    stored = (
+        user.password_hash
+        if user is not None and user.password_hash
+        else await anyio.to_thread.run_sync(crypto.unknown_user)
+    )
     fits = await anyio.to_thread.run_sync(crypto.verify_password, stored, password, limiter=_hashing)
-    return fits and user is not None
+    return fits and user is not None and bool(user.password_hash)
 
 
 async def by_email(db: AsyncSession, email: str) -> User | None:

@@ -1,0 +1,165 @@
+"""E-mail: addresses proved, passwords reset, invitations sent and accepted, and the outbox."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from backend.accounts.mail.models import Mail
+from backend.accounts.signin.models import EmailToken
+from backend.core.auth import Role
+from backend.core.db import now
+from tests import make
+from tests.conftest import idle
+
+
+@pytest.fixture
+def link(client):
+    """The token of the newest message to an address, as the installation's owner reads it in the outbox."""
+
+    async def newest(recipient: str) -> str:
+        mails = (await client.get("/mail/outbox")).json()["items"]
+        text = next(mail["text"] for mail in mails if mail["recipient"] == recipient)
+        return re.search(r"(?:token|invitation)=(\S+)", text)[1]
+
+    return newest
+
+
+async def test_an_address_is_proved_by_its_link_once(client, ada, link, call):
+    assert (await client.post("/auth/verify-email/send")).status_code == 204
+    first = await link(ada.email)
+    await client.post("/auth/verify-email/send")
+    assert (await call(None).post("/auth/verify-email", json={"token": first})).status_code == 403
+    token = {"token": await link(ada.email)}
+    assert (await client.get("/auth/me")).json()["user"]["email_verified"] is False
+    assert (await call(None).post("/auth/verify-email", json=token)).status_code == 204
+    assert (await client.get("/auth/me")).json()["user"]["email_verified"] is True
+    assert (await call(None).post("/auth/verify-email", json=token)).status_code == 403
+
+
+async def test_a_new_address_counts_once_it_is_proved(client, ada, link, call, database):
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    body = {"email": "New@Example.com", "password": make.PASSWORD}
+    assert (await client.post("/account/email", json=body | {"password": "wrong"})).status_code == 401
+    assert (await client.post("/account/email", json=body)).status_code == 204
+    assert (await client.get("/auth/me")).json()["user"]["email"] == ada.email
+    assert (
+        await call(None).post("/auth/verify-email", json={"token": await link("new@example.com")})
+    ).status_code == 204
+    assert (await client.get("/auth/me")).json()["user"]["email"] == "new@example.com"
+    await client.post("/account/email", json=body | {"email": bob.email})
+    taken = await call(None).post("/auth/verify-email", json={"token": await link(bob.email)})
+    assert taken.json()["error"]["code"] == "email_taken"
+
+
+async def test_a_reset_sets_the_password_and_ends_every_sign_in(client, ada, link, call):
+    """Attack row 15."""
+    asked = await call(None).post("/auth/reset-password/send", json={"email": ada.email.upper()})
+    unknown = await call(None).post("/auth/reset-password/send", json={"email": "nobody@example.com"})
+    assert (asked.status_code, asked.content) == (unknown.status_code, unknown.content) == (204, b"")
+    body = {"token": await link(ada.email), "password": "another good one"}
+    assert (await call(None).post("/auth/reset-password", json=body)).status_code == 204
+    assert (await client.get("/auth/me")).status_code == 401
+    assert (await call(None).post("/auth/reset-password", json=body)).status_code == 403
+    login = {"email": ada.email, "password": "another good one"}
+    assert (await call(None).post("/auth/login", json=login)).status_code == 200
+
+
+async def test_links_end_and_one_kind_is_not_another(client, ada, link, call, database):
+    await client.post("/auth/verify-email/send")
+    verify = await link(ada.email)
+    reset = {"token": verify, "password": "another good one"}
+    assert (await call(None).post("/auth/reset-password", json=reset)).status_code == 403
+    async with database.begin() as db:
+        await db.execute(update(EmailToken).values(expires_at=now() - timedelta(seconds=1)))
+    assert (await call(None).post("/auth/verify-email", json={"token": verify})).status_code == 403
+
+
+async def test_nobodys_box_is_flooded(ada, call):
+    answers = [await call(None).post("/auth/reset-password/send", json={"email": ada.email}) for _ in range(12)]
+    assert [a.status_code for a in answers].count(204) == 10
+    assert answers[-1].status_code == 429 and int(answers[-1].headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("email", ["a\x00@b.c", "a\r\nBcc: x@b.c", "é@b.c", "@"])
+async def test_odd_addresses_are_nobodys(call, email, client):
+    """Attack row 39."""
+    answer = await call(None).post("/auth/reset-password/send", json={"email": email})
+    assert answer.status_code == 204
+    refused = await client.post("/account/email", json={"email": "a\r\nBcc: x@b.c", "password": make.PASSWORD})
+    assert refused.status_code == 422
+
+
+async def test_an_invitation_is_accepted_by_an_account_that_is_there(client, ada, link, call, database):
+    other = await make.person(database, await make.organization(database, "Other"), Role.OWNER)
+    at = f"/organizations/{ada.organization_id}/invitations"
+    sent = (await client.post(at, json={"email": other.email.upper(), "role": "commenter", "days": 30})).json()
+    assert await link(other.email) == sent["invitation"]
+    again = (await client.post(f"{at}/{sent['id']}/resend")).json()
+    assert again["id"] == sent["id"] and again["expires_at"] > sent["expires_at"]
+    old = await call(other).post("/auth/accept-invitation", json={"invitation": sent["invitation"]})
+    assert old.json()["error"]["code"] == "invalid_invitation"
+    thief = await make.person(database, await make.organization(database, "Third"), Role.OWNER)
+    code = {"invitation": again["invitation"]}
+    assert (await call(thief).post("/auth/accept-invitation", json=code)).status_code == 403
+    answers = await asyncio.gather(*(call(other).post("/auth/accept-invitation", json=code) for _ in range(2)))
+    assert sorted(a.status_code for a in answers) == [204, 403]
+    mine = (await call(other).get("/auth/me")).json()["organizations"]
+    assert {o["id"]: o["role"] for o in mine}[str(ada.organization_id)] == "commenter"
+
+
+async def test_the_default_organisation_is_one_of_ones_own(client, ada, database):
+    other = str(await make.organization(database, "Other"))
+    at = "/account/profile"
+    assert (await client.put(at, json={"default_organization_id": other})).status_code == 404
+    mine = str(ada.organization_id)
+    assert (await client.put(at, json={"default_organization_id": mine, "name": " Ada L. "})).status_code == 204
+    me = (await client.get("/auth/me")).json()["user"]
+    assert (me["default_organization_id"], me["name"]) == (mine, "Ada L.")
+    assert (await client.put(at, json={"owns_installation": True})).status_code == 422
+
+
+async def test_only_the_installations_owner_reads_the_outbox(call, database, ada):
+    admin = await make.person(database, ada.organization_id, Role.OWNER)
+    answer = await call(admin).get("/mail/outbox")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "only_the_installations_owner")
+
+
+async def test_a_mail_server_is_handed_the_message_and_the_link_is_wiped(client, ada, resources, monkeypatch):
+    """A small SMTP server (RFC 5321) of the test's own."""
+    got: list[str] = []
+
+    async def speak(reader, writer):
+        writer.write(b"220 test\r\n")
+        in_data = False
+        while line := await reader.readline():
+            got.append(line.decode())
+            if in_data:
+                in_data = line != b".\r\n"
+                writer.write(b"" if in_data else b"250 ok\r\n")
+                continue
+            verb = line[:4].upper()
+            in_data = verb == b"DATA"
+            writer.write({b"DATA": b"354 go\r\n", b"QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n"))
+            if verb == b"QUIT":
+                break
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = msgspec.structs.replace(
+        resources.settings, smtp_url=f"smtp://127.0.0.1:{port}", mail_from="c@example.com"
+    )
+    monkeypatch.setattr(resources, "settings", settings)
+    await client.post("/auth/verify-email/send")
+    await idle(resources.database)
+    server.close()
+    text = "".join(got)
+    assert f"rcpt TO:<{ada.email}>" in text and "From: c@example.com" in text and "/verify-email?token" in text
+    async with resources.database.begin() as db:
+        [mail] = (await db.scalars(Mail.__table__.select().with_only_columns(Mail.id))).all()
+        row = await db.get_one(Mail, mail)
+    assert row.text == "" and row.sent_at is not None
