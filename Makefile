@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 ARGS ?=
-NPM = PATH="$(CURDIR)/.venv/node/bin:$$PATH" node .venv/node/lib/node_modules/npm/bin/npm-cli.js --prefix frontend
+NPM_IN = PATH="$(CURDIR)/.venv/node/bin:$$PATH" node .venv/node/lib/node_modules/npm/bin/npm-cli.js --prefix
+NPM = $(NPM_IN) frontend
+CLIENTS = tests/clients_js/node_modules/installed
 
 .PHONY: help up down test check format bench frontend clean
 
@@ -16,7 +18,7 @@ up: .venv/installed frontend ## start Codeyard in the foreground; Ctrl-C ends it
 down: .venv/installed ## end the server of this data directory, and its terminals
 	@.venv/bin/codeyard down
 
-test: .venv/installed frontend ## all tests; ARGS="tests/core -k settings" for some
+test: .venv/installed frontend $(CLIENTS) ## all tests; ARGS="tests/core -k settings" for some
 	.venv/bin/python -m pytest $(ARGS)
 
 check: .venv/installed frontend/node_modules/installed ## style, types and the architecture
@@ -30,13 +32,13 @@ format: .venv/installed ## let ruff format and fix what it can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-bench: .venv/installed frontend ## all benchmarks, or one: NAME=terminal-echo
+bench: .venv/installed frontend $(CLIENTS) ## all benchmarks, or one: NAME=terminal-echo
 	@.venv/bin/python -m tests.bench $(NAME)
 
 frontend: frontend/dist/index.html ## build the page
 
 clean: ## remove everything that was installed or built; data directories stay
-	rm -rf .venv frontend/node_modules frontend/dist build *.egg-info .mypy_cache .ruff_cache
+	rm -rf .venv frontend/node_modules tests/clients_js/node_modules frontend/dist build *.egg-info .mypy_cache .ruff_cache
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Codeyard needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -48,6 +50,10 @@ clean: ## remove everything that was installed or built; data directories stay
 
 frontend/node_modules/installed: frontend/package.json frontend/package-lock.json .venv/installed
 	$(NPM) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS): tests/clients_js/package.json tests/clients_js/package-lock.json .venv/installed
+	$(NPM_IN) tests/clients_js ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/installed $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print 2>/dev/null)

@@ -178,9 +178,19 @@ def _value(text: str) -> lsp.CompletionItem:
 
 
 def _services(lines: Sequence[str]) -> list[str]:
-    return [
-        here.key for number in range(len(lines)) if (here := place(lines, number)).path == ("services",) and here.key
-    ]
+    """The keys right below `services`, in one pass."""
+    names: list[str] = []
+    inside, depth = False, 0
+    for line in lines:
+        found = _LINE.match(line.rstrip("\r\n"))
+        if found is None or found["dash"] or line.lstrip().startswith("#"):
+            continue
+        indent = len(found["indent"])
+        if indent == 0:
+            inside, depth = found["key"] == "services", 0
+        elif inside and indent == (depth := depth or indent):
+            names.append(found["key"].strip().strip('"'))
+    return names
 
 
 def _about(knows: Knows, lines: Sequence[str], at: lsp.Position) -> str:
