@@ -1,4 +1,4 @@
-"""The language server for compose.yaml, as an editor sees it: what is wrong, what could stand there, what it means, what to do."""
+"""The language server for compose.yaml as an editor sees it: what is wrong, what could stand there, what it means, what to do."""
 
 import pytest
 
