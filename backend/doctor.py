@@ -124,9 +124,11 @@ def _engine() -> Finding:
             "Install and start Docker to run services.",
         )
     backing = dict(info.get("DriverStatus") or []).get("Backing Filesystem", "?")
+    apart = any("name=userns" in option for option in info.get("SecurityOptions") or [])
     detail = (
         f"Docker {info.get('ServerVersion')}, cgroup v{info.get('CgroupVersion', '1')}, storage {info.get('Driver')} on "
-        f"{backing}, disk limits {'enforced' if backing == 'xfs' else 'not enforced, only measured'}"
+        f"{backing}, disk limits {'enforced' if backing == 'xfs' else 'not enforced, only measured'}, "
+        f"user namespaces {'on' if apart else 'off (dockerd --userns-remap turns them on)'}"
     )
     return Finding("container engine", True, False, detail)
 

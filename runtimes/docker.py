@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from runtimes import docker_images
+from runtimes import docker_disk, docker_images
 from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, misplaced, sources
 from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
 from runtimes.processes import processes
@@ -39,6 +39,7 @@ class Docker:
     def __init__(self, installation: str, *, socket_path: str = "/var/run/docker.sock") -> None:
         self.installation = installation
         self.engine = Engine(socket_path)
+        self._bounds_disk = True  # until the engine says that its storage cannot
         # The engine makes two networks of one name when asked twice at once, and names a container before it is there.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -115,6 +116,10 @@ class Docker:
             async for found in lines(self.engine.stream("GET", path("containers", state["id"], "stats", stream=True))):
                 if found.get("memory_stats", {}).get("usage") is not None:
                     yield _sample(found)
+
+    async def disk(self) -> dict[tuple[str, str], int]:
+        found = await self.engine.request("GET", "/system/df", timeout=120)
+        return docker_disk.sizes(found, {INSTALLATION: self.installation}, GROUP, SERVICE)
 
     async def has_image(self, image: str) -> bool:
         with contextlib.suppress(EngineAway):
@@ -335,16 +340,26 @@ class Docker:
         wanted["Labels"] = spec.labels | self._labels(spec.group, **{SERVICE: spec.name, DIGEST: digest})
         if any(mount.source for mount in spec.mounts if mount.kind == "bind"):
             wanted["Labels"][BINDS] = "beneath"
-        name = self._container(spec)
+        if spec.limits.disk and self._bounds_disk:
+            wanted["HostConfig"]["StorageOpt"] = {"size": str(spec.limits.disk)}
+        create = path("containers", "create", name=self._container(spec))
         try:
-            await self.engine.request("POST", path("containers", "create", name=name), wanted)
+            await self.engine.request("POST", create, wanted)
         except EngineError as error:
-            if error.status != 409:
+            if "StorageOpt" in wanted["HostConfig"] and docker_disk.takes_no_size(error):
+                self._bounds_disk = False  # the server measures, then
+                del wanted["HostConfig"]["StorageOpt"]
+                await self.engine.request("POST", create, wanted)
+            elif error.status != 409:
                 raise
-            return  # the same start, asked twice
+            else:
+                return  # the same start, asked twice
         if spec.files:
             await self.engine.request(
-                "PUT", path("containers", name, "archive", path="/"), raw=archive(spec.files), timeout=60
+                "PUT",
+                path("containers", self._container(spec), "archive", path="/"),
+                raw=archive(spec.files),
+                timeout=60,
             )
 
     async def _started(self, container: str) -> dict[str, Any] | None:

@@ -95,6 +95,10 @@ def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str,
         "LogConfig": _LOGS,
         "RestartPolicy": {"Name": "no"},  # who should run is the server's to say
     }
+    if any(
+        mount["Type"] == "bind" for mount in mounts
+    ):  # where the engine has user namespaces: its files are not of one
+        host["UsernsMode"] = "host"
     if limits.cpus:
         host |= {"CpuPeriod": 100_000, "CpuQuota": int(limits.cpus * 100_000)}  # may say more than the machine has
     if limits.memory:

@@ -236,6 +236,14 @@ class CanMeasure(Protocol):
 
 
 @runtime_checkable
+class CanMeasureDisk(Protocol):
+    async def disk(self) -> dict[tuple[str, str], int]:
+        """Bytes that each (group, name) of this installation holds beside the files it was given: what it wrote itself, and its
+        volumes. Costs a walk over them: ask now and then."""
+        ...
+
+
+@runtime_checkable
 class CanReach(Protocol):
     async def address(self, state: State, port: int) -> tuple[str, int] | None:
         """Where the server (not a browser) reaches that port; None while it is not running."""

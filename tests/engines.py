@@ -18,8 +18,10 @@ IMAGE = "debian:bookworm-slim"
 class Engine:
     """`dockerd` with its own data, socket and containerd; needs root. Use as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self.options = options
         self.folder = Path(tempfile.mkdtemp(prefix="cy-engine-", dir="/tmp"))
+        self.folder.chmod(0o755)  # root of a user namespace has to get to its data
         self.socket = str(self.folder / "docker.sock")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +52,8 @@ class Engine:
         require.missing("docker")
         # In a network of its own, since two engines in one fight for its bridge and firewall.
         words = ["unshare", "--net", "dockerd", "--host", f"unix://{self.socket}", "--data-root", self.folder / "data",
-                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--log-level", "error"]  # fmt: skip
+                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "--log-level", "error",
+                 *self.options]  # fmt: skip
         for stale in ("pid", "exec/containerd/containerd.pid"):  # of one that was killed, and perhaps not reaped yet
             (self.folder / stale).unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:

@@ -1,5 +1,7 @@
 """The engine goes and comes back: states are true within seconds, and what should run runs."""
 
+import os
+
 import pytest
 
 from tests.engines import IMAGE, Engine
@@ -79,3 +81,22 @@ def test_what_runs_though_nobody_asked_for_it_is_stopped(engine, server):
     engine.ask("run", "-d", "--network", "none", "--name", "foreign", IMAGE, "sleep", "600")
     wait_until(lambda: engine.ask("ps", "-a", "--format", "{{.Names}}").split() == ["foreign"], 30)
     engine.ask("rm", "-f", "foreign")
+
+
+def test_where_the_engine_has_user_namespaces_root_inside_is_nobody_outside_but_the_working_copy_can_be_written():
+    """Attack row 34: what breaks out of a container is a user that owns nothing."""
+    compose = (
+        COMPOSE.split("  polite")[0] + f"  site:\n    image: {IMAGE}\n    command: sh -c 'echo mine >made; sleep 600'\n"
+    )
+    compose += "    working_dir: /work\n    volumes: [.:/work]\n"
+    with Engine("--userns-remap", "default") as apart, Server(CODEYARD_DOCKER_SOCKET=apart.socket) as server:
+        server.session_id = server.ask("POST", "/workspace", {"name": "Shop"})["default_session_id"]
+        write = {"op": "write", "path": "compose.yaml", "content": compose}
+        server.ask("POST", f"/workspace/{server.session_id}/filesystem", write)
+        server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+        wait_until(lambda: states(server) == {"stays": "running", "site": "running"}, 60)
+        read = {"op": "read", "path": "made"}
+        wait_until(lambda: server.request("POST", f"/workspace/{server.session_id}/filesystem", read)[0] == 200)
+        [pid] = apart.ask("ps", "-q", "--filter", "label=codeyard.service=stays").split()
+        pid = apart.ask("inspect", "-f", "{{.State.Pid}}", pid).strip()
+        assert os.stat(f"/proc/{pid}").st_uid != 0

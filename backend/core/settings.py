@@ -134,6 +134,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service_memory_mb: Annotated[int, Meta(ge=16)] = 4096
     """Memory that one service may use at most, in MiB."""
 
+    service_disk_mb: Annotated[int, Meta(ge=0)] = 20_480
+    """Disk that one service may fill beside the working copy (its container and volumes), in MiB; 0 is no limit. Where the
+    engine's storage cannot hold it to that, it is measured: warned of above it, stopped at twice as much."""
+
     start_slots: Annotated[int, Meta(ge=1)] = 4
     """Services that are started at a time; organisations take turns."""
 

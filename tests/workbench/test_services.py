@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+from msgspec import structs
+from sqlalchemy import text
 
 from backend.workbench.services.conductor import Conductor
+from backend.workbench.services.disk import DiskWatch
 from runtimes.spec import Status
 from tests.clients import Refused
 
@@ -125,6 +128,27 @@ async def test_a_stack_starts_in_the_order_that_it_depends_and_stops_in_reverse(
     assert stopped["status"] == "succeeded", stopped
     assert {one["state"] for one in (await stack.services()).values()} == {"stopped"}
     assert await stack.status("web") is None
+
+
+async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stack, resources, monkeypatch):
+    """Attack row 52."""
+    monkeypatch.setattr(resources, "settings", structs.replace(resources.settings, service_disk_mb=4))
+    script = "dd if=/dev/zero of=/data/a bs=1M count=3; dd if=/dev/zero of=/own bs=1M count=3; sleep 600"
+    await stack.declare(
+        f"services:\n  hog:\n    image: {IMAGE}\n    command: [sh, -c, '{script}']\n    volumes: [d:/data]\nvolumes: {{d: }}\n"
+    )
+    await stack.run("run-all")
+    disk = resources.kept.get(DiskWatch)
+    async with asyncio.timeout(30):
+        while (await stack.services())["hog"]["disk_bytes"] != 6 << 20:
+            await disk.look()
+    async with resources.database.begin() as db:
+        [told] = await db.scalars(text("SELECT data->>'message' FROM events WHERE name = 'service.disk'"))
+    assert told == "It holds 6 MiB of the 4 MiB that it may. At twice as much it is stopped."
+    assert (await stack.inside("hog", "dd if=/dev/zero of=/own bs=1M count=7"))[0] == 0
+    await disk.look()
+    found = await stack.until("hog", state="stopped", desired="stopped")
+    assert found["reason"]["code"] == "disk_limit"
 
 
 async def test_the_working_copy_is_mounted_live(stack):

@@ -126,6 +126,7 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
             cpus=min(service.limits.cpus or settings.service_cpus, settings.service_cpus),
             memory=min(service.limits.memory or settings.service_memory_mb << 20, settings.service_memory_mb << 20),
             pids=service.limits.pids,
+            disk=settings.service_disk_mb << 20 or None,
         ),
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,

@@ -22,6 +22,17 @@ class ServiceState(ServiceEvent, frozen=True):
     health: dict[str, Any] | None = None
 
 
+class ServiceDisk(ServiceEvent, frozen=True):
+    """It holds more on disk than it may: `message` says how much, and what happens at twice as much."""
+
+    name: ClassVar[str] = "service.disk"
+    service_id: str
+    service: str
+    held_bytes: int
+    limit_bytes: int
+    message: str
+
+
 class ServicesChanged(ServiceEvent, frozen=True):
     """compose.yaml was edited through the API."""
 

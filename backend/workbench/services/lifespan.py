@@ -10,6 +10,7 @@ from uuid import uuid4
 from backend.core.resources import Resources
 from backend.workbench.services import repository
 from backend.workbench.services.conductor import Conductor
+from backend.workbench.services.disk import DiskWatch
 from backend.workbench.services.models import UP
 from backend.workbench.services.operations import Operations
 from backend.workbench.services.watchers import Watchers
@@ -27,7 +28,8 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
     operations = Operations(resources, conductor)
     resources.kept.put(conductor)
     watchers = Watchers(resources)
-    for thing in (operations, watchers):
+    disk = DiskWatch(resources, conductor)
+    for thing in (operations, watchers, disk):
         resources.kept.put(thing)
     conductor.on_up.append(watchers.follow)
     async with resources.database.begin() as db:
@@ -35,12 +37,13 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
             if row.state in UP:
                 watchers.follow(row)
     await operations.resume()
-    running = asyncio.create_task(conductor.run())
+    running = [asyncio.create_task(conductor.run()), asyncio.create_task(disk.run())]
     try:
         yield
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await conductor.close()
         await watchers.close()
         driver.close()

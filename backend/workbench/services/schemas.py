@@ -84,6 +84,8 @@ class Service(msgspec.Struct):
     restarts: int
     restart_needed: bool
     line: int | None
+    disk_bytes: int | None = None
+    """What its container and volumes held when that was measured last."""
     undo_snapshot_id: UUID | None = None
     """After an edit: the snapshot that undoes it."""
 

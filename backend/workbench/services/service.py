@@ -14,6 +14,7 @@ from backend.workbench.services import addresses, repository, schemas
 from backend.workbench.services import definition as definitions
 from backend.workbench.services.conductor import Conductor
 from backend.workbench.services.definition import Definition, service_id
+from backend.workbench.services.disk import DiskWatch
 from backend.workbench.services.logs import Log, log_of
 from backend.workbench.services.models import UP, Operation, Runtime, Stage
 from backend.workbench.services.operations import Operations
@@ -326,6 +327,7 @@ def show(resources: Resources, definition: Definition | None, name: str, row: Ru
         restarts=row.restarts if row is not None else 0,
         restart_needed=changed,
         line=service.line,
+        disk_bytes=disk.held.get(row.id) if row is not None and (disk := resources.kept.get(DiskWatch)) else None,
     )
 
 
