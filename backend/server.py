@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend import features
 from backend.accounts.signin import service as signin
 from backend.app import asgi, create_app, make_resources
-from backend.core import jobs, logs, migrations
+from backend.core import jobs, logs, migrations, responsive
 from backend.core.db import Database
 from backend.core.errors import Unavailable
 from backend.core.postgres import Postgres
@@ -173,6 +173,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            responsive.settle()
             await _announce(self.resources, self.listener)
 
 

@@ -204,7 +204,8 @@ async def _work(resources: "Resources", concurrency: int) -> None:
 async def run_periodic(resources: "Resources") -> None:
     """Runs what is due, for ever. A failure is logged and waits for its next turn."""
     while True:
-        for name, (function, period) in _periodic.items():
+        for name in await _due(resources.database):
+            function, period = _periodic[name]
             try:
                 if await _claim(resources.database, name, period):
                     await function(resources)
@@ -213,11 +214,27 @@ async def run_periodic(resources: "Resources") -> None:
         await asyncio.sleep(1)
 
 
+async def _due(database: Database) -> list[str]:
+    """The jobs to try to claim, by one look: a claim is a commit, also of a job that is not due."""
+    try:
+        found = await database.rows("SELECT job, next_run FROM periodic_runs")
+    except Exception as error:
+        log.warning("no look at the periodic jobs, the database is away: %r", error)
+        return []
+    moment, next_runs = now(), {each["job"]: each["next_run"] for each in found}
+    return [name for name, (_, period) in _periodic.items() if _is_due(next_runs.get(name), moment, period)]
+
+
+def _is_due(next_run: datetime | None, moment: datetime, period: timedelta) -> bool:
+    """Two periods from now can only be what a clock said that was ahead and has been put right."""
+    return next_run is None or not moment < next_run <= moment + 2 * period
+
+
 async def _claim(database: Database, name: str, period: timedelta) -> bool:
     async with database.begin() as db:
         moment: datetime = now()
         due = insert(PeriodicRun).values(job=name, next_run=moment + period)
-        # two periods from now can only be what a clock said that was ahead and has been put right
+        # the same as `_is_due`, asked again under the row's lock
         is_due = or_(PeriodicRun.next_run <= moment, PeriodicRun.next_run > moment + 2 * period)
         moved = due.on_conflict_do_update(index_elements=["job"], set_={"next_run": moment + period}, where=is_due)
         return await db.scalar(moved.returning(PeriodicRun.job)) is not None

@@ -22,6 +22,7 @@ from tests.server import Server
 
 PEER = ["jupyter_server==2.21.1", "terminado==0.18.1"]
 ACK_EVERY = 256 << 10
+_LINE = 60  # keys
 
 
 class Ours:
@@ -173,27 +174,37 @@ async def echoes(shell: Shell, count: int, *, pause: float, seed: int = 0) -> li
     times = []
     dice = random.Random(seed)
     await asyncio.sleep(pause * dice.random())
-    for number in range(count):
-        if number % 60 == 0 and number:  # a line has an end: the kernel keeps 4,095 characters of it
-            await shell.type("\n")
-            said = b""
-            while said.count(b"x") < 60:  # cat says the line again
-                said += await shell.output()
+    for number in range(1, count + 1):
         started = time.perf_counter()
         await shell.type("x")
         while b"x" not in await shell.output():
             pass  # the end of the line before
         times.append((time.perf_counter() - started) * 1000)
+        if number % _LINE == 0 or number == count:
+            await _end_line(shell, number % _LINE or _LINE)
         await asyncio.sleep(pause * dice.uniform(0.5, 1.5))
     return times
 
 
+async def _end_line(shell: Shell, length: int) -> None:
+    """The kernel keeps 4,095 characters of a line: ends it before, and reads how `cat` says it again."""
+    await shell.type("\n")
+    said = b""
+    while said.count(b"x") < length:
+        said += await shell.output()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps this client's garbage collector out of the measurement."""
+    """Keeps this client's own pauses out of the measurement: its garbage collector's and, where root runs it, those of waiting
+    for a processor. The servers keep theirs."""
     gc.collect()
     gc.disable()
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
     try:
         yield
     finally:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
         gc.enable()
