@@ -23,6 +23,8 @@ def test_what_is_loaded_is_not_looked_through_again_and_turns_are_short():
         pytest.skip("the number of the system call is known for two kinds of machine")
     frozen, thresholds, attributes = json.loads(subprocess.check_output([sys.executable, "-c", ASKS]))
     assert frozen > 1000 and thresholds[0] > 700
-    assert attributes[1:4] == [0, 1, os.getpriority(os.PRIO_PROCESS, 0)], "an ordinary process, whose children do not inherit it"
+    assert attributes[1:4] == [0, 1, os.getpriority(os.PRIO_PROCESS, 0)], (
+        "an ordinary process, whose children do not inherit it"
+    )
     if tuple(map(int, platform.release().split(".")[:2])) >= (6, 12):
         assert attributes[5] == 100_000
