@@ -21,6 +21,7 @@ FEATURES = [
     "accounts.keys",
     "accounts.factors",
     "accounts.signin",
+    "accounts.providers",
     "workbench.workspaces",
     "workbench.access",
     "workbench.sessions",

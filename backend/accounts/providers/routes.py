@@ -1,0 +1,110 @@
+"""/auth/providers and /account/identities."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import Cookie
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from backend.accounts.providers import catalogue, schemas, service
+from backend.accounts.signin.routes import enter
+from backend.core.auth import Me, anyone, is_secure, person
+from backend.core.db import Db
+from backend.core.errors import AppError
+from backend.core.paging import Page
+from backend.core.resources import Hands, Resources
+
+AnyRequest = Request[Any, Any, Any]
+Given = FromQuery[str]
+State = Annotated[str, QueryParameter(name="state")]  # the framework keeps the name to itself
+
+
+@get("/auth/providers", guards=[anyone])
+async def list_providers(resources: Hands) -> Page[schemas.Provider]:
+    """What the sign-in page has a button for."""
+    return Page([schemas.Provider(p.name, p.label) for p in catalogue.providers(resources.settings)])
+
+
+@post("/auth/providers/{provider:str}/start", guards=[anyone], status_code=200)
+async def start_provider_sign_in(
+    resources: Hands, request: AnyRequest, provider: FromPath[str], data: JSONBody[schemas.Start]
+) -> Response[schemas.Departure]:
+    """Send the browser to `url`; it comes back signed in, or to /sign-in?error=…"""
+    url, secret = await service.start(resources, provider, invitation=data.invitation)
+    return Response(schemas.Departure(url), cookies=[_cookie(request, resources, secret)])
+
+
+@post("/account/identities/{provider:str}/start", guards=[person], status_code=200)
+async def start_linking(
+    resources: Hands, request: AnyRequest, actor: Me, provider: FromPath[str]
+) -> Response[schemas.Departure]:
+    """Send the browser to `url`; it comes back to /settings with the provider linked, or with ?error=…"""
+    url, secret = await service.start(resources, provider, user_id=actor.id)
+    return Response(schemas.Departure(url), cookies=[_cookie(request, resources, secret)])
+
+
+@get("/auth/providers/{provider:str}/callback", guards=[anyone], status_code=303)
+async def come_back_from_provider(
+    resources: Hands,
+    request: AnyRequest,
+    provider: FromPath[str],
+    returned: State = "",
+    code: Given = "",
+    iss: Given = "",
+) -> Response[None]:
+    """Where the provider sends the browser."""
+    name = _name(request, resources)
+    try:
+        browser = request.cookies.get(name, "")
+        user = await service.come_back(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
+        cookies = [_cookie(request, resources, "", max_age=0)]
+        if user is not None:
+            async with resources.database.begin() as db:
+                cookies += (await enter(db, resources, request, user, status=200)).cookies
+        return _to("/" if user is not None else "/settings", cookies)
+    except AppError as error:
+        return _to(f"/sign-in?{urlencode({'error': error.code})}", [_cookie(request, resources, "", max_age=0)])
+
+
+@get("/account/identities", guards=[person])
+async def list_identities(db: Db, actor: Me) -> Page[schemas.Identity]:
+    rows = await service.list_mine(db, actor)
+    return Page([msgspec.convert(row, schemas.Identity, from_attributes=True) for row in rows])
+
+
+@delete("/account/identities/{identity_id:uuid}", guards=[person])
+async def unlink_identity(db: Db, actor: Me, identity_id: FromPath[UUID]) -> None:
+    await service.unlink(db, actor, identity_id)
+
+
+def _to(path: str, cookies: list[Cookie]) -> Response[None]:
+    return Response(None, status_code=303, headers={"location": path, "cache-control": "no-store"}, cookies=cookies)
+
+
+def _name(request: AnyRequest, resources: Resources) -> str:
+    return "__Host-codeyard-provider" if is_secure(request, resources.settings) else "codeyard-provider"
+
+
+def _cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: int = 600) -> Cookie:
+    """Lax, since the browser comes back from another site."""
+    secure = is_secure(request, resources.settings)
+    return Cookie(
+        _name(request, resources), value=value, path="/", max_age=max_age, secure=secure, httponly=True, samesite="lax"
+    )
+
+
+router = Router(
+    "",
+    route_handlers=[
+        list_providers,
+        start_provider_sign_in,
+        start_linking,
+        come_back_from_provider,
+        list_identities,
+        unlink_identity,
+    ],
+    tags=["providers"],
+)

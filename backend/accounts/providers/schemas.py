@@ -1,0 +1,34 @@
+"""Providers and identities on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+
+class Provider(msgspec.Struct):
+    """One that people can sign in with here; `label` is for the button."""
+
+    name: str
+    label: str
+
+
+class Start(msgspec.Struct, forbid_unknown_fields=True):
+    """`invitation` is used up by an account that is made on the way."""
+
+    invitation: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class Departure(msgspec.Struct):
+    """Where to send the browser, which was given a cookie that it must come back with."""
+
+    url: str
+
+
+class Identity(msgspec.Struct):
+    id: UUID
+    provider: str
+    email: str
+    created_at: datetime

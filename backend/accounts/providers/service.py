@@ -1,0 +1,160 @@
+"""Signing in and linking by a provider.
+
+An identity is (issuer, subject). An address alone opens no account: somebody who has one with a password signs in with that
+and links. A new account is made for a proved address where registration is open or an invitation came along.
+"""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.orgs import service as orgs
+from backend.accounts.providers import catalogue, exchange
+from backend.accounts.providers.exchange import Person, ProviderRefused
+from backend.accounts.providers.models import Attempt, Identity
+from backend.accounts.signin.service import RegistrationClosed
+from backend.accounts.users import service as users
+from backend.accounts.users.models import User
+from backend.core import crypto
+from backend.core.auth import Actor
+from backend.core.db import now
+from backend.core.errors import Conflict, NotFound, Unauthorized, clash
+from backend.core.resources import Resources
+
+LASTS = timedelta(minutes=10)
+
+
+class AccountExists(Conflict):
+    """There is an account with that address: sign in with its password, then link the provider in its settings."""
+
+
+class AddressNotProved(Conflict):
+    """The provider has not proved your e-mail address: do that there first."""
+
+
+class LinkedElsewhere(Conflict):
+    """Another account here is linked with that identity."""
+
+
+class LastWayIn(Conflict):
+    """That is the only way into your account: set a password first, by `Forgot your password?`."""
+
+
+async def start(
+    resources: Resources, name: str, *, user_id: UUID | None = None, invitation: str | None = None
+) -> tuple[str, str]:
+    """(where to send the browser, the secret for its cookie)."""
+    settings = resources.settings
+    provider = catalogue.find(settings, name)
+    places = await exchange.endpoints(provider)
+    state, browser = crypto.new_token(), crypto.new_token()
+    nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    async with resources.database.begin() as db:
+        await db.execute(delete(Attempt).where(Attempt.expires_at < now()))
+        db.add(
+            Attempt(
+                hash=crypto.digest(state),
+                provider=name,
+                browser=crypto.digest(browser),
+                nonce=nonce,
+                verifier=verifier,
+                user_id=user_id,
+                invitation=invitation,
+                expires_at=now() + LASTS,
+            )
+        )
+    redirect = catalogue.redirect_of(settings, provider)
+    url = exchange.departure(provider, places, redirect=redirect, state=state, nonce=nonce, verifier=verifier)
+    return url, browser
+
+
+async def come_back(
+    resources: Resources, name: str, *, state: str, code: str, issuer: str, browser: str
+) -> User | None:
+    """Who may be signed in; None where somebody linked. Each state works once. Raises ProviderRefused and what says why not."""
+    provider = catalogue.find(resources.settings, name)
+    async with resources.database.begin() as db:
+        used = delete(Attempt).where(Attempt.hash == crypto.digest(state), Attempt.expires_at > now())
+        attempt: Attempt | None = await db.scalar(used.returning(Attempt))
+    ours = attempt is not None and hmac.compare_digest(attempt.browser, crypto.digest(browser))
+    if attempt is None or not ours or attempt.provider != name or not code:
+        raise ProviderRefused
+    if issuer and issuer != provider.issuer:  # RFC 9207: the answer of another issuer
+        raise ProviderRefused
+    redirect = catalogue.redirect_of(resources.settings, provider)
+    person = await exchange.person_of(provider, code, redirect=redirect, nonce=attempt.nonce, verifier=attempt.verifier)
+    async with resources.database.begin() as db:
+        if attempt.user_id is not None:
+            await _link(db, provider, attempt.user_id, person)
+            return None
+        return await _user(db, resources, provider, person, attempt.invitation)
+
+
+async def _link(db: AsyncSession, provider: catalogue.Provider, user_id: UUID, person: Person) -> None:
+    found = await _identity(db, provider, person)
+    if found is not None and found.user_id != user_id:
+        raise LinkedElsewhere
+    if found is None:
+        row = Identity(
+            user_id=user_id,
+            provider=provider.name,
+            issuer=provider.issuer,
+            subject=person.subject,
+            email=person.email[:254],
+        )
+        db.add(row)
+        with clash("uq_identities_issuer_subject", LinkedElsewhere):
+            await db.flush()
+
+
+async def _user(
+    db: AsyncSession, resources: Resources, provider: catalogue.Provider, person: Person, invitation: str | None
+) -> User:
+    found = await _identity(db, provider, person)
+    if found is not None:
+        user = await users.get(db, found.user_id)
+        if user is None:
+            raise Unauthorized
+        return user
+    if not person.email:
+        raise AddressNotProved
+    email = users.normal_email(person.email)
+    if await users.by_email(db, email) is not None:
+        raise AccountExists
+    if not invitation and not resources.settings.registration:
+        raise RegistrationClosed
+    name = person.name or email.partition("@")[0]
+    user = await users.add(db, email=email, name=name, password_hash="")
+    user.email_verified_at = now()
+    if invitation:
+        await orgs.accept(db, user, invitation)
+    else:
+        await orgs.create(db, user, f"{name}'s organisation"[:200])
+    await _link(db, provider, user.id, person)
+    return user
+
+
+async def _identity(db: AsyncSession, provider: catalogue.Provider, person: Person) -> Identity | None:
+    query = select(Identity).where(Identity.issuer == provider.issuer, Identity.subject == person.subject)
+    return await db.scalar(query)
+
+
+async def list_mine(db: AsyncSession, actor: Actor) -> Sequence[Identity]:
+    query = select(Identity).where(Identity.user_id == actor.user_id).order_by(Identity.created_at)
+    return (await db.scalars(query)).all()
+
+
+async def unlink(db: AsyncSession, actor: Actor, identity_id: UUID) -> None:
+    """Raises LastWayIn; of two at once the second sees what the first left."""
+    user = await db.get(User, actor.id, with_for_update=True)
+    gone = delete(Identity).where(Identity.id == identity_id, Identity.user_id == actor.user_id)
+    if user is None or await db.scalar(gone.returning(Identity.id)) is None:
+        raise NotFound("There is no such linked identity.")
+    left = await db.scalar(select(func.count()).where(Identity.user_id == user.id))
+    if not user.password_hash and not left:
+        raise LastWayIn

@@ -1,0 +1,113 @@
+"""An OpenID Connect issuer on a port of its own, made of authlib's and joserfc's parts, that can be told to misbehave."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import uvicorn
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.jwk import KeySet, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
+from litestar import Litestar, Request, Response, get, post
+from litestar.params import FromQuery
+
+CLIENT, SECRET = "codeyard-client", "the client's secret"
+
+
+class Issuer:
+    """`claims` and `header` are laid over those of every ID token, None takes one out; `sign` takes the place of signing."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+        self.claims: dict[str, Any] = {}
+        self.header: dict[str, Any] = {}
+        self.discovery: dict[str, Any] = {}
+        self.sign = self.by_our_key
+        self.userinfo: dict[str, Any] = {}
+        self.exchanged = 0
+        self._codes: dict[str, dict[str, str]] = {}
+
+    def by_our_key(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        return jwt.encode(header, claims, self.key)
+
+    def by_public_key_as_secret(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        """HS256 with the public key's PEM as the shared secret: the classic confusion of algorithms."""
+        return jwt.encode(header | {"alg": "HS256"}, claims, OctKey.import_key(self.key.as_pem(private=False)))
+
+    def by_nobody(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        registry = JWSRegistry(algorithms=["none"])
+        return jwt.encode(header | {"alg": "none"}, claims, OctKey.generate_key(), registry=registry)
+
+    def by_a_key_of_the_header(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        other = RSAKey.generate_key(2048, {"kid": "one"})
+        return jwt.encode(header | {"jwk": other.as_dict(private=False)}, claims, other)
+
+    def visit(self, url: str) -> dict[str, str]:
+        """What a browser does there: the person says yes, and is sent back with a code and the state."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert asked["code_challenge_method"] == "S256" and asked["client_id"] == CLIENT
+        code = f"code-{len(self._codes)}"
+        self._codes[code] = asked
+        return {"code": code, "state": asked["state"]}
+
+    def app(self) -> Litestar:
+        @get("/.well-known/openid-configuration")
+        async def discovery() -> dict[str, Any]:
+            places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+            found = {name: f"{self.url}/{path}" for name, path in places.items()}
+            return {"issuer": self.url, "userinfo_endpoint": f"{self.url}/userinfo"} | found | self.discovery
+
+        @get("/keys")
+        async def keys() -> dict[str, Any]:
+            return KeySet([self.key]).as_dict(private=False)
+
+        @get("/userinfo")
+        async def userinfo() -> dict[str, Any]:
+            return self.userinfo
+
+        @get("/redirected")
+        async def redirected(to: FromQuery[str]) -> Response[None]:
+            return Response(None, status_code=302, headers={"location": to})
+
+        @post("/token", status_code=200)
+        async def token(request: Request[Any, Any, Any]) -> Response[Any]:
+            form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+            asked = self._codes.pop(form.get("code", ""), None)
+            basic = httpx.BasicAuth(CLIENT, SECRET)._auth_header
+            holds = (
+                asked is not None
+                and request.headers.get("authorization") == basic
+                and create_s256_code_challenge(form["code_verifier"]) == asked["code_challenge"]
+                and form["redirect_uri"] == asked["redirect_uri"]
+            )
+            if not holds or asked is None:
+                return Response({"error": "invalid_grant"}, status_code=400)
+            self.exchanged += 1
+            at = int(time.time())
+            claims = {"iss": self.url, "aud": CLIENT, "sub": "s-1", "iat": at, "exp": at + 300, "nonce": asked["nonce"]}
+            claims |= {"email": "grace@example.com", "email_verified": True, "name": "Grace"}
+            claims = {name: value for name, value in (claims | self.claims).items() if value is not None}
+            header = {"alg": "RS256", "kid": "one"} | self.header
+            return Response({"access_token": "a", "token_type": "Bearer", "id_token": self.sign(header, claims)})
+
+        return Litestar([discovery, keys, userinfo, redirected, token], openapi_config=None, logging_config=None)
+
+
+@asynccontextmanager
+async def issuing() -> AsyncIterator[Issuer]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    issuer = Issuer(listening.getsockname()[1])
+    server = uvicorn.Server(uvicorn.Config(issuer.app(), log_level="error", lifespan="off"))
+    task = asyncio.create_task(server._serve([listening]))
+    while not server.started:
+        await asyncio.sleep(0.005)
+    yield issuer
+    server.should_exit = True
+    await task
