@@ -109,6 +109,13 @@ async def test_a_shell_runs_in_the_working_copy(client, session_id, resources):
         assert b"CODEYARD" not in shell.data
 
 
+async def test_commits_in_a_shell_are_by_who_opened_it(client, session_id):
+    async with attached(client, session_id) as shell:
+        await shell.type('echo "[$GIT_AUTHOR_NAME|$GIT_COMMITTER_NAME]"; echo "<$GIT_COMMITTER_EMAIL>"\n')
+        await shell.sees(b"[Owner|Owner]")
+        await shell.sees(b"@example.com>\r\n")
+
+
 async def test_a_terminal_is_listed_attached_again_and_closed(client, session_id, database):
     async with attached(client, session_id) as shell:
         terminal_id = shell.frames[0]["terminal_id"]

@@ -14,6 +14,8 @@ from backend.workbench.sessions.service import NoSuchSession, NotReady
 from backend.workbench.terminals import repository
 from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
 from backend.workbench.terminals.repository import Entrance
+from backend.workbench.vcs.changes import clean
+from backend.workbench.vcs.service import author_of
 from runtimes.engine import EngineAway
 from runtimes.inside import Inside, shell_in
 from runtimes.spec import RuntimeFailed
@@ -119,10 +121,11 @@ async def _open(
         raise TooManyTerminals(limit=PER_SESSION)
     try:
         place = await services.inside(resources, session.id, service_id)
+        identity = await _identity(resources, actor)
         terminal = (
-            await _open_inside(resources, place, command, size)
+            await _open_inside(resources, place, command, size, identity)
             if place
-            else await _open_here(resources, actor, session, command, size)
+            else await _open_here(resources, actor, session, command, size, identity)
         )
     except KeeperRefused as error:
         raise CannotStart(f"The shell could not be started: {error}") from error
@@ -143,11 +146,23 @@ async def _open(
     raise NoSuchSession
 
 
-async def _open_inside(resources: Resources, place: services.Inside, command: str, size: tuple[int, int]) -> Terminal:
+async def _identity(resources: Resources, actor: Actor) -> dict[str, str]:
+    """Whose commits are made in a shell: whoever opened it, as with commits on the page."""
+    name, email = clean(await author_of(resources, actor, None))
+    return {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", name), ("EMAIL", email))
+    }
+
+
+async def _open_inside(
+    resources: Resources, place: services.Inside, command: str, size: tuple[int, int], identity: dict[str, str]
+) -> Terminal:
     """A shell in a container: the engine's stream, which the keeper keeps as it keeps a PTY."""
     shell = await shell_in(place.driver, place.handle)
     cols, rows = size
-    env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | identity
     stream, notes = await place.driver.exec_tty(place.handle, _words(shell, command), env=env, cols=cols, rows=rows)
     return await resources.terminals.adopt(
         stream,
@@ -164,7 +179,12 @@ async def _open_inside(resources: Resources, place: services.Inside, command: st
 
 
 async def _open_here(
-    resources: Resources, actor: Actor, session: Entrance, command: str, size: tuple[int, int]
+    resources: Resources,
+    actor: Actor,
+    session: Entrance,
+    command: str,
+    size: tuple[int, int],
+    identity: dict[str, str],
 ) -> Terminal:
     """A shell of the server's own user, where there is no engine with the workbench's image."""
     _may_share_our_user(resources, actor, session)
@@ -172,7 +192,7 @@ async def _open_here(
     return await resources.terminals.spawn(
         _words(shell, command),
         cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
-        env=shell_environment(),
+        env=shell_environment(identity),
         cols=size[0],
         rows=size[1],
         labels={"session_id": str(session.id), "service_id": None, "title": _title(command) or os.path.basename(shell)},

@@ -121,12 +121,12 @@ def _put(repository: pygit2.Repository, index: pygit2.Index, part: Part) -> None
 def _record(
     repository: pygit2.Repository, message: str, author: tuple[str, str], tree: pygit2.Oid, parents: list[pygit2.Oid]
 ) -> str:
-    signature = pygit2.Signature(*_clean(author))
+    signature = pygit2.Signature(*clean(author))
     text = message.strip() + "\n"
     return str(repository.create_commit("HEAD", signature, signature, text, tree, parents))
 
 
-def _clean(author: tuple[str, str]) -> tuple[str, str]:
+def clean(author: tuple[str, str]) -> tuple[str, str]:
     """Git keeps neither angle brackets nor line ends in a name; an empty one is refused by libgit2."""
     name, email = ("".join(c for c in part if c.isprintable() and c not in "<>").strip() for part in author)
     return name or "Codeyard", email or "codeyard@localhost"

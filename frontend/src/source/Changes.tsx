@@ -8,10 +8,11 @@ import { Icon } from "../shell/icons";
 import { useSetting } from "../shell/settings";
 import { useStore } from "../shell/store";
 import { chosenCount, type Taken, taken, takePaths } from "./choice";
+import { Letter } from "./Letter";
 import { sourceOf } from "./state";
 import { type TreeRow, treeOf } from "./tree";
 import type { Changed, Repository } from "./types";
-import { LETTER, plural, STATUS_WORDS } from "./words";
+import { plural, STATUS_WORDS } from "./words";
 
 export default function Changes({ bench }: { bench: Bench }) {
   const source = sourceOf(bench);
@@ -26,6 +27,9 @@ export default function Changes({ bench }: { bench: Bench }) {
         <MenuButton icon="more" label="More" items={() => moreOf(bench, repositories?.[0])} />
       </ViewHead>
       <Notice text={failure} />
+      {!repositories && !failure && (
+        <div className="loading" role="progressbar" aria-label="Looking what has changed" />
+      )}
       {repositories?.map((repository) => (
         <Section
           key={repository.name}
@@ -322,9 +326,7 @@ function Tree({ bench, repository, files }: { bench: Bench; repository: string; 
                 aria-checked={MARK[mark]}
                 aria-expanded={row.kind === "folder" ? row.open : undefined}
                 aria-selected={item.index === at}
-                aria-label={
-                  row.kind === "file" ? `${row.path}, ${STATUS_WORDS[row.file.status]}` : `${row.path}, folder`
-                }
+                aria-label={calledOf(row, flat)}
                 className={`changed-row ${row.kind} ${row.kind === "file" ? row.file.status : ""}`}
                 style={{
                   transform: `translateY(${item.start}px)`,
@@ -359,11 +361,7 @@ function Tree({ bench, repository, files }: { bench: Bench; repository: string; 
                   onOpen={() => openFile(bench, repository, row.path)}
                   onDiscard={() => discard(row)}
                 />
-                {row.kind === "file" && (
-                  <b className={`letter ${row.file.status}`} title={STATUS_WORDS[row.file.status]}>
-                    {LETTER[row.file.status]}
-                  </b>
-                )}
+                {row.kind === "file" && <Letter status={row.file.status} />}
               </div>
             );
           })}
@@ -371,6 +369,14 @@ function Tree({ bench, repository, files }: { bench: Bench; repository: string; 
       </div>
     </>
   );
+}
+
+/** Begins with what is seen, so that one can say it. */
+function calledOf(row: TreeRow, flat: boolean): string {
+  if (row.kind === "folder") return `${row.path}, folder`;
+  const cut = row.path.lastIndexOf("/");
+  const name = flat && cut > 0 ? `${row.path.slice(cut + 1)} ${row.path.slice(0, cut)}` : row.path;
+  return `${name}, ${STATUS_WORDS[row.file.status]}`;
 }
 
 function Name({ row, flat }: { row: TreeRow; flat: boolean }) {

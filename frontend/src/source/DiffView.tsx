@@ -9,9 +9,10 @@ import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/rea
 import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Icon } from "../shell/icons";
 import { pieces, tokensOf, useParser } from "./colour";
+import { Letter } from "./Letter";
 import { isChange, type LineRow, nextStop, placeOf, type Row, rowsOf, stopsOf } from "./rows";
 import type { FileDiff, Hunk, Line } from "./types";
-import { LETTER, STATUS_WORDS } from "./words";
+import { STATUS_WORDS } from "./words";
 
 export type Side = "old" | "new";
 /** `number` is the line's place in the hunk, from 0. */
@@ -172,12 +173,10 @@ function OneRow({ row, files, slots, folded, onFold, sides }: RowProps) {
         >
           <Icon name="right" size={12} className={folded.has(file.path) ? "" : "open"} />
         </button>
-        <h3 title={file.old_path ? `${file.old_path} → ${file.path}` : file.path}>
+        <h3 aria-label={file.path} title={file.old_path ? `${file.old_path} → ${file.path}` : file.path}>
           <Path path={file.path} />
         </h3>
-        <b className={`letter ${file.status}`} title={STATUS_WORDS[file.status]} aria-hidden>
-          {LETTER[file.status]}
-        </b>
+        <Letter status={file.status} />
         <Counts additions={file.additions} deletions={file.deletions} />
         <span className="grow" />
         {slots.fileTools?.(file)}

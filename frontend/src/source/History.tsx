@@ -17,23 +17,25 @@ const PARTS = [
 type Part = (typeof PARTS)[number][0];
 const KEPT = "source.history";
 
-export default function History({ bench, data }: { bench: Bench; data?: unknown }) {
+export default function History({ bench, wide = false }: { bench: Bench; wide?: boolean }) {
   const source = sourceOf(bench);
   const { repositories } = useStore(source.state);
   const [part, setPart] = useState<Part>(
     () => PARTS.find(([one]) => one === localStorage.getItem(KEPT))?.[0] ?? "commits",
   );
-  const [repository, setRepository] = useState(typeof data === "string" ? data : "root");
+  const [repository, setRepository] = useState("root");
   const show = (next: Part) => {
     setPart(next);
     localStorage.setItem(KEPT, next);
   };
   return (
-    <div className="history-view">
-      <ViewHead title="History">
-        <CommandButton bench={bench} id="source.history" />
-        <CommandButton bench={bench} id="source.snapshot" />
-      </ViewHead>
+    <div className={`history-view ${wide ? "wide" : ""}`}>
+      {!wide && (
+        <ViewHead title="History">
+          <CommandButton bench={bench} id="source.history" />
+          <CommandButton bench={bench} id="source.snapshot" />
+        </ViewHead>
+      )}
       <div className="row history-parts">
         <Segments label="Show" choices={PARTS} value={part} onChoose={show} />
         {(repositories?.length ?? 0) > 1 && part !== "snapshots" && (

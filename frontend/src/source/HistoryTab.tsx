@@ -3,5 +3,5 @@ import type { EditorProps } from "../shell/registry";
 import History from "./History";
 
 export default function HistoryTab({ bench }: EditorProps) {
-  return <History bench={bench} />;
+  return <History bench={bench} wide />;
 }

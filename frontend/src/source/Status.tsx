@@ -9,11 +9,15 @@ export function Badge({ bench }: { bench: Bench }) {
   const count = useSelected(sourceOf(bench).state, ({ files }) =>
     Object.values(files).reduce((total, rows) => total + rows.length, 0),
   );
-  return count > 0 ? (
-    <span className="badge" title={`${plural(count, "file")} not committed`}>
-      {count > 99 ? "99+" : count}
-    </span>
-  ) : null;
+  if (count === 0) return null;
+  return (
+    <span
+      aria-hidden
+      className="badge drawn"
+      data-drawn={count > 99 ? "99+" : count}
+      title={`${plural(count, "file")} not committed`}
+    />
+  );
 }
 
 export function BranchStatus({ bench }: { bench: Bench }) {

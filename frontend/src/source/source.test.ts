@@ -4,7 +4,8 @@ import { pieces } from "./colour";
 import { graphOf } from "./graph";
 import { isChange, nextStop, placeOf, rowsOf, stopsOf } from "./rows";
 import { treeOf } from "./tree";
-import type { Changed, FileDiff, Hunk, Line } from "./types";
+import type { BlameHunk, Changed, FileDiff, Hunk, Line, Repository } from "./types";
+import { homeOf, whoseLines } from "./whose";
 import { ago, dayOf } from "./words";
 
 const lines = (text: string): Line[] => text.split("").map((kind, at) => ({ kind, text: `${kind}${at}` }));
@@ -140,4 +141,34 @@ test("times are said as people do", () => {
   expect(dayOf(new Date(2026, 5, 14, 23).toISOString(), now)).toBe("Yesterday");
   expect(ago(new Date(now.getTime() - 90_000).toISOString(), now.getTime())).toBe("1 min ago");
   expect(ago(new Date(now.getTime() + 90_000).toISOString(), now.getTime())).toBe("just now");
+});
+
+test("lines that are not committed move those that are", () => {
+  const by = (commit_id: string, start: number, count: number) => ({ commit_id, start, lines: count }) as BlameHunk;
+  const at = (old_start: number, old_lines: number, new_start: number, new_lines: number) => ({
+    ...hunk("h", ""),
+    old_start,
+    old_lines,
+    new_start,
+    new_lines,
+  });
+  const whose = (hunks: Hunk[], total: number) =>
+    whoseLines([by("a", 1, 2), by("b", 3, 2)], hunks, total)
+      .slice(1)
+      .map((part) => part?.commit_id ?? "-")
+      .join("");
+  expect(whose([], 4)).toBe("aabb");
+  expect(whose([at(1, 0, 2, 2)], 6)).toBe("a--abb");
+  expect(whose([at(0, 0, 1, 1)], 5)).toBe("-aabb");
+  expect(whose([at(2, 2, 1, 0)], 2)).toBe("ab");
+  expect(whose([at(1, 1, 1, 1), at(4, 1, 4, 2)], 5)).toBe("-ab--");
+});
+
+test("a file belongs to the repository in the deepest folder above it", () => {
+  const repositories = [
+    { name: "root", path: "" },
+    { name: "api", path: "services/api" },
+  ] as Repository[];
+  expect(homeOf(repositories, "services/api/main.py")).toEqual({ repository: "api", path: "main.py" });
+  expect(homeOf(repositories, "services/apis.py")).toEqual({ repository: "root", path: "services/apis.py" });
 });

@@ -15,9 +15,9 @@ import { colours } from "./colours";
 import { Connection } from "./connection";
 import { drawnByGraphicsCard } from "./renderer";
 import { Search } from "./Search";
+import "./styles";
 import { type Handle, terminalsOf } from "./state";
-import type { Pane } from "./tabs";
-import { update } from "./tabs";
+import { type Pane, update } from "./tabs";
 import { cleanTitle, fileLinks, webAddress } from "./text";
 
 type Props = { bench: Bench; pane: Pane; label: string; visible: boolean; focused: boolean };

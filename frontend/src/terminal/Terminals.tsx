@@ -38,6 +38,7 @@ export default function Terminals({ bench }: { bench: Bench }) {
         <CommandButton bench={bench} id="terminal.new" />
         <CommandButton bench={bench} id="terminal.split" />
         <CommandButton bench={bench} id="terminal.find" />
+        <CommandButton bench={bench} id="terminal.close" />
       </div>
       <Notice text={failure} />
       {open.tabs.length === 0 && !failure && <p className="soft empty">No terminal is open. Alt T opens one.</p>}
@@ -88,7 +89,7 @@ const itemsOf = (bench: Bench): MenuItem[] =>
 /** What it is called: where it runs or its number, and what its program calls itself. */
 function labelOf(pane: Pane, number: number): string {
   const name = pane.service ? `Shell in ${pane.service.name || "a service"}` : `Terminal ${number}`;
-  return pane.title ? `${name}: ${pane.title}` : name;
+  return pane.title ? `${name} ${pane.title}` : name;
 }
 
 function TabHead({
@@ -106,12 +107,15 @@ function TabHead({
   const front = tab.panes.find((pane) => pane.key === tab.current) ?? tab.panes[0];
   if (!front) return null;
   const choose = () => terminals.focus(front.key);
+  const end = () => {
+    for (const pane of tab.panes) terminals.end(pane);
+  };
   const key = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget) return;
     if (event.key === "Enter" || event.key === " ") choose();
     else if (event.key === "ArrowRight") terminals.turn(1);
     else if (event.key === "ArrowLeft") terminals.turn(-1);
-    else if (event.key === "Delete") for (const pane of tab.panes) terminals.end(pane);
+    else if (event.key === "Delete") end();
     else return;
     event.preventDefault();
   };
@@ -126,24 +130,13 @@ function TabHead({
       aria-label={name}
       title={name}
       onClick={choose}
+      onAuxClick={(event) => event.button === 1 && end()}
       onKeyDown={key}
     >
       <Icon name={tab.panes.length > 1 ? "split" : "terminal"} size={13} />
       <span className="tab-title">
         {short} {front.title && <span className="soft">{front.title}</span>}
       </span>
-      <button
-        type="button"
-        tabIndex={-1}
-        aria-label={`End ${name}`}
-        title="End"
-        onClick={(event) => {
-          event.stopPropagation();
-          for (const pane of tab.panes) terminals.end(pane);
-        }}
-      >
-        <Icon name="close" size={12} />
-      </button>
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { Acks, type Down } from "./protocol";
 import type { Service } from "./tabs";
 
 const LONGEST_PAUSE = 10_000; // ms
+const MOST_EARLY = 200; // pieces typed before the terminal is there
 
 export type Told = {
   attached: (id: string) => void;
@@ -21,6 +22,8 @@ export class Connection {
   private pause = 250;
   private timer = 0;
   private over = false;
+  private attached = false;
+  private early: Uint8Array<ArrayBuffer>[] = [];
   private readonly encoder = new TextEncoder();
 
   constructor(
@@ -34,11 +37,17 @@ export class Connection {
   }
 
   type(text: string): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(this.encoder.encode(text));
+    this.send(this.encoder.encode(text));
   }
 
   bytes(text: string): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+    this.send(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  }
+
+  /** What is typed before there is a terminal reaches it when there is; after a break it might no longer be meant. */
+  private send(typed: Uint8Array<ArrayBuffer>): void {
+    if (this.attached && this.socket?.readyState === WebSocket.OPEN) this.socket.send(typed);
+    else if (!this.attached && this.early.length < MOST_EARLY) this.early.push(typed);
   }
 
   resize(cols: number, rows: number): void {
@@ -91,6 +100,8 @@ export class Connection {
       this.id = frame.terminal_id;
       this.acks = new Acks(frame.offset);
       this.told.trouble("");
+      this.attached = true;
+      for (const typed of this.early.splice(0)) this.send(typed);
       this.told.attached(frame.terminal_id);
     } else if (frame.type === "lag") this.acks = new Acks(frame.to);
     else if (frame.type === "resized") this.told.resized(frame.cols, frame.rows);
