@@ -147,6 +147,7 @@ MATRIX = [
     administering("GET", f"{ORG}/api-keys"),
     administering("POST", f"{ORG}/api-keys", ok=201, body={"name": "k", "scopes": ["files:read"]}),
     administering("DELETE", f"{ORG}/api-keys/{{key}}", ok=204),
+    administering("DELETE", f"{ORG}/api-keys", ok=204),
     administering("GET", f"{ORG}/webhook-events"),
     administering("GET", f"{ORG}/webhooks"),
     administering("POST", f"{ORG}/webhooks", ok=201, body={"url": "http://127.0.0.1:9/"}),

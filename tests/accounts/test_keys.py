@@ -77,3 +77,10 @@ async def test_a_key_made_twice_by_one_idempotency_key_is_one_and_its_secret_is_
     async with database.begin() as db:
         stored = await db.scalar(select(Receipt.answer))
     assert stored == made.json()["id"]
+
+
+async def test_all_keys_of_one_organisation_end_at_once(client, call, database, ada):
+    mine = [await make.key(database, ada.organization_id, "workspaces:read") for _ in range(2)]
+    foreign = await make.key(database, await make.organization(database, "Other"), "workspaces:read")
+    assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys")).status_code == 204
+    assert [(await call(key).get("/workspace")).status_code for key in (*mine, foreign)] == [401, 401, 200]

@@ -37,8 +37,14 @@ async def revoke_api_key(db: Db, actor: Me, organization_id: FromPath[UUID], key
     await service.revoke(db, actor, organization_id, key_id)
 
 
+@delete(guards=[scope("admin")])
+async def revoke_all_api_keys(db: Db, actor: Me, organization_id: FromPath[UUID]) -> None:
+    """Ends every key of the organisation at once, for the day that one leaked and nobody knows which."""
+    await service.revoke_all(db, actor, organization_id)
+
+
 router = Router(
     "/organizations/{organization_id:uuid}/api-keys",
-    route_handlers=[list_api_keys, create_api_key, revoke_api_key],
+    route_handlers=[list_api_keys, create_api_key, revoke_all_api_keys, revoke_api_key],
     tags=["api keys"],
 )

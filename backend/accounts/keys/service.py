@@ -66,3 +66,10 @@ async def revoke(db: AsyncSession, actor: Actor, organization_id: UUID, key_id: 
     if await db.scalar(ours.returning(ApiKey.id)) is None:
         raise NotFound("There is no such key.")
     await notify(db, "access")
+
+
+async def revoke_all(db: AsyncSession, actor: Actor, organization_id: UUID) -> None:
+    """Ends every key of the organisation at once, the one that asks too."""
+    require(actor, organization_id, "admin")
+    await db.execute(delete(ApiKey).where(ApiKey.organization_id == organization_id))
+    await notify(db, "access")
