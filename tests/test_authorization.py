@@ -105,7 +105,7 @@ MATRIX = [
     personal("POST", "/account/email", ok=204, body={"email": "new@example.com", "password": make.PASSWORD}),
     personal("POST", "/auth/verify-email/send", ok=204),
     open_to_all("POST", "/auth/verify-email", 403, body={"token": "x"}),
-    open_to_all("POST", "/auth/reset-password/send", 204, body={"email": "nobody@example.com"}),
+    open_to_all("POST", "/auth/reset-password/send", 204, body={"email": "{unique}@example.com"}),
     open_to_all("POST", "/auth/reset-password", 403, body={"token": "x", "password": "long enough"}),
     personal("POST", "/auth/accept-invitation", ok=403, body={"invitation": "x"}),
     personal("GET", "/account/second-factor"),
