@@ -519,6 +519,27 @@ async def test_each_cell_has_its_status(row: Row, seeds, caller):
     assert got == row.expected()
 
 
+@pytest.mark.parametrize("row", [row for row in MATRIX if row.method == "WS"], ids=lambda row: row.path)
+async def test_each_socket_refuses_a_cookie_from_elsewhere(row: Row, seeds, client):
+    """Attack rows 1 to 5; and that no refusal was for another reason: the same address from the page's own origin."""
+    names = (
+        "evil.example",
+        "localhost:8300.evil.com",
+        "evil-localhost:8300",
+        "localhost:9999",
+        "LOCALHOST:8300",
+        "localhost:8300\n.evil",
+    )
+    foreign = [{"origin": origin} for origin in ("null", "", *(f"http://{name}" for name in names))]
+    forwarded = {"origin": "https://evil.example", "x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+    for headers in (*foreign, forwarded):
+        with pytest.raises(Refused) as refused:
+            async with client.socket(filled(row.path, seeds), headers=headers, **filled(row.params, seeds)):
+                pass
+        assert (refused.value.status, refused.value.body["error"]["code"]) == (403, "foreign_origin"), headers
+    assert await ask(client, row, seeds) != 403
+
+
 async def test_ids_that_are_nobodys_are_not_found(client):
     """Attack rows 17 and 42: unknown, malformed and hostile ids alike."""
     for odd in (str(new_id()), "x", "..", "%2e%2e", "1", "%00", "'--"):

@@ -65,9 +65,12 @@ def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.D
     if repository.head_is_unborn:
         empty = repository[repository.TreeBuilder().write()].peel(pygit2.Tree)
         return empty.diff_to_workdir(flags=_WORKING, context_lines=context)
-    tree = repository.head.peel(pygit2.Tree)
-    repository.index.read(True)
-    return tree.diff_to_workdir(flags=_WORKING, context_lines=context)
+    tree, index = repository.head.peel(pygit2.Tree), repository.index
+    index.read(True)
+    if index.conflicts is not None or len(tree.diff_to_index(index)):
+        return tree.diff_to_workdir(flags=_WORKING, context_lines=context)
+    # The index knows the files that did not change by their times; tree against working copy reads every one.
+    return index.diff_to_workdir(flags=_WORKING, context_lines=context)
 
 
 def of_snapshot(place: Place, commit_id: str | None, *, now: bool) -> Diff:
