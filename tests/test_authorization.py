@@ -96,7 +96,7 @@ MATRIX = [
     open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
-    open_to_all("POST", "/auth/login", 401, body={"email": "x@example.com", "password": "wrong"}),
+    open_to_all("POST", "/auth/login", 401, body={"email": "{unique}@example.com", "password": "wrong"}),
     personal("POST", "/auth/logout", ok=204),
     personal("GET", "/auth/me"),
     personal("GET", "/account/settings"),
