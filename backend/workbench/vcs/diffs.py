@@ -70,7 +70,8 @@ def working_diff(repository: pygit2.Repository, *, context: int = 3) -> pygit2.D
     if index.conflicts is not None or len(tree.diff_to_index(index)):
         return tree.diff_to_workdir(flags=_WORKING, context_lines=context)
     # The index knows the files that did not change by their times; tree against working copy reads every one.
-    return index.diff_to_workdir(flags=_WORKING, context_lines=context)
+    found: pygit2.Diff = index.diff_to_workdir(flags=_WORKING, context_lines=context)
+    return found
 
 
 def of_snapshot(place: Place, commit_id: str | None, *, now: bool) -> Diff:
