@@ -282,13 +282,18 @@ class Docker:
             await self._remove(found["Id"])
             found = None
         with _said():
-            if found is None:
-                binds = await asyncio.to_thread(sources, spec.mounts)
-                await self._create(spec, image, network, binds, digest)
-            if found is None or not found["State"]["Running"]:
-                found = await self._started(name)
-                await self._check_mounts(spec, found)
-            return found
+            if found is not None and found["State"]["Running"]:
+                return found
+            if found is not None:
+                try:
+                    return await self._started(spec, name)
+                except EngineError as error:
+                    if "already exists" not in error.message:
+                        raise
+                    await self._remove(found["Id"])  # the killed engine's containerd still has its task
+            binds = await asyncio.to_thread(sources, spec.mounts)
+            await self._create(spec, image, network, binds, digest)
+            return await self._started(spec, name)
 
     async def _check_mounts(self, spec: Spec, found: dict[str, Any] | None) -> None:
         pid = found["State"]["Pid"] if found is not None else 0
@@ -362,9 +367,11 @@ class Docker:
                 timeout=60,
             )
 
-    async def _started(self, container: str) -> dict[str, Any] | None:
+    async def _started(self, spec: Spec, container: str) -> dict[str, Any] | None:
         await self.engine.request("POST", path("containers", container, "start"))
-        return await self._inspect(container)
+        found = await self._inspect(container)
+        await self._check_mounts(spec, found)
+        return found
 
     async def _installed(self, container: str) -> None:
         """Until the install line has ended well. Raises RuntimeFailed with its last words."""
