@@ -29,6 +29,7 @@ FEATURES = [
     "workbench.snapshots",
     "workbench.files",
     "workbench.vcs",
+    "workbench.pulls",
     "workbench.services",
     "workbench.templates",
     "workbench.previews",

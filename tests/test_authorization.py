@@ -64,6 +64,11 @@ def administering(method: str, path: str, *, ok: int = 200, **sent: Any) -> Row:
     return Row(method, path, "admin", (401, 404, 403, 403, ok, 403, 401, 401), **sent)
 
 
+def commenting(method: str, path: str, *, ok: int = 201, **sent: Any) -> Row:
+    """Everybody of the organisation but viewers may."""
+    return Row(method, path, "pulls:comment", (401, 404, 403, ok, ok, 403, 401, 401), commenter=ok, **sent)
+
+
 def personal(method: str, path: str, *, ok: int = 200, **sent: Any) -> Row:
     """Anybody who is signed in may, about themselves; a key may not."""
     return Row(method, path, "person", (401, ok, ok, ok, ok, 403, 401, 401), **sent)
@@ -80,6 +85,8 @@ ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/work
 STACK = "/workspace/{stack}"
 DATABASE, SQLITE = f"{STACK}/services/{{service}}/database", f"{STACK}/sqlite"
 VCS = f"{ONE}/version-controls"
+PULLS, PULL = f"{WS}/pull-requests", f"{WS}/pull-requests/{{pull}}"
+SIDE = f"{WS}/sessions/{{head}}/pull-requests"
 INCOMING = "/webhook-integrations/{integration}"
 HOOK = f"{ORG}/webhooks/{{webhook}}"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -245,6 +252,43 @@ MATRIX = [
     writing("POST", f"{VCS}/merge", "vcs:write", body={"from_session": "{session}"}),
     writing("POST", f"{VCS}/push", "vcs:write", ok=422, body={}),
     writing("POST", f"{VCS}/pull", "vcs:write", ok=422, body={}),
+    reading("GET", PULLS, "pulls:read"),
+    writing("POST", PULLS, "pulls:write", ok=409, body={"head_session_id": "{head}", "title": "t"}),
+    reading("GET", f"{PULLS}/counts", "pulls:read"),
+    reading("GET", PULL, "pulls:read"),
+    writing("PUT", PULL, "pulls:write", body={"title": "t"}),
+    reading("POST", f"{PULL}/refresh", "pulls:read"),
+    writing("POST", f"{PULL}/merge", "pulls:write", ok=423, body={"expected_head": "0" * 40}),
+    reading("POST", f"{PULL}/conflict-content", "pulls:read", ok=409, body={}),
+    writing(
+        "POST",
+        f"{PULL}/conflict-resolution",
+        "pulls:write",
+        ok=423,
+        body={"expected_head": "0" * 40, "files": [{"path": "a", "content": ""}]},
+    ),
+    reading("GET", f"{PULL}/commits", "pulls:read"),
+    reading("GET", f"{PULL}/threads", "pulls:read"),
+    commenting("POST", f"{PULL}/threads", body={"body": "b"}),
+    commenting("PUT", f"{PULL}/threads/{{thread}}", ok=200, body={"resolved": True}),
+    commenting("POST", f"{PULL}/threads/{{thread}}/comments", body={"body": "b"}),
+    commenting("PUT", f"{PULL}/comments/{{comment}}", ok=403, body={"body": "b"}),
+    commenting("DELETE", f"{PULL}/comments/{{comment}}", ok=403),
+    writing("POST", f"{PULL}/apply-suggestions", "pulls:write", ok=422, body={"comment_ids": ["{comment}"]}),
+    reading("GET", f"{PULL}/reviews", "pulls:read"),
+    reading("GET", f"{SIDE}/rules", "pulls:read"),
+    administering("PUT", f"{SIDE}/rules", body={"required_approvals": 0}),
+    reading("GET", f"{SIDE}/{{pull}}/diff", "pulls:read"),
+    reading("PUT", f"{SIDE}/{{pull}}/viewed", "pulls:read", ok=204, body={"path": "x.txt", "viewed": True}),
+    commenting("POST", f"{SIDE}/{{pull}}/review", body={"verdict": "comment", "body": "b"}),
+    Row(
+        "POST",
+        f"{SIDE}/{{pull}}/review",
+        "pulls:comment",
+        (401, 404, 403, 201, 201, 403, 401, 401),
+        body={"verdict": "approve"},
+    ),
+    writing("POST", f"{SIDE}/{{pull}}/pull-into-session", "vcs:write", body={}),
     reading("GET", f"{STACK}/services", "services:read"),
     writing(
         "POST", f"{STACK}/services", "services:write", ok=201, body={"name": "{unique}", "type": "image", "image": "x"}
@@ -415,6 +459,7 @@ async def seeds(client, ada, database, resources):
     headers = TUS | {"Upload-Length": "1", "Upload-Metadata": made["upload_metadata"]}
     made["upload"] = (await client.post("/filestorage", headers=headers)).headers["location"].rsplit("/", 1)[1]
     made["stack"] = await session("stack")
+    made |= await a_pull_request(client, workspace["id"], await session("head"))
     made["variable"] = "SEEDED"
     await client.put(f"/workspace/{workspace['id']}/variables/SEEDED", json={"value": "x"})
     here = f"/workspace/{made['stack']}"
@@ -452,6 +497,16 @@ async def seeds(client, ada, database, resources):
     return made
 
 
+async def a_pull_request(client, workspace: str, head: str) -> dict[str, str]:
+    """One from `head` into the default session, with a thread."""
+    at = f"/workspace/{workspace}/pull-requests"
+    await client.post(f"/workspace/{head}/filesystem", json={"op": "write", "path": "x.txt", "content": "x"})
+    await client.post(f"/workspace/{head}/version-controls/commit", json={"message": "x"})
+    pull = (await client.post(at, json={"head_session_id": head, "title": "t"})).json()
+    thread = (await client.post(f"{at}/{pull['number']}/threads", json={"body": "b"})).json()
+    return {"head": head, "pull": "1", "thread": thread["id"], "comment": thread["comments"][0]["id"]}
+
+
 @pytest.fixture
 def caller(call, database, ada, client, seeds):
     async def become(who: str, row: Row) -> Any:
@@ -468,7 +523,9 @@ def caller(call, database, ada, client, seeds):
         if who in ("viewer", "commenter", "member", "admin"):
             return call(await make.person(database, ada.organization_id, Role(who)))
         if who == "no scope":
-            without = sorted(set(SCOPES) - {row.needs, row.needs.replace(":read", ":write"), "admin"})
+            subject, _, verb = row.needs.partition(":")
+            implying = {f"{subject}:write", f"{subject}:comment"} if verb in ("read", "comment") else set()
+            without = sorted(set(SCOPES) - {row.needs, *implying, "admin"})
             return call(await make.key(database, ada.organization_id, *without))
         if who == "expired":
             return call(await make.key(database, ada.organization_id, *SCOPES, expires_at=now() - timedelta(seconds=1)))
@@ -484,6 +541,8 @@ def filled(value: Any, seeds: dict[str, str]) -> Any:
         return value.format(**seeds) if "{" in value else value
     if isinstance(value, dict):
         return {key: filled(inner, seeds) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, seeds) for inner in value]
     return value
 
 

@@ -271,13 +271,7 @@ def plan_merge(place: Place, theirs: str) -> pygit2.Oid | None:
             files = sorted({side.path for sides in merged.conflicts for side in sides if side is not None})
             raise Conflicts(files=files, theirs=theirs)
         tree = merged.write_tree(repository)
-    touched = {
-        path
-        for delta in repository[head].peel(pygit2.Tree).diff_to_tree(repository[tree].peel(pygit2.Tree)).deltas
-        for path in (delta.old_file.path, delta.new_file.path)
-    }
-    if mine := sorted(touched & set(changed_paths(repository))):
-        raise UncommittedChanges(files=mine)
+    refuse_overlap(repository, repository[head].peel(pygit2.Tree), repository[tree].peel(pygit2.Tree))
     return tree
 
 
@@ -290,17 +284,7 @@ def merge(place: Place, theirs: str, tree: pygit2.Oid, author: tuple[str, str], 
     before = (
         repository[head].peel(pygit2.Tree) if head else repository[repository.TreeBuilder().write()].peel(pygit2.Tree)
     )
-    after = repository[tree].peel(pygit2.Tree)
-    deltas = list(before.diff_to_tree(after).deltas)
-    written = [delta.new_file.path for delta in deltas if delta.new_file.mode]
-    if written:
-        worktree.check_out_paths(repository, tree, _FORCE, written)
-    index = repository.index
-    for delta in deltas:
-        if not delta.new_file.mode:
-            _forget(index, delta.old_file.path)
-            worktree.unlink(place.work_tree, delta.old_file.path)
-    index.write()
+    carry(repository, place, before, repository[tree].peel(pygit2.Tree))
     if forward:
         repository.references.create(f"refs/heads/{branch_of(repository)}", other.id, force=True)
         made = str(other.id)
@@ -308,3 +292,26 @@ def merge(place: Place, theirs: str, tree: pygit2.Oid, author: tuple[str, str], 
         made = _record(repository, message, author, tree, [head, other.id] if head else [other.id])
     worktree.publish(place)
     return Merged(made, forward, None)
+
+
+def carry(repository: pygit2.Repository, place: Place, before: pygit2.Tree, after: pygit2.Tree) -> None:
+    """Takes working copy and index from one tree to another: only the files that differ are written."""
+    deltas = list(before.diff_to_tree(after).deltas)
+    written = [delta.new_file.path for delta in deltas if delta.new_file.mode]
+    if written:
+        worktree.check_out_paths(repository, after.id, _FORCE, written)
+    index = repository.index
+    for delta in deltas:
+        if not delta.new_file.mode:
+            _forget(index, delta.old_file.path)
+            worktree.unlink(place.work_tree, delta.old_file.path)
+    index.write()
+
+
+def refuse_overlap(repository: pygit2.Repository, before: pygit2.Tree, after: pygit2.Tree) -> None:
+    """Raises UncommittedChanges with the files that going from one tree to the other would write over."""
+    touched = {
+        path for delta in before.diff_to_tree(after).deltas for path in (delta.old_file.path, delta.new_file.path)
+    }
+    if mine := sorted(touched & set(changed_paths(repository))):
+        raise UncommittedChanges(files=mine)

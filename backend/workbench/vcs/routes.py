@@ -19,7 +19,12 @@ from backend.workbench.snapshots import service as snapshots
 from backend.workbench.snapshots.models import Snapshot
 from backend.workbench.vcs import changes, diffs, history, schemas, service
 
-Name = Annotated[str, QueryParameter(min_length=1, max_length=80, description="Which repository; `root` by default.")]
+Name = Annotated[
+    str,
+    QueryParameter(
+        min_length=1, max_length=80, pattern=r"^[^\x00]+$", description="Which repository; `root` by default."
+    ),
+]
 
 
 @get("/repositories", guards=[scope("vcs:read")])

@@ -11,7 +11,7 @@ Revision = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Paths = Annotated[list[Path], Meta(max_length=10_000)]
 Context = Annotated[int, Meta(ge=0, le=1000)]
-RepositoryName = Annotated[str, Meta(min_length=1, max_length=80)]
+RepositoryName = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
 Message = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=r"\S")]
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 Status = Literal["added", "modified", "deleted", "renamed", "untracked", "conflicted"]

@@ -1,0 +1,1 @@
+"""Pull requests between sessions: opened, reviewed line by line, merged."""

@@ -1,0 +1,60 @@
+"""What happens to pull requests. `by` is the person who did it, null for a key or the server itself."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from backend.core.events import Event
+
+
+class PullEvent(Event, frozen=True):
+    """`session_id` is the head session's; `how` says in a word what changed."""
+
+    scope: ClassVar[str] = "pulls:read"
+    pull_id: UUID
+    number: int
+    title: str
+    by: UUID | None
+    by_name: str
+    how: str
+
+
+class PullOpened(PullEvent, frozen=True):
+    """`how` is "reopened" for one that had been closed."""
+
+    name: ClassVar[str] = "pull.opened"
+    reviewers: tuple[UUID, ...] = ()
+
+
+class PullUpdated(PullEvent, frozen=True):
+    """`how`: "edited", "commits"; `reviewers` are those newly asked."""
+
+    name: ClassVar[str] = "pull.updated"
+    reviewers: tuple[UUID, ...] = ()
+
+
+class PullCommented(PullEvent, frozen=True):
+    """`how`: "created", "edited", "deleted", "resolved", "unresolved"."""
+
+    name: ClassVar[str] = "pull.commented"
+    thread_id: UUID
+    comment_id: UUID | None = None
+
+
+class PullReviewed(PullEvent, frozen=True):
+    """`how` is the verdict."""
+
+    name: ClassVar[str] = "pull.reviewed"
+    review_id: UUID
+
+
+class PullMerged(PullEvent, frozen=True):
+    """`how`: the method, or "elsewhere" when its commits came into the base by another way."""
+
+    name: ClassVar[str] = "pull.merged"
+    commit_id: str | None = None
+
+
+class PullClosed(PullEvent, frozen=True):
+    """Without being merged."""
+
+    name: ClassVar[str] = "pull.closed"
