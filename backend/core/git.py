@@ -108,11 +108,27 @@ class PrivateAddress(BadCloneUrl):
     """That host lies in a private network; whoever runs the server can allow it by CODEYARD_ALLOW_PRIVATE_CLONE."""
 
 
+class FolderMissing(AppError):
+    """The folder of this repository is gone, or leads elsewhere: put a folder back in its place."""
+
+    status = 409
+
+
 def open_session(place: Place) -> pygit2.Repository:
-    """The session's repository with its working copy where we know it to be, whatever its config says."""
+    """The session's repository with its working copy where we know it to be, whatever its config says. Raises FolderMissing."""
+    _check_folder(place)
     repository = pygit2.Repository(str(place.git_dir))
     repository.workdir = str(place.work_tree)
     return repository
+
+
+def _check_folder(place: Place) -> None:
+    """A shell in the session can put a link in place of an imported repository's folder; what that leads to is not its own."""
+    here = place.root
+    for part in place.folder.split("/") if place.folder else ():
+        here = here / part
+        if here.is_symlink() or not here.is_dir():
+            raise FolderMissing(folder=place.folder)
 
 
 class _Opened:
@@ -127,6 +143,7 @@ class _Opened:
 
     @contextlib.contextmanager
     def __call__(self, place: Place) -> Iterator[pygit2.Repository]:
+        _check_folder(place)
         key = (str(place.git_dir), place.git_dir.stat().st_ino)  # a folder made anew is another repository
         with self._guard:
             lock, repository = self._kept.get(key) or (threading.Lock(), open_session(place))

@@ -8,6 +8,7 @@ without its sessions, and a fork needs only the bare one.
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -59,8 +60,23 @@ def create_session(place: Place, branch: str) -> None:
     alternates = os.path.relpath(place.bare / "objects", place.git_dir / "objects")
     (place.git_dir / "objects" / "info" / "alternates").write_text(alternates + "\n")
     (place.git_dir / "info" / "exclude").write_text(".codeyard-tmp-*\n")  # a file that is being written is not one yet
+    link(place)
+
+
+def link(place: Place) -> None:
+    """The working copy's folder, with the file `.git` that leads to its git dir."""
     place.work_tree.mkdir(parents=True, exist_ok=True)
     (place.work_tree / ".git").write_text(f"gitdir: {os.path.relpath(place.git_dir, place.work_tree)}\n")
+
+
+def exclude(root: Place, folders: Sequence[str]) -> None:
+    """Says to the root repository that these folders have repositories of their own: it looks at nothing in them."""
+    with (root.git_dir / "info" / "exclude").open("a") as file:
+        file.writelines(f"/{_literal(folder)}/\n" for folder in folders)
+
+
+def _literal(folder: str) -> str:
+    return re.sub(r"([\\*?\[\] #!])", r"\\\1", folder)
 
 
 def _init(git_dir: Path, config: str, branch: str) -> None:
@@ -321,39 +337,46 @@ def bin_ref(place: Place) -> str:
     return f"refs/codeyard/snapshots/{place.session_id}/bin"
 
 
-def put_away(place: Place) -> None:
-    """Keeps the working copy as a commit in the bare repository and removes it. Done already is no error."""
-    if place.root.exists() and place.git_dir.exists() and not (place.session / "away").exists():
-        if (place.work_tree / ".git").exists():
-            capture(place, bin_ref(place), "Deleted")
-        (place.session / "away").touch()
-    remove_folder(place.root)
+def put_away(places: Sequence[Place]) -> None:
+    """Keeps the working copy of each repository as a commit in its bare one, and removes them. `places` has the root first.
+    Done already is no error."""
+    root = places[0]
+    if root.root.exists() and root.git_dir.exists() and not (root.session / "away").exists():
+        for place in reversed(places):
+            if (place.work_tree / ".git").exists():
+                capture(place, bin_ref(place), "Deleted")
+        (root.session / "away").touch()
+    remove_folder(root.root)
 
 
-def take_out(place: Place) -> None:
+def take_out(places: Sequence[Place]) -> None:
     """The reverse of `put_away`; where that has not run, nothing."""
-    if not (place.session / "away").exists():
+    away = places[0].session / "away"
+    if not away.exists():
         return
-    place.root.mkdir(exist_ok=True)
-    place.work_tree.mkdir(parents=True, exist_ok=True)
-    (place.work_tree / ".git").write_text(f"gitdir: {os.path.relpath(place.git_dir, place.work_tree)}\n")
-    commit = git.open_bare(place).references.get(bin_ref(place))
-    if commit is not None:
-        restore(place, str(commit.target))
-    (place.session / "away").unlink()
+    places[0].root.mkdir(exist_ok=True)
+    for place in places:
+        commit = git.open_bare(place).references.get(bin_ref(place))
+        if commit is None and place.folder:
+            continue
+        link(place)
+        if commit is not None:
+            restore(place, str(commit.target))
+    away.unlink()
 
 
-def remove(place: Place, branch: str | None) -> None:
-    """Everything of a session: files, git dir, its published `branch` and its snapshots."""
-    remove_folder(place.session)
-    if not place.bare.exists():
-        return
-    bare = git.open_bare(place)
-    own = f"refs/codeyard/snapshots/{place.session_id}/"
-    for name in list(bare.references):
-        if name.startswith(own) or (branch is not None and name == f"refs/heads/{branch}"):
-            bare.references.delete(name)
-    remove_folder(place.bare / own)
+def remove(places: Sequence[Place], branch: str | None) -> None:
+    """Everything of a session: files, git dirs, its published `branch` and its snapshots in every repository."""
+    remove_folder(places[0].session)
+    for place in places:
+        if not place.bare.exists():
+            continue
+        bare = git.open_bare(place)
+        own = f"refs/codeyard/snapshots/{place.session_id}/"
+        for name in list(bare.references):
+            if name.startswith(own) or (branch is not None and name == f"refs/heads/{branch}"):
+                bare.references.delete(name)
+        remove_folder(place.bare / own)
 
 
 def remove_workspace(place: Place) -> None:

@@ -483,3 +483,40 @@ async def test_a_snapshot_holds_every_repository_of_the_session(yard, workspace,
     await yard.post(f"/snapshots/{undo}/restore")
     assert (yard.root / "services/api/main.py").read_text() == "one\n"
     assert (yard.root / "root.txt").read_text() == "root\n"
+
+
+async def test_a_session_with_two_repositories_forks_goes_into_the_bin_and_is_copied_whole(
+    client, yard, workspace, resources
+):
+    place = Place(resources.data, UUID(workspace["id"]), UUID(yard.id), "api", "services/api")
+    worktree.create_bare(place)
+    worktree.create_empty(place, "main")
+    root = Place(resources.data, UUID(workspace["id"]), UUID(yard.id))
+    worktree.exclude(root, ["services/api"])
+    async with resources.database.begin() as db:
+        db.add(Repository(workspace_id=UUID(workspace["id"]), name="api", path="services/api"))
+    yard.write("services/api/main.py", "one\n")
+    await yard.post("/commit", {"message": "One", "repository": "api"}, 201)
+    yard.write("services/api/draft.py", "not committed\n")
+
+    async def look(session_id):
+        at = f"/workspace/{session_id}/version-controls"
+        found = {r["name"]: r for r in (await client.get(f"{at}/repositories")).json()["items"]}
+        status = (await client.get(f"{at}/status", params={"repository": "api"})).json()
+        assert (found["root"]["dirty"], found["api"]["dirty"]) == (False, True), found
+        assert [file["path"] for file in status["files"]] == ["draft.py"]
+        assert (resources.data / "sessions" / session_id / "workspace/services/api/main.py").read_text() == "one\n"
+
+    await look(yard.id)
+    fork = (await client.post("/sessions", json={"workspace_id": workspace["id"], "name": "fork"})).json()
+    await look(fork["id"])
+    await client.delete(f"/sessions/{fork['id']}")
+    assert (await client.post(f"/sessions/{fork['id']}/restore")).status_code == 200
+    await look(fork["id"])
+    copy = (await client.post(f"/workspace/{workspace['id']}/duplicate", json={"name": "copy"})).json()
+    await look(copy["default_session_id"])
+    (yard.root / "services/api/main.py").unlink()
+    (yard.root / "services").rename(yard.root / "moved")
+    (yard.root / "services").symlink_to(resources.data / "sessions" / fork["id"] / "workspace/services")
+    answer = await client.get(f"/workspace/{yard.id}/version-controls/status", params={"repository": "api"})
+    assert answer.json()["error"]["code"] == "folder_missing", "attack row 19: a link to another session's files"

@@ -97,10 +97,13 @@ async def duplicate(
         for session in living:
             if session.status != Status.READY:
                 raise session_rules.NotReady(f"The session {session.name} is not ready: wait for it, or delete it.")
-        [root] = [row for row in await workspace_rows.repositories(db, source.id) if row.name == "root"]
+        rows = await workspace_rows.repositories(db, source.id)
+        [root] = [row for row in rows if row.name == "root"]
         workspace = await workspaces.add(
             db, source.organization_id, name=data.name, description=source.description, remote_url=root.remote_url
         )
+        imported = [row for row in rows if row is not root]
+        db.add_all(workspace_rows.copy(row, workspace.id) for row in imported)
         copies = _copies(living, workspace)
         db.add_all(copies.values())
         await db.flush()

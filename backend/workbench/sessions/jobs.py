@@ -26,7 +26,7 @@ async def put_away(event: SessionDeleted, resources: Resources) -> None:
         async with resources.database.begin() as db:
             now_ = await repository.get(db, session.id)
         if now_ is not None and now_.status == Status.DELETED and place.git_dir.exists():
-            await disk.put_into_bin(resources, place)
+            await disk.put_into_bin(resources, session)
 
 
 @every(timedelta(minutes=5))

@@ -20,7 +20,6 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.service import where
 from backend.workbench.snapshots.events import SnapshotRestored, SnapshotTaken
 from backend.workbench.snapshots.models import Snapshot
-from backend.workbench.workspaces import repository as workspace_rows
 
 LARGEST_IGNORED = 100 * 1024 * 1024
 
@@ -42,22 +41,13 @@ async def take(
 ) -> Snapshot:
     """The working copy as it stands: untracked files too, ignored ones only below `paths`. Raises SnapshotTooLarge."""
     row = Snapshot(id=new_id(), session_id=session.id, reason=reason, label=label)
-    places = await places_of(resources, session)
+    places = await disk.places_of(resources, session)
     row.commits, row.files_changed = await resources.in_thread(_capture, places, row.id, label or reason, paths)
     async with resources.database.begin() as db:
         db.add(row)
         await db.flush()
         await emit(db, SnapshotTaken(**where(session), snapshot_id=row.id, reason=reason))
     return row
-
-
-async def places_of(resources: Resources, session: Session) -> list[Place]:
-    """Where the session's repositories lie, the root first."""
-    async with resources.database.begin() as db:
-        rows = await workspace_rows.repositories(db, session.workspace_id)
-    root = disk.place_of(resources, session)
-    others = [disk.place_of(resources, session, row.name, row.path) for row in rows if row.path]
-    return [root, *(place for place in others if place.git_dir.exists())]
 
 
 def _capture(
@@ -120,7 +110,7 @@ async def restore(resources: Resources, session: Session, snapshot_id: UUID) -> 
     async with resources.database.begin() as db:
         wanted = await find(db, session, snapshot_id)
     undo = await take(resources, session, reason="restore")
-    await resources.in_thread(_restore, await places_of(resources, session), wanted.commits)
+    await resources.in_thread(_restore, await disk.places_of(resources, session), wanted.commits)
     async with resources.database.begin() as db:
         await emit(db, SnapshotRestored(**where(session), snapshot_id=snapshot_id))
     return undo
@@ -138,7 +128,7 @@ async def take_if_changed(resources: Resources, session: Session) -> Snapshot | 
     async with resources.database.begin() as db:
         newest = await list_page(db, session.id, before=None, limit=1)
     last = newest[0].commits if newest else {}
-    for place in await places_of(resources, session):
+    for place in await disk.places_of(resources, session):
         if await resources.in_thread(worktree.differs, place, last.get(place.repository)):
             return await take(resources, session, reason="timer")
     return None
@@ -146,7 +136,7 @@ async def take_if_changed(resources: Resources, session: Session) -> Snapshot | 
 
 async def drop(resources: Resources, session: Session, snapshots: Sequence[Snapshot]) -> None:
     """Forgets snapshots, ref and row."""
-    for place in await places_of(resources, session):
+    for place in await disk.places_of(resources, session):
         await resources.in_thread(worktree.delete_refs, place, [ref_of(place, row.id) for row in snapshots])
     async with resources.database.begin() as db:
         await db.execute(delete(Snapshot).where(Snapshot.id.in_([row.id for row in snapshots])))

@@ -44,7 +44,10 @@ async def target(resources: Resources, actor: Actor, session_id: UUID, repositor
     found = await workspace_rows.find_repository(resources.database, session.workspace_id, repository)
     if found is None:
         raise NoSuchRepository
-    return Target(session, found, disk.place_of(resources, session, found.name, found.path))
+    place = disk.place_of(resources, session, found.name, found.path)
+    if found.path and not place.git_dir.exists():  # another session's
+        raise NoSuchRepository
+    return Target(session, found, place)
 
 
 def reading(
@@ -91,6 +94,8 @@ async def describe(resources: Resources, session: Session) -> list[schemas.Repos
     found = []
     for row in rows:
         place = disk.place_of(resources, session, row.name, row.path)
+        if row.path and not place.git_dir.exists():
+            continue
         status = await resources.in_thread(changes.status, place)
         counts = await resources.in_thread(remotes.ahead_behind, place, upstream_of(session, row))
         ahead, behind = counts or (None, None)

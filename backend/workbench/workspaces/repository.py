@@ -103,3 +103,9 @@ async def find_repository(database: Database, workspace_id: UUID, name: str) -> 
 async def repositories(db: AsyncSession, workspace_id: UUID) -> Sequence[Repository]:
     query = select(Repository).where(Repository.workspace_id == workspace_id).order_by(Repository.path)
     return (await db.scalars(query)).all()
+
+
+def copy(row: Repository, workspace_id: UUID) -> Repository:
+    """The same repository in another workspace."""
+    kept = {name: getattr(row, name) for name in ("name", "path", "remote_url", "default_branch")}
+    return Repository(workspace_id=workspace_id, **kept)
