@@ -62,6 +62,8 @@ RUFF: Final = ServerSpec(
     install=_PIP.format("ruff"),
     memory="small",
     formats=True,
+    # It explains its own codes in `noqa` comments only, and every hover would wait for it.
+    without=frozenset({"hoverProvider"}),
 )
 TY: Final = ServerSpec(name="ty", command=("ty", "server"), install=_PIP.format("ty"), memory="medium")
 # Without a configuration of the project's own it would show no type errors.
