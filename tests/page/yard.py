@@ -1,6 +1,5 @@
 """Sessions made by the API and opened on a page that is signed in, for tests of what one does in them."""
 
-import base64
 import os
 import subprocess
 from pathlib import Path
@@ -68,8 +67,3 @@ def picture(page: Page, name: str) -> None:
 def clipboard(page: Page) -> str:
     text: str = page.evaluate("navigator.clipboard.readText()")
     return text
-
-
-def shell_word(raw: bytes) -> str:
-    """A command that writes those bytes to the terminal, whatever they are."""
-    return f"echo {base64.b64encode(raw).decode()} | base64 -d"

@@ -13,6 +13,7 @@ import { theme } from "../shell/theme";
 import { copyText, readClipboard } from "./clipboard";
 import { colours } from "./colours";
 import { Connection } from "./connection";
+import { refuseEndless } from "./endless";
 import { drawnByGraphicsCard } from "./renderer";
 import { Search } from "./Search";
 import "./styles";
@@ -148,6 +149,7 @@ function make(
   screen.registerLinkProvider({
     provideLinks: (row, answer) => answer(linksAt(bench, screen, row)),
   });
+  refuseEndless(screen);
   screen.open(place);
   screen.textarea?.setAttribute("aria-label", `Input of ${start.label}`);
   drawnByGraphicsCard(screen);

@@ -47,24 +47,21 @@ export function Search({ addon, times, onClose }: { addon: SearchAddon; times: n
   };
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is looked for, and how, is what starts a search
   useEffect(() => {
+    addon.clearDecorations(); // or it goes on with what another way of looking had found
+    setFound(null);
     if (text && valid()) addon.findPrevious(text, { ...words(), incremental: true });
-    else {
-      addon.clearDecorations();
-      setFound(null);
-    }
   }, [addon, text, how]);
 
   const flag = (name: keyof How, sign: string, title: string) => (
     <button
       type="button"
       className="tool sign"
+      data-drawn={sign}
       aria-pressed={how[name]}
       aria-label={title}
       title={title}
       onClick={() => setHow((old) => ({ ...old, [name]: !old[name] }))}
-    >
-      {sign}
-    </button>
+    />
   );
   return (
     <search className="term-search">
