@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -73,6 +74,21 @@ async def test_in_the_sessions_container_a_linter_and_a_type_checker_serve_as_on
             assert told["uri"] == "file:///workspace/main.py"
 
 
+@pytest.mark.docker
+async def test_the_sessions_image_brings_the_servers_of_the_languages_of_the_web(client, session):
+    """Three at a time, as somebody opens files."""
+    for some in (("typescript", "json", "html"), ("css", "yaml"), ("shell", "dockerfile")):
+        async with AsyncExitStack() as stack:
+            editors = [await stack.enter_async_context(editing(client, session.id, one)) for one in some]
+            for editor in editors:
+                told = await editor.told("$/codeyard/servers", all_ready)
+                assert told["missing"] == [] and told["servers"]
+    async with editing(client, session.id, "typescript") as editor:
+        uri = await editor.open("a.ts", "const total: number = 'x';\ntotal.toF", "typescript")
+        items = await editor.ask_at("completion", uri, 1, 9)
+        assert any(one["label"] == "toFixed" for one in (items["items"] if isinstance(items, dict) else items))
+
+
 async def test_without_an_engine_they_run_beside_us_and_viewers_see_the_same_paths(
     client, session, without_the_workbenchs_image
 ):
@@ -126,9 +142,12 @@ def all_ready(params) -> bool:
 
 
 async def test_who_may_only_read_sees_everything_and_changes_nothing(
-    client, call, ada, database, session, without_the_workbenchs_image
+    client, call, ada, database, workspace, session, without_the_workbenchs_image
 ):
-    reader = call(await make.person(database, ada.organization_id, Role.VIEWER))
+    somebody = await make.person(database, ada.organization_id, Role.MEMBER)
+    given = f"/workspace/{workspace['id']}/access/people/{somebody.user_id}"
+    assert (await client.put(given, json={"access": "viewer"})).status_code == 204
+    reader = call(somebody)
     async with editing(client, session.id) as writer, editing(reader, session.id) as watcher:
         uri = await watcher.open("main.py", "lies = 1\n")
         await watcher.ask_at("hover", uri, 0, 0)
