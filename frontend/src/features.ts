@@ -5,4 +5,5 @@ import "./session/register";
 import "./terminal/register";
 import "./source/register";
 import "./editor/register";
+import "./editor/lsp/register";
 import "./services/register";

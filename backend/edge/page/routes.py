@@ -27,7 +27,7 @@ async def show_page(resources: Hands, session_id: FromPath[str] = "") -> Respons
     headers = {
         "content-security-policy": (
             "default-src 'none'; script-src 'self'; "
-            f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+            f"style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
             f"frame-src {scheme}://*.{resources.settings.preview_domain}:*; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),

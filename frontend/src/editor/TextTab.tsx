@@ -1,188 +1,167 @@
-// One open file: CodeMirror, saved with the ETag it was read with, so that nobody's work is overwritten unseen.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import {
-  bracketMatching,
-  defaultHighlightStyle,
-  foldGutter,
-  foldKeymap,
-  indentOnInput,
-  syntaxHighlighting,
-} from "@codemirror/language";
-import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+// A tab of a text file: CodeMirror on a document, and what is to be said about that document.
 import { Compartment, EditorState } from "@codemirror/state";
-import { oneDark } from "@codemirror/theme-one-dark";
-import {
-  drawSelection,
-  EditorView,
-  highlightActiveLine,
-  highlightActiveLineGutter,
-  keymap,
-  lineNumbers,
-} from "@codemirror/view";
-import { useCallback, useEffect, useRef, useState } from "react";
-import { type FileContent, files, type Refused } from "../api";
+import { EditorView } from "@codemirror/view";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { Button, Notice } from "../parts/controls";
 import type { EditorProps } from "../shell/registry";
+import { useSetting, values } from "../shell/settings";
 import { useStore } from "../shell/store";
-import { theme } from "../shell/theme";
+import { cursor } from "./cursor";
+import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
+import { basics, chosen } from "./look";
+import { serverLanguage } from "./names";
 
-export default function TextTab({ bench, tab, visible }: EditorProps) {
-  const { sessionId } = bench;
+const Conflict = lazy(() => import("./Conflict"));
+const SERVED = 2 << 20; // characters; a larger text would only slow a language server down
+
+export default function TextTab({ bench, tab, visible, focused }: EditorProps) {
   const path = tab.path ?? "";
-  const tick = useStore(bench.tick);
-  const goal = useStore(bench.goal);
-  const onDirty = useCallback((at: string, unsaved: boolean) => bench.mark(`file:${at}`, unsaved), [bench]);
-  const place = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
-  const etag = useRef("");
-  const saved = useRef("");
-  const [loaded, setLoaded] = useState(false);
-  const [failure, setFailure] = useState<Refused | null>(null);
-  const [binary, setBinary] = useState(false);
-
-  const dirty = useCallback(() => view.current !== null && view.current.state.doc.toString() !== saved.current, []);
-
-  const read = useCallback(async () => {
-    try {
-      const found = (await files(sessionId, { op: "read", path })) as FileContent;
-      setBinary(found.encoding === "base64");
-      if (found.encoding === "base64" || found.etag === etag.current) return;
-      etag.current = found.etag;
-      saved.current = found.content;
-      const shown = view.current;
-      if (shown && shown.state.doc.toString() !== found.content) {
-        const at = Math.min(shown.state.selection.main.head, found.content.length);
-        shown.dispatch({
-          changes: { from: 0, to: shown.state.doc.length, insert: found.content },
-          selection: { anchor: at },
-        });
-      }
-      onDirty(path, false);
-      setFailure(null);
-      setLoaded(true);
-    } catch (error) {
-      if ((error as Refused).code !== "not_found") setFailure(error as Refused);
-    }
-  }, [sessionId, path, onDirty]);
-
-  const save = useCallback(
-    async (overwrite = false) => {
-      const content = view.current?.state.doc.toString() ?? "";
-      try {
-        const known = overwrite ? {} : { etag: etag.current };
-        const written = (await files(sessionId, { op: "write", path, content, ...known })) as { etag: string };
-        etag.current = written.etag;
-        saved.current = content;
-        onDirty(path, dirty());
-        setFailure(null);
-      } catch (error) {
-        setFailure(error as Refused);
-      }
-    },
-    [sessionId, path, onDirty, dirty],
+  const documents = documentsOf(bench);
+  const document = useMemo(() => documents.take(path), [documents, path]);
+  const status = useStore(document.status);
+  const size = useSetting<number>("editor.fontSize");
+  const ready = status.phase === "ready";
+  return (
+    <div className="editor" style={{ "--code-size": `${size}px` } as React.CSSProperties}>
+      <Said document={document} />
+      {ready && status.conflict && (
+        <Suspense>
+          <Conflict document={document} theirs={status.conflict.theirs} />
+        </Suspense>
+      )}
+      {ready && <Code {...{ bench, tab, visible, focused }} document={document} hidden={status.conflict !== null} />}
+      {status.phase === "loading" && <div className="loading" role="progressbar" aria-label="Loading" />}
+    </div>
   );
+}
+
+function Said({ document }: { document: TextDocument }) {
+  const { phase, reason, restored, conflict } = useStore(document.status);
+  if (phase === "binary") return <Notice kind="info" text="This file is not text; it is not shown here." />;
+  if (phase === "missing") return <Notice kind="info" text="This file is gone. History and snapshots may have it." />;
+  if (phase === "failed")
+    return (
+      <Notice text={reason}>
+        <Button onClick={() => document.load()}>Try again</Button>
+      </Notice>
+    );
+  if (conflict)
+    return (
+      <Notice text="Somebody changed this file since you opened it. Theirs is at the left, yours at the right.">
+        <Button onClick={() => document.takeTheirs()}>Load theirs</Button>
+        <Button kind="main" onClick={() => document.save(true)}>
+          Save mine
+        </Button>
+      </Notice>
+    );
+  return (
+    <>
+      <Notice text={reason} />
+      {restored && (
+        <Notice kind="info" text="These changes were not saved when the page was left; they are here again.">
+          <Button onClick={() => document.save()}>Save</Button>
+          <Button kind="quiet" onClick={() => document.bench.run("file.revert")}>
+            Drop them
+          </Button>
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function Code({
+  bench,
+  tab,
+  visible,
+  focused,
+  document,
+  hidden,
+}: EditorProps & { document: TextDocument; hidden: boolean }) {
+  const place = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState<EditorView | null>(null);
+  const goal = useStore(bench.goal);
 
   useEffect(() => {
     if (!place.current) return;
-    const language = new Compartment();
-    const painted = new Compartment();
-    const themed = () => (theme.get() === "dark" ? oneDark : syntaxHighlighting(defaultHighlightStyle));
-    const made = new EditorView({
-      parent: place.current,
-      state: EditorState.create({
-        extensions: [
-          lineNumbers(),
-          foldGutter(),
-          history(),
-          drawSelection(),
-          indentOnInput(),
-          bracketMatching(),
-          closeBrackets(),
-          autocompletion(),
-          highlightActiveLine(),
-          highlightActiveLineGutter(),
-          highlightSelectionMatches(),
-          keymap.of([
-            {
-              key: "Mod-s",
-              preventDefault: true,
-              run: () => {
-                save();
-                return true;
-              },
-            },
-            ...closeBracketsKeymap,
-            ...defaultKeymap,
-            ...searchKeymap,
-            ...historyKeymap,
-            ...foldKeymap,
-            ...completionKeymap,
-            indentWithTab,
-          ]),
-          language.of([]),
-          painted.of(themed()),
-          EditorView.contentAttributes.of({ "aria-label": path }),
-          EditorView.updateListener.of((update) => update.docChanged && onDirty(path, dirty())),
-        ],
-      }),
-    });
-    const repaint = () => made.dispatch({ effects: painted.reconfigure(themed()) });
-    const plain = theme.subscribe(repaint);
-    view.current = made;
-    languageOf(path).then((found) => view.current === made && made.dispatch({ effects: language.reconfigure(found) }));
-    etag.current = "";
-    read();
+    const made = open(document, place.current);
+    document.views.add(made);
+    setView(made);
     return () => {
-      plain();
+      document.views.delete(made);
       made.destroy();
-      view.current = null;
+      setView(null);
+      // A tab that only moves is there again in a moment.
+      window.setTimeout(() => documentsOf(bench).leave(document), 1000);
     };
-  }, [path, save, read, onDirty, dirty]);
+  }, [bench, document]);
 
   useEffect(() => {
-    if (visible) view.current?.focus();
-  }, [visible]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick means that files changed on disk
-  useEffect(() => {
-    if (visible && !dirty()) read();
-  }, [tick, visible, dirty, read]);
+    if (!view || !visible || !focused) return;
+    if (!window.document.activeElement?.closest("dialog, .xterm, .menu")) view.focus();
+    cursor.set({ view, document });
+  }, [view, visible, focused, document]);
 
   useEffect(() => {
-    const shown = view.current;
-    if (!loaded || !shown || goal?.path !== path) return;
-    const at = shown.state.doc.line(Math.max(1, Math.min(goal.line, shown.state.doc.lines))).from;
-    shown.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
-    shown.focus();
-  }, [goal, loaded, path]);
+    if (!view || !visible || !focused || !goal || goal.path !== tab.path) return;
+    const place = (line: number, column: number) => {
+      const at = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)));
+      return at.from + Math.max(0, Math.min(column - 1, at.length));
+    };
+    const anchor = place(goal.line, goal.column ?? 1);
+    const head = goal.to ? place(goal.to.line, goal.to.column) : anchor;
+    view.dispatch({ selection: { anchor, head }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
+    view.focus();
+    bench.goal.set(null);
+  }, [bench, goal, view, visible, focused, tab.path]);
 
-  const stale = failure?.code === "etag_mismatch";
-  return (
-    <div className="editor" hidden={!visible}>
-      {failure && (
-        <Notice
-          text={stale ? "Somebody changed this file since you opened it. Your text is still here." : failure.message}
-        >
-          {stale && (
-            <span className="row">
-              <Button
-                onClick={() => {
-                  etag.current = "";
-                  read();
-                }}
-              >
-                Load theirs
-              </Button>
-              <Button kind="danger" onClick={() => save(true)}>
-                Overwrite with mine
-              </Button>
-            </span>
-          )}
-        </Notice>
-      )}
-      {binary && <Notice kind="info" text="This file is not text; it is not shown here." />}
-      <div className="code" ref={place} hidden={binary} />
-    </div>
+  return <div className="code" ref={place} hidden={hidden} />;
+}
+
+function open(document: TextDocument, parent: HTMLElement): EditorView {
+  const language = new Compartment();
+  const settings = new Compartment();
+  const server = new Compartment();
+  const { bench, path } = document;
+  const top = () => document.text.iterLines(1, Math.min(400, document.text.lines) + 1);
+  const view: EditorView = new EditorView({
+    parent,
+    state: EditorState.create({
+      doc: document.text,
+      extensions: [
+        server.of([]),
+        settings.of(chosen(top())),
+        basics,
+        language.of([]),
+        EditorView.contentAttributes.of({ "aria-label": path }),
+        EditorView.exceptionSink.of((error) =>
+          bench.questions.tell(`The editor: ${(error as Error).message ?? error}`),
+        ),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged && !update.transactions.some((one) => one.annotation(followed)))
+            document.changed(view, update.changes, update.state.doc);
+          if (update.selectionSet || update.docChanged || update.focusChanged) cursor.set({ view, document });
+        }),
+      ],
+    }),
+  });
+  const gone = () => !document.views.has(view);
+  const told = values.subscribe(() => view.dispatch({ effects: settings.reconfigure(chosen(top())) }));
+  const destroy = view.destroy.bind(view);
+  view.destroy = () => {
+    told();
+    if (cursor.get()?.view === view) cursor.set(null);
+    destroy();
+  };
+  languageOf(path).then(
+    (found) => gone() || view.dispatch({ effects: language.reconfigure(found) }),
+    () => undefined, // an older page than the server: plain text then
   );
+  const served = serverLanguage(path);
+  if (served && document.text.length < SERVED)
+    import("./lsp/servers").then(
+      ({ serve }) => gone() || view.dispatch({ effects: server.reconfigure(serve(document, served)) }),
+      () => undefined,
+    );
+  return view;
 }

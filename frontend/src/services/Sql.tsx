@@ -1,12 +1,12 @@
 // Statements: typed, run, stopped, and what they answered. They only read unless one lets them change data.
 import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { bracketMatching, defaultHighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching } from "@codemirror/language";
 import { Compartment, EditorState } from "@codemirror/state";
-import { oneDark } from "@codemirror/theme-one-dark";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { call, post, type Refused, uuid } from "../api";
+import { painted } from "../editor/painted";
 import { Button, Notice } from "../parts/controls";
 import { Download } from "./Download";
 import { Grid } from "./Grid";
@@ -20,7 +20,6 @@ type Props = {
   schemas: Schema[];
   onChanged: () => void;
 };
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const SECONDS = 60;
 
 export function Sql({ base, query, engine, visible, schemas, onChanged }: Props) {
@@ -69,8 +68,6 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
 
   useEffect(() => {
     if (!place.current) return;
-    const theme = new Compartment();
-    const themed = () => (dark.matches ? oneDark : syntaxHighlighting(defaultHighlightStyle));
     const made = new EditorView({
       parent: place.current,
       state: EditorState.create({
@@ -95,17 +92,14 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
           ]),
           placeholder(engine === "redis" ? "SCAN 0 COUNT 20" : "SELECT …"),
           language.current.of([]),
-          theme.of(themed()),
+          painted,
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": engine === "redis" ? "Command" : "SQL" }),
         ],
       }),
     });
-    const repaint = () => made.dispatch({ effects: theme.reconfigure(themed()) });
-    dark.addEventListener("change", repaint);
     view.current = made;
     return () => {
-      dark.removeEventListener("change", repaint);
       made.destroy();
       view.current = null;
     };

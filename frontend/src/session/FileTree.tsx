@@ -1,212 +1,289 @@
-// The files of a session: folders open lazily; new, rename, delete; arrows move, Enter opens.
-import { type KeyboardEvent, useCallback, useEffect, useState } from "react";
+// The files of a session: folders open lazily, only the rows in sight are drawn; new, rename, move, delete by keys and menu.
+import {
+  type DragEvent,
+  type KeyboardEvent,
+  type MouseEvent,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { type Entry, files, post, type Refused } from "../api";
-import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { Notice } from "../parts/controls";
+import type { Bench } from "../shell/bench";
+import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
+import { Icon, type IconName } from "../shell/icons";
+import { renamePaths } from "../shell/layout";
+import { useSelected, useStore } from "../shell/store";
+import { useWindow } from "../shell/useWindow";
+import { above, beside, iconOf, rowsOf } from "./tree";
 
-type Row = { entry: Entry; depth: number };
-type Asked = { kind: "file" | "folder" | "rename" | "delete"; path: string };
-type Props = {
-  sessionId: string;
-  tick: number;
-  current: string;
-  onOpen: (path: string) => void;
-  onGone: (path: string) => void;
-};
+const HEIGHT = 24;
+const CARRIED = "application/x-codeyard-path";
 
-export function FileTree({ sessionId, tick, current, onOpen, onGone }: Props) {
+/** The folders that were read, kept true: read again when something in them changed. */
+function useFolders(bench: Bench) {
+  const kept = `folders.${bench.sessionId}`;
   const [folders, setFolders] = useState<Record<string, Entry[]>>({});
-  const [unfolded, setUnfolded] = useState<Set<string>>(new Set());
-  const [selected, setSelected] = useState("");
-  const [asked, setAsked] = useState<Asked | null>(null);
+  const [open, setOpen] = useState<Set<string>>(() => new Set(JSON.parse(localStorage.getItem(kept) ?? "[]")));
   const [failure, setFailure] = useState("");
+  const touched = useStore(bench.touched);
 
   const read = useCallback(
     async (path: string) => {
       try {
-        const found = await post<{ entries: Entry[] }>(`/workspace/${sessionId}/file-tree`, { path, depth: 1 });
-        found.entries.sort(
-          (a, b) => Number(b.type === "directory") - Number(a.type === "directory") || a.name.localeCompare(b.name),
-        );
-        setFolders((old) => ({ ...old, [path]: found.entries.filter((entry) => entry.name !== ".git") }));
+        const found = await post<{ entries: Entry[] }>(`/workspace/${bench.sessionId}/file-tree`, { path, depth: 1 });
+        const rows = found.entries.filter((entry) => entry.name !== ".git");
+        const order = new Intl.Collator(undefined, { numeric: true }).compare;
+        rows.sort((a, b) => Number(b.type === "directory") - Number(a.type === "directory") || order(a.name, b.name));
+        setFolders((old) => ({ ...old, [path]: rows }));
         setFailure("");
       } catch (error) {
         const refused = error as Refused;
-        if (refused.code === "not_found") setUnfolded((old) => new Set([...old].filter((other) => other !== path)));
+        if (refused.code === "not_found" || refused.code === "not_a_directory")
+          setOpen((old) => new Set([...old].filter((other) => other !== path)));
         else setFailure(refused.message);
       }
     },
-    [sessionId],
+    [bench],
   );
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick means that the files changed
+  useEffect(() => localStorage.setItem(kept, JSON.stringify([...open].slice(0, 500))), [kept, open]);
+  const latest = useRef(open);
+  latest.current = open;
+  const stale = useRef<Set<string> | null>(null); // null: all of them
   useEffect(() => {
-    for (const path of ["", ...unfolded]) read(path);
-  }, [read, unfolded, tick]);
+    if (touched.paths === null) stale.current = null;
+    for (const path of touched.paths ?? []) stale.current?.add(path).add(above(path));
+    const timer = window.setTimeout(() => {
+      const some = stale.current;
+      stale.current = new Set();
+      for (const path of ["", ...latest.current]) if (some === null || some.has(path)) void read(path);
+    }, 50);
+    return () => window.clearTimeout(timer);
+  }, [read, touched]);
 
-  const rows: Row[] = [];
-  const collect = (path: string, depth: number) => {
-    for (const entry of folders[path] ?? []) {
-      rows.push({ entry, depth });
-      if (entry.type === "directory" && unfolded.has(entry.path)) collect(entry.path, depth + 1);
-    }
+  const unfold = useCallback(
+    (path: string, to?: boolean) => {
+      const opens = to ?? !latest.current.has(path);
+      if (opens) void read(path);
+      setOpen((old) => {
+        const next = new Set(old);
+        if (opens) next.add(path);
+        else next.delete(path);
+        return next;
+      });
+    },
+    [read],
+  );
+  return { folders, open, failure, read, unfold, fold: () => setOpen(new Set<string>()) };
+}
+
+export default function FileTree({ bench }: { bench: Bench }) {
+  const { folders, open, failure, read, unfold, fold } = useFolders(bench);
+  const current = useSelected(bench.layout, () => bench.tab?.path ?? "");
+  const [selected, setSelected] = useState(current);
+  const [menu, setMenu] = useState<{ x: number; y: number; entry: Entry | null } | null>(null);
+  const [over, setOver] = useState("");
+  const rows = useMemo(() => rowsOf(folders, open), [folders, open]);
+  const { from, to, ref, onScroll, show } = useWindow(rows.length, HEIGHT);
+  const at = rows.findIndex((row) => row.entry.path === selected);
+  const entry = rows[at]?.entry;
+
+  // The file in front is shown in its folder.
+  useEffect(() => {
+    if (!current) return;
+    setSelected(current);
+    for (let folder = above(current); folder; folder = above(folder)) unfold(folder, true);
+  }, [current, unfold]);
+  useEffect(() => {
+    if (at >= 0) show(at);
+  }, [at, show]);
+
+  const act = (one: Entry, keep = false) =>
+    one.type === "directory" ? unfold(one.path) : bench.openFile(one.path, null, !keep);
+  const folder = entry?.type === "directory" ? entry.path : above(selected);
+  const tried = (work: Promise<unknown>) =>
+    work.then(
+      () => true,
+      (error: Refused) => {
+        bench.questions.tell(error.message, "error");
+        return false;
+      },
+    );
+
+  const make = async (kind: "file" | "folder", inside: string) => {
+    const label = inside ? `Name in ${inside}` : "Name";
+    const name = await bench.questions.prompt(`New ${kind}`, { label, value: "" }, "Create");
+    if (!name) return;
+    const path = inside ? `${inside}/${name}` : name;
+    const op = kind === "file" ? { op: "write", path, content: "", etag: "*" } : { op: "mkdir", path };
+    if (!(await tried(files(bench.sessionId, op)))) return;
+    if (inside) unfold(inside, true);
+    await read(inside);
+    if (kind === "file") bench.openFile(path);
   };
-  collect("", 0);
-
-  const toggle = (path: string) =>
-    setUnfolded((old) => new Set(old.has(path) ? [...old].filter((other) => other !== path) : [...old, path]));
-  const act = (entry: Entry) => (entry.type === "directory" ? toggle(entry.path) : onOpen(entry.path));
+  const move = async (path: string, target: string) => {
+    if (target === path || !(await tried(files(bench.sessionId, { op: "move", path, to: target })))) return;
+    bench.layout.set((old) =>
+      renamePaths(old, (one) => (one === path || one.startsWith(`${path}/`) ? target + one.slice(path.length) : one)),
+    );
+    setSelected(target);
+    await Promise.all([read(above(path)), read(above(target))]);
+  };
+  const rename = async (one: Entry) => {
+    const name = await bench.questions.prompt(`Rename ${one.path}`, { label: "Name", value: one.name }, "Rename");
+    if (name) await move(one.path, beside(one.path, name));
+  };
+  const remove = async (one: Entry) => {
+    const sure = await bench.questions.choose(
+      `Delete ${one.path}?`,
+      "A snapshot is taken first: History brings it back.",
+      [{ label: "Delete", value: "yes", kind: "danger" }],
+    );
+    if (!sure || !(await tried(files(bench.sessionId, { op: "delete", path: one.path, recursive: true })))) return;
+    bench.layout.set((old) =>
+      renamePaths(old, (path) => (path === one.path || path.startsWith(`${one.path}/`) ? null : path)),
+    );
+    await read(above(one.path));
+  };
 
   const key = (event: KeyboardEvent) => {
-    const at = rows.findIndex((row) => row.entry.path === selected);
-    const entry = rows[at]?.entry;
-    if (event.key === "ArrowDown") setSelected(rows[Math.min(at + 1, rows.length - 1)]?.entry.path ?? "");
-    else if (event.key === "ArrowUp") setSelected(rows[Math.max(at - 1, 0)]?.entry.path ?? "");
+    const select = (next: number) => setSelected(rows[Math.max(0, Math.min(next, rows.length - 1))]?.entry.path ?? "");
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "ArrowDown") select(at + 1);
+    else if (event.key === "ArrowUp") select(at - 1);
+    else if (event.key === "Home") select(0);
+    else if (event.key === "End") select(rows.length - 1);
+    else if (event.key === "PageDown") select(at + 20);
+    else if (event.key === "PageUp") select(at - 20);
     else if (!entry) return;
-    else if (event.key === "Enter") act(entry);
-    else if (event.key === "ArrowRight" && entry.type === "directory" && !unfolded.has(entry.path)) toggle(entry.path);
-    else if (event.key === "ArrowLeft" && unfolded.has(entry.path)) toggle(entry.path);
-    else if (event.key === "F2") setAsked({ kind: "rename", path: entry.path });
-    else if (event.key === "Delete") setAsked({ kind: "delete", path: entry.path });
+    else if (event.key === "Enter") act(entry, true);
+    else if (event.key === " ") act(entry);
+    else if (event.key === "ArrowRight" && entry.type === "directory" && !open.has(entry.path))
+      unfold(entry.path, true);
+    else if (event.key === "ArrowLeft" && open.has(entry.path)) unfold(entry.path, false);
+    else if (event.key === "ArrowLeft" && above(entry.path)) setSelected(above(entry.path));
+    else if (event.key === "F2") void rename(entry);
+    else if (event.key === "Delete") void remove(entry);
     else return;
     event.preventDefault();
+    event.stopPropagation();
   };
-
-  const folder =
-    rows.find((row) => row.entry.path === selected && row.entry.type === "directory")?.entry.path ??
-    selected.split("/").slice(0, -1).join("/");
+  const drop = (event: DragEvent, target: string) => {
+    const path = event.dataTransfer.getData(CARRIED);
+    setOver("");
+    if (!path || target === path || target.startsWith(`${path}/`)) return;
+    event.preventDefault();
+    void move(path, target ? `${target}/${path.split("/").pop()}` : (path.split("/").pop() ?? ""));
+  };
+  const items = (one: Entry | null): MenuItem[] => {
+    const inside = one === null ? "" : one.type === "directory" ? one.path : above(one.path);
+    const always: MenuItem[] = [
+      { id: "file", title: "New file", icon: "file", run: () => void make("file", inside) },
+      { id: "folder", title: "New folder", icon: "folder", run: () => void make("folder", inside) },
+    ];
+    if (!one) return always;
+    return [
+      ...always,
+      "line",
+      { id: "copy", title: "Copy the path", icon: "copy", run: () => void navigator.clipboard?.writeText(one.path) },
+      { id: "rename", title: "Rename", icon: "pencil", keys: "F2", run: () => void rename(one) },
+      { id: "delete", title: "Delete", icon: "trash", keys: "Delete", danger: true, run: () => void remove(one) },
+    ];
+  };
+  const asked = (event: MouseEvent, one: Entry | null) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (one) setSelected(one.path);
+    setMenu({ x: event.clientX, y: event.clientY, entry: one });
+  };
   return (
-    <>
-      <div className="row head">
-        <h2>Files</h2>
-        <span className="grow" />
-        <Button kind="quiet" onClick={() => setAsked({ kind: "file", path: folder })}>
-          New file
-        </Button>
-        <Button kind="quiet" onClick={() => setAsked({ kind: "folder", path: folder })}>
-          New folder
-        </Button>
-      </div>
+    <div className="tree-view">
+      <ViewHead title="Files">
+        <Tool icon="file" label="New file" onClick={() => make("file", folder)} />
+        <Tool icon="folder" label="New folder" onClick={() => make("folder", folder)} />
+        <Tool icon="minus" label="Fold all folders" onClick={fold} />
+      </ViewHead>
       <Notice text={failure} />
-      <div className="tree" role="tree" aria-label="Files" tabIndex={0} onKeyDown={key}>
-        {rows.map(({ entry, depth }) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the tree itself listens to the keys
-          <div
-            key={entry.path}
-            role="treeitem"
-            tabIndex={-1}
-            aria-level={depth + 1}
-            aria-selected={entry.path === selected}
-            aria-expanded={entry.type === "directory" ? unfolded.has(entry.path) : undefined}
-            className={`leaf ${entry.ignored ? "ignored" : ""} ${entry.path === current ? "current" : ""}`}
-            style={{ paddingLeft: 10 + depth * 14 }}
-            onClick={() => {
-              setSelected(entry.path);
-              act(entry);
-            }}
-          >
-            <span className="glyph" aria-hidden>
-              {entry.type === "directory"
-                ? unfolded.has(entry.path)
-                  ? "▾"
-                  : "▸"
-                : entry.type === "symlink"
-                  ? "↪"
-                  : ""}
-            </span>
-            <span className="name">{entry.name}</span>
-            <span className="tools">
-              <button
-                type="button"
-                aria-label={`Rename ${entry.path}`}
-                title="Rename (F2)"
-                onClick={(event) => {
-                  event.stopPropagation();
-                  setAsked({ kind: "rename", path: entry.path });
-                }}
-              >
-                ✎
-              </button>
-              <button
-                type="button"
-                aria-label={`Delete ${entry.path}`}
-                title="Delete"
-                onClick={(event) => {
-                  event.stopPropagation();
-                  setAsked({ kind: "delete", path: entry.path });
-                }}
-              >
-                ×
-              </button>
-            </span>
-          </div>
-        ))}
+      <div
+        className={`tree ${over === "/" ? "over" : ""}`}
+        role="tree"
+        aria-label="Files"
+        aria-activedescendant={entry ? `leaf-${at}` : undefined}
+        tabIndex={0}
+        ref={ref}
+        onScroll={onScroll}
+        onKeyDown={key}
+        onContextMenu={(event) => asked(event, null)}
+        onDragOver={(event) => {
+          if (!event.dataTransfer.types.includes(CARRIED)) return;
+          event.preventDefault();
+          setOver("/");
+        }}
+        onDrop={(event) => drop(event, "")}
+      >
+        <div role="none" style={{ height: rows.length * HEIGHT, paddingTop: from * HEIGHT }}>
+          {rows.slice(from, to).map(({ entry: one, depth }, number) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the tree itself listens to the keys
+            <div
+              key={one.path}
+              id={`leaf-${from + number}`}
+              role="treeitem"
+              tabIndex={-1}
+              aria-level={depth + 1}
+              aria-selected={one.path === selected}
+              aria-expanded={one.type === "directory" ? open.has(one.path) : undefined}
+              className={`leaf ${one.ignored ? "ignored" : ""} ${one.path === current ? "current" : ""} ${one.path === over ? "over" : ""}`}
+              style={{ paddingLeft: 12 + depth * 14, height: HEIGHT }}
+              draggable
+              onDragStart={(event) => event.dataTransfer.setData(CARRIED, one.path)}
+              onDragOver={(event) => {
+                if (!event.dataTransfer.types.includes(CARRIED)) return;
+                event.preventDefault();
+                event.stopPropagation();
+                setOver(one.type === "directory" ? one.path : above(one.path) || "/");
+              }}
+              onDragEnd={() => setOver("")}
+              onDrop={(event) => {
+                event.stopPropagation();
+                drop(event, one.type === "directory" ? one.path : above(one.path));
+              }}
+              onContextMenu={(event) => asked(event, one)}
+              onClick={() => {
+                setSelected(one.path);
+                act(one);
+              }}
+              onDoubleClick={() => one.type !== "directory" && act(one, true)}
+            >
+              <Glyph of={one} open={open.has(one.path)} />
+              <span className="name">{one.name}</span>
+              <span className="tools">
+                <Tool icon="pencil" label={`Rename ${one.path}`} keys="F2" tabIndex={-1} onClick={() => rename(one)} />
+                <Tool
+                  icon="trash"
+                  label={`Delete ${one.path}`}
+                  keys="Delete"
+                  tabIndex={-1}
+                  onClick={() => remove(one)}
+                />
+              </span>
+            </div>
+          ))}
+        </div>
         {folders[""]?.length === 0 && <p className="soft empty">No files yet.</p>}
       </div>
-      {asked && (
-        <Ask
-          asked={asked}
-          onClose={() => setAsked(null)}
-          onSend={async (name) => {
-            const beside = [...asked.path.split("/").slice(0, -1), name].join("/");
-            const within = asked.path ? `${asked.path}/${name}` : name;
-            if (asked.kind === "file") await files(sessionId, { op: "write", path: within, content: "", etag: "*" });
-            if (asked.kind === "folder") await files(sessionId, { op: "mkdir", path: within });
-            if (asked.kind === "rename") await files(sessionId, { op: "move", path: asked.path, to: beside });
-            if (asked.kind === "delete") await files(sessionId, { op: "delete", path: asked.path, recursive: true });
-            if (asked.kind === "rename" || asked.kind === "delete") onGone(asked.path);
-            await read(
-              asked.kind === "file" || asked.kind === "folder"
-                ? asked.path
-                : asked.path.split("/").slice(0, -1).join("/"),
-            );
-            if (asked.path && asked.kind !== "rename" && asked.kind !== "delete")
-              setUnfolded((old) => new Set([...old, asked.path]));
-            if (asked.kind === "file") onOpen(within);
-          }}
-        />
-      )}
-    </>
+      {menu && <Menu at={menu} items={items(menu.entry)} onClose={() => setMenu(null)} />}
+    </div>
   );
 }
 
-function Ask({
-  asked,
-  onClose,
-  onSend,
-}: {
-  asked: Asked;
-  onClose: () => void;
-  onSend: (name: string) => Promise<void>;
-}) {
-  const [name, setName] = useState(asked.kind === "rename" ? (asked.path.split("/").pop() ?? "") : "");
-  const [failure, setFailure] = useState("");
-  const titles = {
-    file: "New file",
-    folder: "New folder",
-    rename: `Rename ${asked.path}`,
-    delete: `Delete ${asked.path}?`,
-  };
-  const send = () => onSend(name).then(onClose, (error: Refused) => setFailure(error.message));
+function Glyph({ of, open }: { of: Entry; open: boolean }) {
+  if (of.type === "directory") return <Icon name={open ? "unfold" : "right"} size={12} className="fold" />;
+  const { icon, hue } = iconOf(of);
   return (
-    <Dialog title={titles[asked.kind]} onClose={onClose} onSubmit={send}>
-      {asked.kind === "delete" ? (
-        <p>A snapshot is taken first: History brings it back.</p>
-      ) : (
-        <Field
-          label={asked.path && asked.kind !== "rename" ? `Name in ${asked.path}` : "Name"}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-          required
-          autoFocus
-        />
-      )}
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind={asked.kind === "delete" ? "danger" : "main"} autoFocus={asked.kind === "delete"}>
-          {asked.kind === "delete" ? "Delete" : asked.kind === "rename" ? "Rename" : "Create"}
-        </Button>
-      </div>
-    </Dialog>
+    <span className="file-glyph" style={hue === null ? undefined : ({ "--hue": hue } as React.CSSProperties)}>
+      <Icon name={icon as IconName} size={14} />
+    </span>
   );
 }

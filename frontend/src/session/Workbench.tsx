@@ -45,10 +45,15 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
       return listen(
         "/ws/lsp-fs-watch",
         () => ({ session_id: sessionId }),
-        () => bench.changed(),
+        ({ events }: { events?: { type: string; path: string }[] }) => {
+          const last = new Map(events?.map((event) => [event.path, event.type]));
+          const gone = [...last].filter(([, type]) => type === "deleted").map(([path]) => path);
+          bench.changed(events ? [...last.keys()] : null, gone);
+        },
       );
   }, [ready, bench, sessionId]);
 
+  useEffect(() => () => bench.end(), [bench]);
   useEffect(() => {
     document.title = session && workspace ? `${session.name} · ${workspace.name}` : "Codeyard";
   }, [session, workspace]);

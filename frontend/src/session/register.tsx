@@ -1,27 +1,16 @@
 // The session's own part of the page: its files, and what is done to the session as a whole.
 import { lazy } from "react";
-import type { Bench } from "../shell/bench";
-import { renamePaths } from "../shell/layout";
 import { command, view } from "../shell/registry";
-import { useSelected, useStore } from "../shell/store";
+import "./tree.css";
 
-const Tree = lazy(async () => ({ default: (await import("./FileTree")).FileTree }));
-
-function Files({ bench }: { bench: Bench }) {
-  const tick = useStore(bench.tick);
-  const current = useSelected(bench.layout, () => bench.tab?.path ?? "");
-  return (
-    <Tree
-      sessionId={bench.sessionId}
-      tick={tick}
-      current={current}
-      onOpen={(path) => bench.openFile(path)}
-      onGone={(gone) => bench.layout.set((old) => renamePaths(old, (path) => (path === gone ? null : path)))}
-    />
-  );
-}
-
-view({ id: "files", place: "side", title: "Files", icon: "files", order: 10, component: Files });
+view({
+  id: "files",
+  place: "side",
+  title: "Files",
+  icon: "files",
+  order: 10,
+  component: lazy(() => import("./FileTree")),
+});
 
 command({
   id: "session.fork",

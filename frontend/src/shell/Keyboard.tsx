@@ -6,6 +6,7 @@ import { matches, named } from "./keys";
 import { type Command, commands, keysOf, possible } from "./registry";
 
 const TYPING = "input, textarea, select, [contenteditable=true], .xterm";
+const WITH_MODIFIER = /(^|-)((Mod|Ctrl|Meta|Alt)-|F\d)/;
 const IN_TERMINAL = /^(Alt-|Mod-Shift-|Mod-Alt-|Meta-|F\d)/; // a shell wants all others for itself
 
 /** What runs for that key, where the focus is. */
@@ -14,7 +15,7 @@ export function commandFor(event: KeyboardEvent, bench: Bench): Command | undefi
   const typing = at?.closest(TYPING);
   const terminal = at?.closest(".xterm");
   const fits = (keys: string) => {
-    if (typing && !/^(Mod|Ctrl|Meta|Alt)-|^F\d/.test(keys)) return false;
+    if (typing && !WITH_MODIFIER.test(keys)) return false;
     if (terminal && !IN_TERMINAL.test(keys)) return false;
     return matches(event, keys);
   };

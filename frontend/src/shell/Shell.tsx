@@ -1,14 +1,15 @@
 // The workbench's frame: title bar, views at the left, editors, panel below, dock at the right, status bar. What stands in them
 // is registered elsewhere; registry.ts says how.
-import { createElement, type ReactNode, Suspense, useEffect, useMemo } from "react";
+import { createElement, type ReactNode, Suspense, useMemo } from "react";
 import { Notice } from "../parts/controls";
 import type { Bench } from "./bench";
-import { Tool } from "./controls";
+import { Menu, Tool } from "./controls";
 import { Editors } from "./Editors";
 import { Icon } from "./icons";
 import { KeyboardMap, useKeys } from "./Keyboard";
 import { shown } from "./keys";
 import { Palette } from "./Palette";
+import { QuestionsView } from "./Questions";
 import { commands, keysOf, providers, statusOf, type View, views, viewsOf } from "./registry";
 import { Grip, useKeptSizes } from "./sizes";
 import { useSelected, useStore } from "./store";
@@ -16,14 +17,10 @@ import { TitleBar } from "./TitleBar";
 
 export function Shell({ bench, children }: { bench: Bench; children: ReactNode }) {
   useKeys(bench);
-  useEffect(() => {
-    const guard = (event: BeforeUnloadEvent) => bench.unsaved.get().size && event.preventDefault();
-    window.addEventListener("beforeunload", guard);
-    return () => window.removeEventListener("beforeunload", guard);
-  }, [bench]);
   const layout = useStore(bench.layout);
   const frame = useKeptSizes();
   const asking = useStore(bench.asking);
+  const menu = useStore(bench.menu);
   const helping = useStore(bench.dialog) === "keys";
   const filled = layout.dock && layout.wide ? "wide" : layout.panel && layout.tall ? "tall" : "";
   const middle = useMemo(() => <Editors bench={bench} />, [bench]);
@@ -62,6 +59,8 @@ export function Shell({ bench, children }: { bench: Bench; children: ReactNode }
       <StatusBar bench={bench} />
       {asking !== null && <Palette bench={bench} prefix={asking} onClose={() => bench.asking.set(null)} />}
       {helping && <KeyboardMap onClose={() => bench.dialog.set(null)} />}
+      <QuestionsView bench={bench} />
+      {menu && <Menu at={menu.at} items={menu.items} onClose={() => bench.menu.set(null)} />}
       {children}
     </div>
   );

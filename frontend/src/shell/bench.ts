@@ -1,5 +1,6 @@
 // The open session, as views and commands know it: its ids, its layout, what may be done with both.
 import type { Session, Workspace } from "../api";
+import type { MenuItem } from "./controls";
 import {
   type Area,
   closeTab,
@@ -11,6 +12,7 @@ import {
   restored,
   type Tab,
 } from "./layout";
+import { Questions } from "./Questions";
 import { commands, editors, type Place, views } from "./registry";
 import { createStore, type Store } from "./store";
 
@@ -23,6 +25,13 @@ export class Bench {
   readonly info = createStore<Info>({ session: null, workspace: null, sessions: [], failure: "" });
   /** Grows with each change of the files or the history. */
   readonly tick = createStore(0);
+  /** Which paths changed last, null when that is not known, and which of them are gone. A new object each time. */
+  readonly touched = createStore<{ paths: string[] | null; gone: string[] }>({ paths: null, gone: [] });
+  readonly questions = new Questions();
+  /** A menu that a command opened at a point of the page. */
+  readonly menu = createStore<{ at: { x: number; y: number }; items: MenuItem[] } | null>(null);
+  /** What ends with the session's page: sockets, listeners. */
+  readonly ends = new Set<() => void>();
   /** Ids of tabs whose content is not saved. */
   readonly unsaved = createStore<ReadonlySet<string>>(new Set());
   /** Where the editor of a file is to go once it shows it; a new object each time. */
@@ -39,6 +48,11 @@ export class Bench {
     this.layout.subscribe(() => localStorage.setItem(kept, JSON.stringify(this.layout.get())));
   }
 
+  end(): void {
+    for (const leave of this.ends) leave();
+    this.ends.clear();
+  }
+
   get workspaceId(): string {
     return this.info.get().session?.workspace_id ?? "";
   }
@@ -47,7 +61,8 @@ export class Bench {
     return this.info.get().session?.status === "ready";
   }
 
-  changed(): void {
+  changed(paths: string[] | null = null, gone: string[] = []): void {
+    this.touched.set({ paths, gone });
     this.tick.set((n) => n + 1);
   }
 
@@ -91,8 +106,9 @@ export class Bench {
   /** Opens a file of the working copy with the editor that takes it. */
   openFile(path: string, at: Omit<Goal, "path"> | number | null = null, preview = false): void {
     const other = [...editors.values()].find((one) => one.opens?.(path));
+    const kind = other?.kind ?? "text";
     const title = path.split("/").pop() ?? path;
-    this.open({ id: `file:${path}`, kind: other?.kind ?? "text", title, path, preview });
+    this.open({ id: `${kind}:${path}`, kind, title, path, preview });
     if (at !== null) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
   }
 

@@ -100,7 +100,7 @@ command({
   id: "tab.next",
   group: "Tabs",
   title: "Next tab",
-  keys: "Alt-ArrowRight",
+  keys: "Alt-PageDown",
   when: hasTab,
   run: (bench) => bench.layout.set((old) => turnTab(old, 1)),
 });
@@ -108,7 +108,7 @@ command({
   id: "tab.previous",
   group: "Tabs",
   title: "Previous tab",
-  keys: "Alt-ArrowLeft",
+  keys: "Alt-PageUp",
   when: hasTab,
   run: (bench) => bench.layout.set((old) => turnTab(old, -1)),
 });

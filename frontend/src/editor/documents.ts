@@ -1,0 +1,330 @@
+// The open text files of a session: what was read, what is typed, what is saved. Several editors may show one; they are in step.
+import { Annotation, type ChangeSet, Text, Transaction, type TransactionSpec } from "@codemirror/state";
+import type { EditorView } from "@codemirror/view";
+import { type FileContent, files, type Refused } from "../api";
+import type { Bench } from "../shell/bench";
+import { createStore } from "../shell/store";
+import * as drafts from "./drafts";
+import { difference, type Eol, given, taken } from "./text";
+
+/** A change that another editor of the same document, or the file itself, made. */
+export const followed = Annotation.define<boolean>();
+
+export type Status = {
+  phase: "loading" | "ready" | "binary" | "missing" | "failed";
+  reason: string;
+  dirty: boolean;
+  saving: boolean;
+  restored: boolean; // what is shown was typed before the page was loaded
+  conflict: { theirs: Text; etag: string } | null; // somebody else saved meanwhile
+};
+const FRESH: Status = { phase: "loading", reason: "", dirty: false, saving: false, restored: false, conflict: null };
+const PAUSE = 300; // milliseconds after which what was typed is kept as a draft
+
+export class TextDocument {
+  readonly status = createStore<Status>(FRESH);
+  readonly views = new Set<EditorView>();
+  text = Text.empty;
+  eol: Eol = "\n";
+  etag = "";
+  /** What changes the text before it is saved: formatting. */
+  beforeSave: (() => Promise<void>) | null = null;
+  afterSave: (() => void) | null = null;
+  private saved = Text.empty;
+  private timer = 0;
+
+  constructor(
+    readonly bench: Bench,
+    readonly path: string,
+  ) {}
+
+  get tabId(): string {
+    return `text:${this.path}`;
+  }
+
+  /** The view to talk to: the one with the focus, else any. */
+  get view(): EditorView | undefined {
+    return [...this.views].find((view) => view.hasFocus) ?? [...this.views][0];
+  }
+
+  get dirty(): boolean {
+    return this.status.get().dirty;
+  }
+
+  private put(parts: Partial<Status>): void {
+    this.status.set((old) => ({ ...old, ...parts }));
+  }
+
+  /** Reads the file, and where the browser kept a draft of it, that. */
+  async load(): Promise<void> {
+    const draft = await drafts.of(this.bench.sessionId, this.path).catch(() => undefined);
+    try {
+      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
+      if (found.encoding === "base64") return this.put({ phase: "binary" });
+      const { text, eol } = taken(found.content);
+      this.eol = eol;
+      this.saved = text;
+      this.etag = draft?.etag ?? found.etag;
+      this.text = draft ? taken(draft.content).text : text;
+      if (draft && this.text.eq(text)) {
+        this.etag = found.etag;
+        void drafts.drop(this.bench.sessionId, this.path);
+      }
+    } catch (error) {
+      const refused = error as Refused;
+      if (!draft)
+        return this.put({ phase: refused.code === "not_found" ? "missing" : "failed", reason: refused.message });
+      ({ text: this.text, eol: this.eol } = taken(draft.content)); // the file is gone; what was typed is not
+    }
+    const dirty = !this.text.eq(this.saved);
+    this.put({ phase: "ready", reason: "", restored: dirty });
+    this.judge();
+  }
+
+  /** A view changed: the others follow, and what was typed is kept. */
+  changed(by: EditorView | null, changes: ChangeSet, text: Text): void {
+    this.text = text;
+    for (const view of this.views)
+      if (view !== by) view.dispatch({ changes, annotations: [followed.of(true), Transaction.addToHistory.of(false)] });
+    this.judge();
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.keepDraft(), text.length > 1 << 20 ? PAUSE * 5 : PAUSE);
+  }
+
+  /** Changes the text, in its view where there is one, so that it can be undone there. */
+  apply(spec: TransactionSpec): void {
+    const view = this.view;
+    if (view) {
+      view.dispatch(spec);
+      return;
+    }
+    const changes = spec.changes as ChangeSet;
+    this.changed(null, changes, changes.apply(this.text));
+  }
+
+  get pending(): boolean {
+    return this.timer !== 0;
+  }
+
+  private keepDraft(): void {
+    this.timer = 0;
+    const { sessionId } = this.bench;
+    const kept = this.dirty
+      ? drafts.keep(sessionId, this.path, given(this.text, this.eol), this.etag)
+      : drafts.drop(sessionId, this.path);
+    kept.catch(() => undefined); // a browser that keeps nothing still edits
+  }
+
+  private judge(): void {
+    const dirty = this.status.get().phase === "ready" && !this.text.eq(this.saved);
+    if (dirty !== this.dirty) this.put({ dirty, ...(dirty ? {} : { restored: false }) });
+    this.bench.mark(this.tabId, dirty);
+  }
+
+  /** Writes the text if the file is still the one that was read; else `status.conflict` has the other. */
+  async save(overwrite = false): Promise<boolean> {
+    const { phase, conflict, saving } = this.status.get();
+    if (phase !== "ready" || saving || (conflict && !overwrite)) return false;
+    this.put({ saving: true, reason: "" });
+    try {
+      await this.beforeSave?.();
+      const text = this.text;
+      const known = overwrite ? (conflict ? { etag: conflict.etag } : {}) : this.etag ? { etag: this.etag } : {};
+      const content = given(text, this.eol);
+      const written = (await files(this.bench.sessionId, { op: "write", path: this.path, content, ...known })) as {
+        etag: string;
+      };
+      this.etag = written.etag;
+      this.saved = text;
+      this.put({ conflict: null, restored: false });
+      this.judge();
+      this.afterSave?.();
+      this.keepDraft();
+      return true;
+    } catch (error) {
+      const refused = error as Refused;
+      if (refused.code === "etag_mismatch") await this.meet();
+      else this.put({ reason: refused.message });
+      return false;
+    } finally {
+      this.put({ saving: false });
+    }
+  }
+
+  /** Somebody else saved: their text beside this one, until somebody decides. */
+  private async meet(): Promise<void> {
+    try {
+      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
+      const theirs = taken(found.content).text;
+      if (theirs.eq(this.text)) {
+        this.etag = found.etag;
+        this.saved = theirs;
+        this.put({ conflict: null });
+        return this.judge();
+      }
+      this.put({ conflict: { theirs, etag: found.etag } });
+    } catch (error) {
+      this.put({ reason: (error as Refused).message });
+    }
+  }
+
+  takeTheirs(): void {
+    const { conflict } = this.status.get();
+    if (!conflict) return;
+    this.etag = conflict.etag;
+    this.follow(conflict.theirs);
+    this.put({ conflict: null });
+  }
+
+  /** The file has that text now: what is shown becomes it, with cursor and folds where they were. */
+  private follow(text: Text): void {
+    this.saved = text;
+    const change = difference(this.text, text);
+    if (change) {
+      this.text = text;
+      for (const view of this.views)
+        view.dispatch({ changes: change, annotations: [followed.of(true)], userEvent: "reload" });
+    }
+    this.judge();
+  }
+
+  /** Nobody shows it, and nothing of it would be lost. */
+  get idle(): boolean {
+    return this.views.size === 0 && !this.dirty && this.status.get().phase === "ready";
+  }
+
+  /** The file is gone; what was typed and not saved stays. */
+  vanish(): void {
+    if (!this.dirty && this.status.get().phase !== "loading") this.put({ phase: "missing" });
+  }
+
+  /** Looks whether the file changed; what was typed stays, and meets the other text when it is saved. */
+  async refresh(): Promise<void> {
+    const { phase, saving } = this.status.get();
+    if (phase === "loading" || saving || this.dirty) return;
+    try {
+      const stat = (await files(this.bench.sessionId, { op: "stat", path: this.path })) as { etag: string | null };
+      if (stat.etag === this.etag && phase === "ready") return;
+      if (phase !== "ready") return await this.load();
+      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
+      if (this.dirty || this.status.get().saving || found.encoding === "base64") return;
+      const { text, eol } = taken(found.content);
+      this.eol = eol;
+      this.etag = found.etag;
+      this.follow(text);
+    } catch (error) {
+      if ((error as Refused).code === "not_found" && !this.dirty) this.put({ phase: "missing" });
+    }
+  }
+
+  /** Back to what the file has. */
+  async revert(): Promise<void> {
+    this.put({ conflict: null, restored: false });
+    this.follow(this.saved);
+    await this.discard();
+    this.etag = "";
+    await this.refresh();
+  }
+
+  async discard(): Promise<void> {
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+    await drafts.drop(this.bench.sessionId, this.path).catch(() => undefined);
+  }
+}
+
+/** The documents of one session. One is open as long as an editor shows it or it has changes. */
+export class Documents {
+  private readonly open = new Map<string, TextDocument>();
+  private timer = 0;
+
+  constructor(readonly bench: Bench) {
+    bench.mayClose = (tab) => this.mayClose(tab.path ?? "");
+    bench.ends.add(bench.touched.subscribe(() => this.soon(bench.touched.get())));
+    const guard = (event: BeforeUnloadEvent) => {
+      if ([...this.open.values()].some((document) => document.dirty && document.pending)) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", guard);
+    bench.ends.add(() => window.removeEventListener("beforeunload", guard));
+  }
+
+  get(path: string): TextDocument | undefined {
+    return this.open.get(path);
+  }
+
+  get all(): TextDocument[] {
+    return [...this.open.values()];
+  }
+
+  take(path: string): TextDocument {
+    const known = this.open.get(path);
+    if (known) return known;
+    const made = new TextDocument(this.bench, path);
+    this.open.set(path, made);
+    void made.load();
+    return made;
+  }
+
+  /** A view went: without another, and without changes, so does the document. */
+  leave(document: TextDocument): void {
+    if (document.idle && this.open.get(document.path) === document) this.open.delete(document.path);
+  }
+
+  private paths: Set<string> | null = new Set();
+  private readonly gone = new Set<string>();
+  private soon({ paths, gone }: { paths: string[] | null; gone: string[] }): void {
+    this.paths = paths === null || this.paths === null ? null : new Set([...this.paths, ...paths]);
+    for (const path of paths ?? []) this.gone.delete(path);
+    for (const path of gone) this.gone.add(path);
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      const touched = this.paths;
+      const inside = (set: Set<string>, at: string) =>
+        [...set].some((path) => at === path || at.startsWith(`${path}/`));
+      for (const document of [...this.open.values()]) {
+        if (document.idle) this.open.delete(document.path);
+        else if (inside(this.gone, document.path)) document.vanish();
+        else if (touched === null || inside(touched, document.path)) void document.refresh();
+      }
+      this.paths = new Set();
+      this.gone.clear();
+    }, 100);
+  }
+
+  private async mayClose(path: string): Promise<boolean> {
+    const document = this.open.get(path);
+    if (!document?.dirty) return true;
+    const wanted = await this.bench.questions.choose(
+      `Save ${path.split("/").pop()}?`,
+      "It has changes that are not in the file yet.",
+      [
+        { label: "Save", value: "save", kind: "main" },
+        { label: "Don’t save", value: "discard", kind: "danger" },
+      ],
+    );
+    if (wanted === "save") return document.save();
+    if (wanted !== "discard") return false;
+    await document.discard();
+    this.open.delete(path);
+    return true;
+  }
+
+  /** Brings drafts back; one whose tab is not there any more gets a new one. */
+  restore(kept: drafts.Draft[]): void {
+    const shown = new Set(this.bench.layout.get().groups.flatMap((group) => group.tabs.map((tab) => tab.path)));
+    for (const draft of kept) {
+      if (shown.has(draft.path)) this.take(draft.path);
+      else this.bench.openFile(draft.path);
+    }
+  }
+}
+
+const known = new WeakMap<Bench, Documents>();
+export function documentsOf(bench: Bench): Documents {
+  let found = known.get(bench);
+  if (!found) {
+    found = new Documents(bench);
+    known.set(bench, found);
+  }
+  return found;
+}

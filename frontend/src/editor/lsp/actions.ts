@@ -1,0 +1,208 @@
+// What one asks a language's server to do at the cursor: go to, find references, rename, fix, format.
+import { LSPPlugin } from "@codemirror/lsp-client";
+import type { EditorView } from "@codemirror/view";
+import type { Bench } from "../../shell/bench";
+import { createStore } from "../../shell/store";
+import { pathOf } from "../paths";
+import { offsetOf, positionOf, type Range } from "../text";
+import { applyEdit } from "./edits";
+import { formatted } from "./format";
+import { type LanguageClient, serving } from "./servers";
+import { type Diagnostic, knownOf, type Location, severityOf, type WorkspaceEdit } from "./state";
+
+export type Place = { path: string; range: Range };
+export const references = createStore<{ title: string; places: Place[] } | null>(null);
+
+type At = { client: LanguageClient; document: { uri: string }; at: Record<string, unknown> };
+
+function here(view: EditorView): At | null {
+  const client = serving(view);
+  const plugin = LSPPlugin.get(view);
+  if (!client?.ready || !plugin) return null;
+  const document = { uri: plugin.uri };
+  const position = positionOf(view.state.doc, view.state.selection.main.head);
+  return { client, document, at: { textDocument: document, position } };
+}
+
+const wordAt = (view: EditorView): string => {
+  const word = view.state.wordAt(view.state.selection.main.head);
+  return word ? view.state.sliceDoc(word.from, word.to) : "";
+};
+
+/** Errors of a server are told, not thrown: they are nobody's fault here. */
+async function tried<T>(bench: Bench, what: string, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    bench.questions.tell(`${what}: ${(error as Error).message ?? error}`, "error");
+    return null;
+  }
+}
+
+function placesOf(found: Location | Location[] | null): { places: Place[]; outside: string } {
+  const places: Place[] = [];
+  let outside = "";
+  for (const one of found === null ? [] : [found].flat()) {
+    const [uri, range] = "uri" in one ? [one.uri, one.range] : [one.targetUri, one.targetSelectionRange];
+    const path = pathOf(uri);
+    if (path === null) outside = uri;
+    else places.push({ path, range });
+  }
+  return { places, outside };
+}
+
+export function goTo(bench: Bench, { path, range }: Place): void {
+  const { start, end } = range;
+  const to = { line: end.line + 1, column: end.character + 1 };
+  bench.openFile(path, { line: start.line + 1, column: start.character + 1, to });
+}
+
+const KINDS = {
+  definition: "textDocument/definition",
+  declaration: "textDocument/declaration",
+  typeDefinition: "textDocument/typeDefinition",
+  implementation: "textDocument/implementation",
+} as const;
+
+export async function jump(bench: Bench, view: EditorView, kind: keyof typeof KINDS): Promise<void> {
+  const from = here(view);
+  if (!from?.client.can(`${kind}Provider`)) return bench.questions.tell("The language server cannot do that here.");
+  const found = await tried(bench, "Go to", () => from.client.ask<Location | Location[]>(KINDS[kind], from.at));
+  const { places, outside } = placesOf(found);
+  const [first] = places;
+  if (!first)
+    return bench.questions.tell(outside ? `It is outside of the working copy: ${outside}` : "Nothing was found.");
+  if (places.length === 1) return goTo(bench, first);
+  references.set({ title: `${places.length} places of ${wordAt(view)}`, places });
+  bench.show("references");
+}
+
+export async function findReferences(bench: Bench, view: EditorView): Promise<void> {
+  const from = here(view);
+  if (!from?.client.can("referencesProvider")) return bench.questions.tell("The language server cannot do that here.");
+  const params = { ...from.at, context: { includeDeclaration: true } };
+  const found = await tried(bench, "References", () => from.client.ask<Location[]>("textDocument/references", params));
+  const { places } = placesOf(found);
+  references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
+  bench.show("references");
+}
+
+export async function rename(bench: Bench, view: EditorView): Promise<void> {
+  const from = here(view);
+  const old = wordAt(view);
+  if (!old || !from?.client.can("renameProvider")) return bench.questions.tell("Nothing here can be renamed.");
+  const name = await bench.questions.prompt(`Rename ${old}`, { label: "New name", value: old }, "Rename");
+  view.focus();
+  if (!name || name === old) return;
+  const edit = await tried(bench, `Rename ${old}`, () =>
+    from.client.ask<WorkspaceEdit>("textDocument/rename", { ...from.at, newName: name }),
+  );
+  if (edit) await applyEdit(bench, edit, `Renamed ${old} to ${name}`);
+  view.focus();
+}
+
+export type CodeAction = {
+  title: string;
+  kind?: string;
+  isPreferred?: boolean;
+  disabled?: { reason: string };
+  edit?: WorkspaceEdit;
+  command?: { title: string; command: string; arguments?: unknown[] } | string;
+  arguments?: unknown[];
+  data?: unknown;
+};
+
+/** What could be done about the selection, or about the line where nothing is selected; the best first. */
+export async function codeActions(bench: Bench, view: EditorView): Promise<CodeAction[]> {
+  const from = here(view);
+  const path = pathOf(from?.document.uri ?? "");
+  if (!from?.client.can("codeActionProvider") || path === null) return [];
+  const { doc, selection } = view.state;
+  const { main } = selection;
+  const line = doc.lineAt(main.head);
+  const near = (one: Diagnostic) => {
+    const [start, end] = [offsetOf(doc, one.range.start), offsetOf(doc, one.range.end)];
+    return main.empty ? start <= line.to && end >= line.from : start <= main.to && end >= main.from;
+  };
+  const diagnostics = (knownOf(bench).problems.get()[path] ?? []).filter(near);
+  const atCursor = diagnostics.filter(
+    (one) => offsetOf(doc, one.range.start) <= main.head && offsetOf(doc, one.range.end) >= main.head,
+  );
+  const about = atCursor[0] ?? (main.empty ? diagnostics[0] : undefined);
+  const range = about?.range ?? { start: positionOf(doc, main.from), end: positionOf(doc, main.to) };
+  const params = { textDocument: from.document, range, context: { diagnostics, triggerKind: 1 } };
+  const found = await tried(bench, "Code actions", () =>
+    from.client.ask<CodeAction[]>("textDocument/codeAction", params),
+  );
+  const rank = (one: CodeAction) => (one.isPreferred ? 0 : one.kind?.startsWith("quickfix") ? 1 : 2);
+  return (found ?? []).filter((one) => !one.disabled).sort((a, b) => rank(a) - rank(b));
+}
+
+export async function act(bench: Bench, view: EditorView, chosen: CodeAction): Promise<void> {
+  const client = serving(view);
+  if (!client) return;
+  let action = chosen;
+  await tried(bench, chosen.title, async () => {
+    const provider = client.client.serverCapabilities?.codeActionProvider;
+    const resolves = typeof provider === "object" && provider.resolveProvider;
+    if (!action.edit && resolves && action.data !== undefined)
+      action = (await client.ask<CodeAction>("codeAction/resolve", action)) ?? action;
+    if (action.edit) await applyEdit(bench, action.edit, action.title);
+    const command =
+      typeof action.command === "string" ? { command: action.command, arguments: action.arguments } : action.command;
+    if (command)
+      await client.ask("workspace/executeCommand", { command: command.command, arguments: command.arguments });
+  });
+  view.focus();
+}
+
+export async function format(bench: Bench, view: EditorView): Promise<void> {
+  const client = serving(view);
+  if (!client?.can("documentFormattingProvider")) return bench.questions.tell("No server formats this language.");
+  await tried(bench, "Format", () => formatted(view, client));
+}
+
+/** The next problem of the file after the cursor, or the one before it; round the ends. */
+export function nextProblem(bench: Bench, view: EditorView, step: 1 | -1): void {
+  const path = pathOf(LSPPlugin.get(view)?.uri ?? "");
+  const rows = (path && knownOf(bench).problems.get()[path]) || [];
+  const { doc, selection } = view.state;
+  const starts = rows
+    .filter((one) => severityOf(one) !== "hint")
+    .map((one) => offsetOf(doc, one.range.start))
+    .sort((a, b) => a - b);
+  if (starts.length === 0) {
+    bench.questions.tell("No problems in this file.");
+    return;
+  }
+  const after = starts.filter((at) => (step > 0 ? at > selection.main.head : at < selection.main.head));
+  const at = step > 0 ? (after[0] ?? starts[0]) : (after.at(-1) ?? starts.at(-1));
+  view.dispatch({ selection: { anchor: at ?? 0 }, scrollIntoView: true });
+}
+
+export type Name = { name: string; kind: number; detail: string; range: Range; depth: number };
+type Raw = {
+  name: string;
+  kind: number;
+  detail?: string;
+  selectionRange?: Range;
+  location?: { range: Range };
+  children?: Raw[];
+};
+
+/** The names of a file in the order in which they stand there. */
+export async function symbols(view: EditorView): Promise<Name[] | null> {
+  const from = here(view);
+  if (!from?.client.can("documentSymbolProvider")) return null;
+  const found = await from.client.ask<Raw[]>("textDocument/documentSymbol", { textDocument: from.document });
+  const rows: Name[] = [];
+  const walk = (list: Raw[], depth: number) => {
+    for (const one of list) {
+      const range = one.selectionRange ?? one.location?.range;
+      if (range) rows.push({ name: one.name, kind: one.kind, detail: one.detail ?? "", range, depth });
+      walk(one.children ?? [], depth + 1);
+    }
+  };
+  walk(found ?? [], 0);
+  return rows;
+}
