@@ -134,6 +134,13 @@ export function socketUrl(path: string, query: Record<string, string | number>):
   return `${location.origin.replace("http", "ws")}/api/v1${path}?${words}`;
 }
 
+/** Ends a socket; one that is still being opened ends when it is, since browsers complain of less. */
+export function hangUp(socket: WebSocket): void {
+  socket.onmessage = null;
+  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket.close();
+}
+
 /** A socket of JSON messages that comes back by itself, with growing pauses; `query` is asked anew each time. */
 export function listen(
   path: string,
@@ -160,6 +167,6 @@ export function listen(
   return () => {
     over = true;
     window.clearTimeout(timer);
-    socket?.close();
+    if (socket) hangUp(socket);
   };
 }

@@ -1,5 +1,5 @@
 // One terminal's socket: shows what comes, sends what is typed, comes back by itself after a break with what was missed.
-import { get, type Page, socketUrl, type TerminalRow } from "../api";
+import { get, hangUp, type Page, socketUrl, type TerminalRow } from "../api";
 import { Acks, type Down } from "./protocol";
 import type { Service } from "./tabs";
 
@@ -57,7 +57,7 @@ export class Connection {
   close(): void {
     this.over = true;
     window.clearTimeout(this.timer);
-    this.socket?.close();
+    if (this.socket) hangUp(this.socket);
   }
 
   private say(frame: Record<string, unknown>): void {

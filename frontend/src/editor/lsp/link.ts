@@ -1,6 +1,6 @@
 // The socket to a language's servers, as CodeMirror's client wants it; comes back by itself, and answers what servers ask.
 import type { Transport } from "@codemirror/lsp-client";
-import { socketUrl } from "../../api";
+import { hangUp, socketUrl } from "../../api";
 
 type Message = { id?: number | string; method?: string; params?: unknown };
 export type Linked = {
@@ -63,6 +63,6 @@ export function link(session: string, language: string, to: Linked): () => void 
   return () => {
     over = true;
     window.clearTimeout(timer);
-    socket.close();
+    hangUp(socket);
   };
 }
