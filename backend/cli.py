@@ -16,6 +16,7 @@ from backend.client import account as accounts
 from backend.client import commands as remote
 from backend.client.api import NOT_ALLOWED, NotFound, Refused, Server
 from backend.client.copy import NotBothEnds
+from backend.client.nouns import Command
 
 
 def main() -> int:
@@ -65,7 +66,7 @@ def ask_server(words: argparse.Namespace) -> int:
         if getattr(words, "signs_in", False):
             return remote.sign_in(words)
         with Server(accounts.load(words.url, words.key)) as there:
-            command: remote.Command = words.remote
+            command: Command = words.remote
             return command(words, there)
     except accounts.NotSignedIn as error:
         print(f"codeyard: {error.__doc__}", file=sys.stderr)

@@ -20,7 +20,7 @@ COMPOSE = """services:
 
 @pytest.fixture(scope="module")
 def server():
-    with Server() as running:
+    with Server(CODEYARD_ALLOW_PRIVATE_WEBHOOKS="1") as running:
         yield running
 
 
@@ -155,3 +155,32 @@ def test_keys_are_made_listed_and_revoked(codeyard):
     assert made["id"] in codeyard("key", "list").stdout
     assert codeyard("key", "revoke", made["id"]).returncode == 0
     assert made["id"] not in codeyard("key", "list").stdout
+
+
+def test_a_pull_request_is_opened_shown_as_a_patch_reviewed_and_merged(codeyard, server: Server, demo, tmp_path):
+    assert codeyard("session", "create", "demo", "greet").returncode == 0
+    (tmp_path / "hello.txt").write_text("hello\nworld\n")
+    assert codeyard("cp", str(tmp_path / "hello.txt"), "demo/greet:").returncode == 0
+    session = json.loads(codeyard("session", "show", "demo/greet", "-o", "json").stdout)["id"]
+    server.ask("POST", f"/workspace/{session}/version-controls/commit", {"message": "Greet", "paths": ["hello.txt"]})
+    made = codeyard("pr", "create", "demo/greet", "--title", "Greet the world")
+    assert made.returncode == 0, made.stderr
+    assert "Greet the world" in codeyard("pr", "list", "demo").stdout
+    assert "+hello\n+world\n" in codeyard("pr", "diff", "demo", "1").stdout
+    said = codeyard("pr", "review", "demo", "1", "--comment", "--body", "Nice.")
+    assert said.returncode == 0, said.stderr
+    merged = codeyard("pr", "merge", "demo", "1", "--method", "squash", "-o", "json")
+    assert json.loads(merged.stdout)["state"] == "merged", merged.stderr
+    assert codeyard("pr", "merge", "demo", "1").returncode == 1  # it is over
+
+
+def test_webhooks_are_made_pinged_and_looked_into(codeyard):
+    made = codeyard("webhook", "create", "http://127.0.0.1:9/hook", "--event", "session.*", "-o", "json")
+    assert made.returncode == 0, made.stderr
+    one = json.loads(made.stdout)
+    assert one["secret"].startswith("whsec_")
+    assert "session.*" in codeyard("webhook", "list").stdout
+    ping = json.loads(codeyard("webhook", "ping", one["id"], "-o", "json").stdout)
+    assert ping["id"] in codeyard("webhook", "deliveries", one["id"]).stdout
+    assert codeyard("webhook", "rotate-secret", one["id"]).returncode == 0
+    assert codeyard("webhook", "delete", one["id"]).returncode == 0

@@ -10,17 +10,15 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from backend.client import account, copy, show
+from backend.client import account, copy, show, together
 from backend.client.api import Refused, Server, raise_refusal
+from backend.client.nouns import Noun, add, confirmed
 from backend.client.shell import Opening, attach
-
-Command = Callable[[argparse.Namespace, Server], int]
 
 WORKSPACE = "id name slug default_session_id updated_at"
 SESSION = "id name branch status dirty last_active_at"
@@ -38,42 +36,7 @@ def register(commands: Any) -> None:
     _services(commands)
     _files(commands)
     _keys(commands)
-
-
-class Noun:
-    """`codeyard NOUN VERB`: the verbs of one noun."""
-
-    def __init__(self, commands: Any, name: str, text: str) -> None:
-        self.verbs = commands.add_parser(name, help=text, description=text).add_subparsers(
-            title="verbs", required=True, metavar="VERB"
-        )
-
-    def verb(self, name: str, run: Command, text: str, *words: str) -> argparse.ArgumentParser:
-        return add(self.verbs, name, run, text, *words)
-
-
-def add(commands: Any, name: str, run: Command, text: str, *words: str) -> argparse.ArgumentParser:
-    """A command with these positional words, and what all of them take."""
-    made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    made.set_defaults(remote=run)
-    for word in words:
-        made.add_argument(word.lower().rstrip("?"), metavar=word.rstrip("?"), nargs="?" if word.endswith("?") else None)
-    made.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    made.add_argument(
-        "--url", help="the server, such as https://code.example.com; else CODEYARD_URL, or where you signed in"
-    )
-    made.add_argument("--key", help="an API key; better in CODEYARD_KEY")
-    return made
-
-
-def confirmed(words: argparse.Namespace, what: str) -> bool:
-    """Asks a person; a program says --yes."""
-    if words.yes:
-        return True
-    if not sys.stdin.isatty():
-        print(f"codeyard: {what}? Say --yes where nobody can be asked.", file=sys.stderr)
-        return False
-    return input(f"{what}? [y/N] ").strip().lower() in ("y", "yes")
+    together.register(commands)
 
 
 # --- who am I

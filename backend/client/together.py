@@ -1,0 +1,184 @@
+"""Commands for what people do together: pull requests and webhooks."""
+
+import argparse
+import sys
+from typing import Any
+
+from backend.client import show
+from backend.client.api import Server
+from backend.client.nouns import Noun
+
+PULL = "number title state author head_branch base_branch blocked_by updated_at"
+WEBHOOK = "id url status events last_error"
+DELIVERY = "id event state tries status error created_at"
+
+
+def register(commands: Any) -> None:
+    _pulls(commands)
+    _webhooks(commands)
+
+
+# --- pull requests
+
+
+def _pulls(commands: Any) -> None:
+    pr = Noun(commands, "pr", "Pull requests between the sessions of a workspace.")
+    listed = pr.verb("list", list_pulls, "Those that are open.", "WORKSPACE")
+    listed.add_argument("--state", choices=("open", "draft", "merged", "closed"))
+    create = pr.verb("create", create_pull, "Ask for what a session has committed to be merged.", "SESSION")
+    create.add_argument("--title", required=True)
+    create.add_argument("--body", default="", help="Markdown")
+    create.add_argument("--into", metavar="SESSION", help="the default session without")
+    create.add_argument("--draft", action="store_true")
+    pr.verb("show", show_pull, "One pull request.", "WORKSPACE", "NUMBER")
+    pr.verb("diff", diff_pull, "What it changes, as a patch.", "WORKSPACE", "NUMBER")
+    review = pr.verb("review", review_pull, "Approve it, request changes, or comment.", "WORKSPACE", "NUMBER")
+    verdict = review.add_mutually_exclusive_group(required=True)
+    for name in ("approve", "request-changes", "comment"):
+        value = name.replace("-", "_")
+        verdict.add_argument(f"--{name}", dest="verdict", action="store_const", const=value)
+    review.add_argument("--body", default="", help="Markdown")
+    merge = pr.verb("merge", merge_pull, "Merge it.", "WORKSPACE", "NUMBER")
+    merge.add_argument("--method", choices=("merge", "squash", "rebase"), default="merge")
+    pr.verb("close", close_pull, "Close it without merging.", "WORKSPACE", "NUMBER")
+
+
+def _path(words: argparse.Namespace, server: Server) -> str:
+    return f"/workspace/{server.workspace(words.workspace)['id']}/pull-requests"
+
+
+def list_pulls(words: argparse.Namespace, server: Server) -> int:
+    show.rows(list(server.pages(_path(words, server), state=words.state)), PULL, words.output)
+    return 0
+
+
+def create_pull(words: argparse.Namespace, server: Server) -> int:
+    head = server.session(words.session)
+    body = {"head_session_id": head["id"], "title": words.title, "body": words.body, "draft": words.draft}
+    if words.into:
+        into = words.into if "/" in words.into else f"{head['workspace_id']}/{words.into}"
+        body["base_session_id"] = server.session(into)["id"]
+    show.one(server.ask("POST", f"/workspace/{head['workspace_id']}/pull-requests", body), PULL, words.output)
+    return 0
+
+
+def show_pull(words: argparse.Namespace, server: Server) -> int:
+    found = server.ask("GET", f"{_path(words, server)}/{words.number}")
+    show.one(found, f"{PULL} labels reviewers approved_by changes_requested_by conflicts body", words.output)
+    return 0
+
+
+def diff_pull(words: argparse.Namespace, server: Server) -> int:
+    """A patch that `git apply` takes."""
+    workspace = server.workspace(words.workspace)["id"]
+    pull = server.ask("GET", f"/workspace/{workspace}/pull-requests/{words.number}")
+    side = pull["head_session_id"] or pull["base_session_id"]
+    for changed in server.pages(f"/workspace/{workspace}/sessions/{side}/pull-requests/{words.number}/diff"):
+        if words.output == "json":
+            print(show.compact(changed))
+        else:
+            _print_patch(changed)
+    return 0
+
+
+def _print_patch(changed: dict[str, Any]) -> None:
+    old, new = changed["old_path"] or changed["path"], changed["path"]
+    print(f"diff --git a/{old} b/{new}")
+    if changed["binary"]:
+        print(f"Binary files a/{old} and b/{new} differ")
+        return
+    if changed["hunks"]:
+        print(f"--- {'/dev/null' if changed['status'] == 'added' else f'a/{old}'}")
+        print(f"+++ {'/dev/null' if changed['status'] == 'deleted' else f'b/{new}'}")
+    for hunk in changed["hunks"]:
+        counts = f"-{hunk['old_start']},{hunk['old_lines']} +{hunk['new_start']},{hunk['new_lines']}"
+        print(f"@@ {counts} @@ {hunk['header']}".rstrip())
+        print("\n".join(hunk["lines"]))
+
+
+def review_pull(words: argparse.Namespace, server: Server) -> int:
+    workspace = server.workspace(words.workspace)["id"]
+    pull = server.ask("GET", f"/workspace/{workspace}/pull-requests/{words.number}")
+    path = f"/workspace/{workspace}/sessions/{pull['head_session_id']}/pull-requests/{words.number}/review"
+    body = {"verdict": words.verdict, "body": words.body, "commit_id": pull["head_commit"]}
+    show.one(server.ask("POST", path, body), "verdict author body commit_id", words.output)
+    return 0
+
+
+def merge_pull(words: argparse.Namespace, server: Server) -> int:
+    """Of the head that is there now: one that moves meanwhile is refused."""
+    path = f"{_path(words, server)}/{words.number}"
+    head = server.ask("GET", path)["head_commit"]
+    show.one(server.ask("POST", f"{path}/merge", {"method": words.method, "expected_head": head}), PULL, words.output)
+    return 0
+
+
+def close_pull(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.ask("PUT", f"{_path(words, server)}/{words.number}", {"state": "closed"}), PULL, words.output)
+    return 0
+
+
+# --- webhooks
+
+
+def _webhooks(commands: Any) -> None:
+    webhook = Noun(commands, "webhook", "Webhooks of an organisation: facts sent to your own servers.")
+    for made in (
+        webhook.verb("list", list_webhooks, "The webhooks that there are."),
+        webhook.verb("ping", ping_webhook, "Send one a `ping`.", "ID"),
+        webhook.verb("delete", delete_webhook, "Send nothing to it any more.", "ID"),
+        webhook.verb("rotate-secret", rotate_secret, "A new secret; the old one signs too for a day.", "ID"),
+        webhook.verb("deliveries", list_deliveries, "What was sent to one, newest first.", "ID"),
+        webhook.verb("redeliver", redeliver, "Send a delivery again.", "ID", "DELIVERY"),
+    ):
+        made.add_argument("--org")
+    create = webhook.verb("create", create_webhook, "Send facts to a URL; its secret is shown this once.", "ENDPOINT")
+    create.add_argument(
+        "--event", action="append", default=[], help="such as session.created or session.*; all without"
+    )
+    create.add_argument("--org")
+
+
+def _hooks(words: argparse.Namespace, server: Server) -> str:
+    return f"/organizations/{server.organization(words.org)['id']}/webhooks"
+
+
+def list_webhooks(words: argparse.Namespace, server: Server) -> int:
+    show.rows(list(server.pages(_hooks(words, server))), WEBHOOK, words.output)
+    return 0
+
+
+def create_webhook(words: argparse.Namespace, server: Server) -> int:
+    made = server.ask("POST", _hooks(words, server), {"url": words.endpoint, "events": words.event})
+    show.one(made, "id url events secret", words.output)
+    return 0
+
+
+def ping_webhook(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.ask("POST", f"{_hooks(words, server)}/{words.id}/ping"), DELIVERY, words.output)
+    return 0
+
+
+def delete_webhook(words: argparse.Namespace, server: Server) -> int:
+    server.ask("DELETE", f"{_hooks(words, server)}/{words.id}")
+    return 0
+
+
+def rotate_secret(words: argparse.Namespace, server: Server) -> int:
+    found = server.ask("POST", f"{_hooks(words, server)}/{words.id}/rotate-secret")
+    show.one(found, "secret previous_until", words.output)
+    return 0
+
+
+def list_deliveries(words: argparse.Namespace, server: Server) -> int:
+    page = server.ask("GET", f"{_hooks(words, server)}/{words.id}/deliveries")
+    show.rows(page["items"], DELIVERY, words.output)
+    if page["next_cursor"]:
+        print("There are more: the API has them page by page.", file=sys.stderr)
+    return 0
+
+
+def redeliver(words: argparse.Namespace, server: Server) -> int:
+    path = f"{_hooks(words, server)}/{words.id}/deliveries/{words.delivery}/redeliver"
+    show.one(server.ask("POST", path), DELIVERY, words.output)
+    return 0
