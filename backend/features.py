@@ -38,6 +38,7 @@ FEATURES = [
     "workbench.terminals",
     "workbench.lsp",
     "edge.incoming",
+    "agents.tasks",
     "edge.webhooks",
     "edge.feed",
     "edge.stats",

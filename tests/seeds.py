@@ -164,6 +164,9 @@ class Seeds:
     async def received(self) -> Any:
         return await self.newest(f"/webhook-integrations/{await self.get('integration')}/deliveries")
 
+    async def task(self) -> Any:
+        return (await self.post(f"/workspace/{await self.get('workspace')}/tasks", {"title": "t"}))["id"]
+
     # --- pull requests
 
     async def pull(self) -> Any:

@@ -289,6 +289,17 @@ MATRIX = [
         body={"verdict": "approve"},
     ),
     writing("POST", f"{SIDE}/{{pull}}/pull-into-session", "vcs:write", body={}),
+    reading("GET", f"{WS}/tasks", "tasks:read"),
+    writing("POST", f"{WS}/tasks", "tasks:write", ok=201, body={"title": "t"}),
+    reading("GET", f"{ONE}/tasks/{{task}}", "tasks:read"),
+    writing("PUT", f"{ONE}/tasks/{{task}}", "tasks:write", body={"status": "done"}),
+    writing("DELETE", f"{ONE}/tasks/{{task}}", "tasks:write", ok=204),
+    writing(
+        "POST",
+        "/task-management",
+        "tasks:write",
+        body={"workspace_id": "{workspace}", "task_ids": ["{task}"], "status": "done"},
+    ),
     reading("GET", f"{STACK}/services", "services:read"),
     writing(
         "POST", f"{STACK}/services", "services:write", ok=201, body={"name": "{unique}", "type": "image", "image": "x"}

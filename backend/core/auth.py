@@ -45,6 +45,8 @@ SCOPES: Mapping[str, str] = {
     "pulls:read": "Read pull requests",
     "pulls:comment": "Comment on pull requests",
     "pulls:write": "Open, review and merge pull requests",
+    "tasks:read": "See tasks",
+    "tasks:write": "Create, assign, order and delete tasks",
     "admin": "Manage the organisation: members, roles, API keys",
 }
 

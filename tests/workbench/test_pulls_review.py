@@ -68,7 +68,7 @@ async def test_the_difference_is_told_file_by_file(desk, pull, head):
     }
     [hunk] = files["a.txt"]["hunks"]
     assert (hunk["old_start"], hunk["old_lines"], hunk["new_start"], hunk["new_lines"]) == (7, 7, 7, 7)
-    assert hunk["lines"][2:6] == [" line 9", "-line 10", "+line ten", " line 11"]
+    assert hunk["text"].split("\n")[2:6] == [" line 9", "-line 10", "+line ten", " line 11"]
     first = await desk.diff(pull, limit=2)
     rest = await desk.diff(pull, limit=2, cursor=first["next_cursor"])
     assert [f["path"] for f in first["items"] + rest["items"]] == ["a.txt", "b.txt", "new.txt"]
@@ -113,7 +113,7 @@ async def test_odd_files_are_told_each_as_what_it_is(desk, yard, fork):
     }
     by_path = {file["path"]: file for file in diff["items"]}
     assert by_path["binary"]["binary"] and by_path["\\xff.txt"]["path_b64"]
-    assert by_path['quo"te\t.txt']["hunks"][0]["lines"] == ["+no end", "\\ No newline at end of file"]
+    assert by_path['quo"te\t.txt']["hunks"][0]["text"] == "+no end\n\\ No newline at end of file"
 
 
 async def test_a_viewed_mark_goes_when_the_file_changes(desk, pull, head, someone):

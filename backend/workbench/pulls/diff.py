@@ -4,7 +4,6 @@ The client runs on the bare repository, where the commits of both sides are; its
 lines go to the page as they are. libgit2 and an object for each line took four times as long. Blocks, so in a thread."""
 
 import codecs
-import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ LONGEST_FILE = 400_000
 LONGEST_PAGE = 8_000_000
 
 _WORDS: dict[bytes, Status] = {b"A": "added", b"D": "deleted", b"M": "modified", b"R": "renamed", b"T": "modified"}
-_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$", re.MULTILINE)
 
 
 @dataclass
@@ -137,12 +135,18 @@ def _file(entry: Entry, head: bytes, body: bytes, *, keep: bool, viewed: set[tup
 
 
 def _hunks(body: bytes) -> Iterator[PatchHunk]:
-    found = list(_HUNK.finditer(body))
-    for number, at in enumerate(found):
-        end = found[number + 1].start() if number + 1 < len(found) else len(body)
-        text = body[at.end() + 1 : end].removesuffix(b"\n").decode(errors="replace")
-        a, b, c, d = (1 if part is None else int(part) for part in at.groups()[:4])
-        yield PatchHunk(a, b, c, d, at[5].decode(errors="replace"), text.split("\n"))
+    """Every line of a hunk begins with a space, a sign or a backslash: what begins with @@ begins a hunk."""
+    for part in ("\n" + body.decode(errors="replace").removesuffix("\n")).split("\n@@ ")[1:]:
+        about, _, text = part.partition("\n")
+        ranges, _, header = about.partition(" @@")
+        old, new = ranges.split(" ")
+        yield PatchHunk(*_range(old), *_range(new), header.removeprefix(" "), text)
+
+
+def _range(shown: str) -> tuple[int, int]:
+    """Start and length out of `-7,5`; one line has no length."""
+    start, _, length = shown[1:].partition(",")
+    return int(start), int(length or 1)
 
 
 def named(entry: Entry, path: str) -> bool:

@@ -115,14 +115,15 @@ class PullMerge(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PatchHunk(msgspec.Struct):
-    """`lines` as in a patch: the first character of each is " ", "+", "-" or "\\" (no line feed at the end of the file)."""
+    """`text` is the lines as in a patch, without a last line feed: each begins with " ", "+", "-" or "\\" (no line feed at
+    the end of the file)."""
 
     old_start: int
     old_lines: int
     new_start: int
     new_lines: int
     header: str
-    lines: list[str]
+    text: str
 
 
 class ChangedFile(msgspec.Struct):

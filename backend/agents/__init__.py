@@ -1,0 +1,1 @@
+"""Agents: what is to be done, and who does it."""

@@ -1,0 +1,31 @@
+"""What happens to tasks. `by` is the person who did it, null for a key or a webhook."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from backend.core.events import Event
+
+
+class TaskEvent(Event, frozen=True):
+    """`assigned` is who is newly to do it."""
+
+    scope: ClassVar[str] = "tasks:read"
+    task_id: UUID
+    number: int
+    title: str
+    by: UUID | None
+    by_name: str
+    assigned: UUID | None = None
+    assigned_team: UUID | None = None
+
+
+class TaskCreated(TaskEvent, frozen=True):
+    name: ClassVar[str] = "task.created"
+
+
+class TaskUpdated(TaskEvent, frozen=True):
+    name: ClassVar[str] = "task.updated"
+
+
+class TaskDeleted(TaskEvent, frozen=True):
+    name: ClassVar[str] = "task.deleted"
