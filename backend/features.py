@@ -41,6 +41,7 @@ FEATURES = [
     "agents.tasks",
     "edge.webhooks",
     "edge.feed",
+    "edge.notifications",
     "edge.stats",
     "edge.page",
 ]

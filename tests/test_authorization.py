@@ -300,6 +300,10 @@ MATRIX = [
         "tasks:write",
         body={"workspace_id": "{workspace}", "task_ids": ["{task}"], "status": "done"},
     ),
+    personal("GET", "/notifications"),
+    personal("GET", "/notifications/unread"),
+    personal("POST", "/notifications/read", body={}),
+    reading("GET", f"{WS}/activity", "workspaces:read"),
     reading("GET", f"{STACK}/services", "services:read"),
     writing(
         "POST", f"{STACK}/services", "services:write", ok=201, body={"name": "{unique}", "type": "image", "image": "x"}

@@ -8,6 +8,7 @@ from backend.agents.tasks.mentions import mentioned
 from backend.core.auth import Access, Role
 from backend.core.db import new_id
 from backend.core.events import emit
+from backend.core.paging import encode
 from backend.edge.incoming.events import WebhookReceived
 from tests import make
 from tests.conftest import idle
@@ -143,7 +144,7 @@ async def test_foreign_ids_and_hostile_bodies_open_nothing(board, client, worksp
         assert (await client.get(f"/workspace/{workspace['id']}/tasks/{ref}")).status_code in (400, 404), ref
     for body in ({"title": "a\0b"}, {"title": ""}, {"title": "t", "number": 9}, {"title": "t", "status": "x"}, []):
         assert (await client.post(f"/workspace/{workspace['id']}/tasks", json=body)).status_code in (400, 422), body
-    for params in ({"cursor": "x"}, {"limit": 0}, {"label": "\0"}, {"status": "x"}):
+    for params in ({"cursor": encode("todo", 10**12, 0)}, {"limit": 0}, {"label": "\0"}, {"status": "x"}):
         assert (await client.get(f"/workspace/{workspace['id']}/tasks", params=params)).status_code in (400, 422), (
             params
         )

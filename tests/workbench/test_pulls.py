@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from backend.core.paging import encode
 from tests.workbench.yard import Yard, by_hand
 
 
@@ -330,6 +331,7 @@ async def test_hostile_bodies_and_cursors_get_an_answer(desk, head, client):
         {"limit": 0},
         {"limit": 10**9},
         {"limit": -1},
+        {"cursor": encode(10**12)},
         {"cursor": "WyJ4Il0"},
         {"query": "\0"},
         {"label": "\0"},

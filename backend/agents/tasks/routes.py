@@ -5,6 +5,7 @@ from uuid import UUID
 
 from litestar import Router, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
 
 from backend.agents.tasks import schemas, service
 from backend.agents.tasks.models import Status
@@ -12,6 +13,8 @@ from backend.core.auth import Me, scope
 from backend.core.db import Db
 from backend.core.paging import Cursor, Limit, Page, decode, page
 from backend.ledger.receipts.service import OnceOnly
+
+Whole = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 @post("/workspace/{session_id:uuid}/tasks", guards=[scope("tasks:write")])
@@ -41,7 +44,7 @@ async def list_tasks(
     cursor: Cursor = "",
 ) -> Page[schemas.Task]:
     """By status, in the order of the board. The id may be a session's or a workspace's."""
-    after = decode(cursor, tuple[Status, int, int])
+    after = decode(cursor, tuple[Status, Whole, Whole])
     workspace = await service.place(db, actor, session_id)
     rows = await service.list_page(
         db, workspace, status=status, assignee=assignee, label=label, after=after, limit=limit

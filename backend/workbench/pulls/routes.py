@@ -43,7 +43,7 @@ async def list_pull_requests(
     cursor: Cursor = "",
 ) -> Page[schemas.Pull]:
     """Newest first; `alive` are the open ones and the drafts."""
-    before = decode(cursor, tuple[int])
+    before = decode(cursor, tuple[Annotated[int, Meta(ge=0, le=2**31 - 1)]])
     workspace = await service.workspace_of(db, actor, workspace_id)
     states = {"alive": ALIVE, "all": tuple(State)}.get(which) or (State(which),)
     rows = await repository.list_page(

@@ -1,0 +1,75 @@
+"""Notifications: who is told of what, once, and never of their own doing; what happened in a workspace."""
+
+import pytest
+
+from backend.core.auth import Access, Role
+from tests import make
+from tests.conftest import idle
+
+
+@pytest.fixture
+async def at(client):
+    made = (await client.post("/workspace", json={"name": "demo"})).json()
+    return f"/workspace/{made['id']}"
+
+
+@pytest.fixture
+def told(database):
+    async def kinds(caller) -> list[tuple[str, str, int]]:
+        await idle(database)
+        items = (await caller.get("/notifications")).json()["items"]
+        return [(one["kind"], one["about"], one["number"]) for one in reversed(items)]
+
+    return kinds
+
+
+async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, call, database, ada, told):
+    grace, barred = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(2)]
+    await make.grant(database, barred, at.rpartition("/")[2], Access.NONE)
+    hers, theirs = call(grace), call(barred)
+    body = {"title": "t", "body": f"@{grace.email} @{barred.email}"}
+    await client.post(f"{at}/tasks", json=body)
+    await client.post(f"{at}/tasks", json={"title": "t", "assignee_id": str(barred.user_id)})
+    session = (await client.post("/sessions", json={"workspace_id": at.rpartition("/")[2], "name": "s"})).json()["id"]
+    await client.post(f"/workspace/{session}/filesystem", json={"op": "write", "path": "x", "content": "x"})
+    await client.post(f"/workspace/{session}/version-controls/commit", json={"message": "x"})
+    pull = {"head_session_id": session, "title": "t", "reviewers": [str(grace.user_id)]}
+    assert (await client.post(f"{at}/pull-requests", json=pull)).status_code == 201
+    side = f"{at}/sessions/{session}/pull-requests/1"
+    assert (await hers.post(f"{side}/review", json={"verdict": "approve"})).status_code == 201
+    thread = (await hers.post(f"{at}/pull-requests/1/threads", json={"body": "Hm"})).json()
+    await client.post(f"{at}/pull-requests/1/threads/{thread['id']}/comments", json={"body": "So"})
+    await hers.post(f"{at}/pull-requests/1/merge", json={})
+    assert await told(hers) == [("assigned", "task", 1), ("review_requested", "pull", 1), ("commented", "pull", 1)]
+    assert await told(client) == [("approved", "pull", 1), ("commented", "pull", 1), ("merged", "pull", 1)]
+    assert await told(theirs) == []
+
+
+async def test_they_are_counted_paged_and_marked_as_read(client, at, call, database, ada, told):
+    """Attack rows 42 and 66: another's ids mark nothing, and cursors are checked."""
+    grace = await make.person(database, ada.organization_id, Role.MEMBER)
+    hers = call(grace)
+    for _ in range(3):
+        await client.post(f"{at}/tasks", json={"title": "t", "assignee_id": str(grace.user_id)})
+    assert len(await told(hers)) == 3
+    first = (await hers.get("/notifications", params={"limit": 2})).json()
+    rest = (await hers.get("/notifications", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    assert [one["number"] for one in first["items"] + rest["items"]] == [3, 2, 1]
+    ids = [first["items"][0]["id"]]
+    await client.post("/notifications/read", json={"ids": ids})
+    assert (await hers.get("/notifications/unread")).json() == {"unread": 3}
+    assert (await hers.post("/notifications/read", json={"ids": ids})).json() == {"unread": 2}
+    assert len((await hers.get("/notifications", params={"unread": True})).json()["items"]) == 2
+    assert (await hers.post("/notifications/read", json={})).json() == {"unread": 0}
+    assert (await hers.get("/notifications", params={"cursor": "x"})).status_code == 400
+
+
+async def test_activity_is_what_the_caller_may_read(client, at, call, database, ada):
+    await client.post(f"{at}/tasks", json={"title": "t"})
+    page = (await client.get(f"{at}/activity", params={"limit": 1})).json()
+    assert [fact["name"] for fact in page["items"]] == ["task.created"]
+    older = (await client.get(f"{at}/activity", params={"cursor": page["next_cursor"]})).json()
+    assert "workspace.created" in [fact["name"] for fact in older["items"]]
+    narrow = call(await make.key(database, ada.organization_id, "workspaces:read"))
+    names = {fact["name"].partition(".")[0] for fact in (await narrow.get(f"{at}/activity")).json()["items"]}
+    assert names == {"workspace"}
