@@ -147,7 +147,7 @@ def test_output_does_nothing_to_the_page_around_it(page, yard, server):
         b"\x1b]52;c;ZXZpbA==\x07\x1b]52;p;?\x07"
         b"\x1b]8;;javascript:document.title='run'\x07click here\x1b]8;;\x07\r\n"
         b"\x1b]0;<img src=x onerror=\"document.title='run'\"> \xe2\x80\xaeturned\x07"
-        b'\x1bP$q"p\x1b\\\x1b[21t\x1b]4;1;?\x07'
+        b'\x1bP$q"p\x1b\\\x1bP$qecho written\n\x1b\\\x1b[21t\x1b]4;1;?\x07'
         b"\x1bPq#0;2;0;0;0!999999999~\x1b\\"
         b"\x1b[999999999C\x1b[999999999;999999999H\x1b[8;65535;999999999t\x1b[999999999@\x1b[999999999L\x1b[999999999b"
         b"\x1b[H\r\n\r\n\r\nsurvived\r\n"
