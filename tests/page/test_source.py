@@ -205,7 +205,7 @@ def test_what_keeps_a_merge_from_happening_is_told_and_can_be_settled(page, serv
     yard.open(page, "History")
     page.get_by_role("button", name="Branches", exact=True).click()
     page.get_by_role("button", name="Merge theirs into main").click()
-    alert = page.get_by_role("alert").filter(has_text="Both sides changed the same lines")
+    alert = page.get_by_role("alert").filter(has_text="Both sides changed the same lines of these files")
     expect(alert).to_contain_text("a.txt")
     picture(page, "source-conflict")
     alert.get_by_role("button", name="Compare").click()

@@ -43,16 +43,14 @@ function Toast({ bench }: { bench: Bench }) {
       {news && (
         <div className={`toast ${news.kind}`}>
           <span className="said">{news.text}</span>
+          {news.undo && (
+            <Button onClick={() => news.undo && source.restore(news.undo, "As it was before.")}>Undo</Button>
+          )}
+          <Tool icon="close" label="Close this message" onClick={() => source.news.set(null)} />
           {news.conflicts && <ConflictFiles bench={bench} conflicts={news.conflicts} />}
-          <span className="row">
-            {news.undo && (
-              <Button onClick={() => news.undo && source.restore(news.undo, "As it was before.")}>Undo</Button>
-            )}
-            {news.remote && (
-              <Button onClick={() => news.remote && source.asking.set(news.remote)}>Give address or token…</Button>
-            )}
-            <Tool icon="close" label="Close this message" onClick={() => source.news.set(null)} />
-          </span>
+          {news.remote && (
+            <Button onClick={() => news.remote && source.asking.set(news.remote)}>Give address or token…</Button>
+          )}
         </div>
       )}
     </div>

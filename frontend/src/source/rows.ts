@@ -83,7 +83,7 @@ export function nextStop(stops: number[], row: number, by: 1 | -1): number {
 
 /** Where a hunk lies, in words. */
 export function placeOf(hunk: Hunk): string {
-  const range = (start: number, lines: number) => (lines > 1 ? `${start}–${start + lines - 1}` : `${start}`);
-  if (hunk.new_lines === 0) return `Lines ${range(hunk.old_start, hunk.old_lines)} removed`;
-  return `${hunk.new_lines > 1 ? "Lines" : "Line"} ${range(hunk.new_start, hunk.new_lines)}`;
+  const gone = hunk.new_lines === 0;
+  const [start, lines] = gone ? [hunk.old_start, hunk.old_lines] : [hunk.new_start, hunk.new_lines];
+  return `${lines > 1 ? `Lines ${start}–${start + lines - 1}` : `Line ${start}`}${gone ? " removed" : ""}`;
 }

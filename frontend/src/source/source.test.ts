@@ -61,6 +61,7 @@ test("the walk stops where changes begin, and goes round", () => {
 test("a hunk says where it lies", () => {
   expect(placeOf({ ...hunk("h", ""), new_start: 4, new_lines: 1 })).toBe("Line 4");
   expect(placeOf({ ...hunk("h", ""), new_lines: 0, old_start: 2, old_lines: 2 })).toBe("Lines 2–3 removed");
+  expect(placeOf({ ...hunk("h", ""), new_lines: 0, old_lines: 1 })).toBe("Line 1 removed");
 });
 
 test("hunks and lines are taken out of a commit and put back", () => {

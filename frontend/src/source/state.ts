@@ -198,6 +198,7 @@ function refusal(error: Refused, what: string, repository: string): News {
   const files = error.details.files;
   if (Array.isArray(files)) {
     const theirs = typeof error.details.theirs === "string" ? error.details.theirs : undefined;
+    if (theirs) news.text = "Both sides changed the same lines of these files; nothing was touched.";
     news.conflicts = { files: files.map(String), theirs, repository };
   }
   const verb = what === "Pushing" ? "push" : what === "Pulling" ? "pull" : null;

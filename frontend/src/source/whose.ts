@@ -24,8 +24,10 @@ export function whoseLines(blame: BlameHunk[], hunks: Hunk[], total: number): (B
   return found;
 }
 
+export type Home = { repository: string; path: string };
+
 /** The repository that holds the file, and what it calls the file. */
-export function homeOf(repositories: Repository[], path: string): { repository: string; path: string } {
+export function homeOf(repositories: Repository[], path: string): Home {
   const homes = repositories.filter((one) => one.path && path.startsWith(`${one.path}/`));
   const home = homes.sort((a, b) => b.path.length - a.path.length)[0];
   return home ? { repository: home.name, path: path.slice(home.path.length + 1) } : { repository: "root", path };
