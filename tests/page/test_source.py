@@ -41,7 +41,7 @@ def hunk_boxes(page: Page):
 
 def said(page: Page):
     """The message about what was just done."""
-    return page.locator(".toast")
+    return page.locator(".note")
 
 
 def test_a_hunk_and_a_line_are_left_out_of_a_commit(page, server, package):
@@ -205,11 +205,11 @@ def test_what_keeps_a_merge_from_happening_is_told_and_can_be_settled(page, serv
     yard.open(page, "History")
     page.get_by_role("button", name="Branches", exact=True).click()
     page.get_by_role("button", name="Merge theirs into main").click()
-    alert = page.get_by_role("alert").filter(has_text="Both sides changed the same lines of these files")
-    expect(alert).to_contain_text("a.txt")
+    alert = page.get_by_role("alert").filter(has_text="Both sides changed the same lines of a.txt")
     picture(page, "source-conflict")
     alert.get_by_role("button", name="Compare").click()
     expect(page.locator(".diff-line", has_text="theirs")).to_be_visible()
+    page.get_by_role("button", name="Merge theirs into main").click()
     alert.get_by_role("button", name="Settle it in a terminal").click()
     expect(page.locator(".xterm-rows")).to_contain_text(f"git merge {theirs[:12]}")
     page.keyboard.press("Enter")
@@ -299,3 +299,32 @@ def test_every_view_is_accessible_and_fits_a_phone(page, server, theme):
     page.get_by_role("button", name="Branches", exact=True).click()
     expect(page.get_by_text("this session · ")).to_be_visible()
     look("branches")
+
+
+def test_who_wrote_each_line_stands_beside_it_and_moves_with_it(page, server):
+    yard = Yard(server, "blame")
+    yard.write("a.txt", "one\ntwo\nthree\n")
+    yard.commit("First", author={"name": "Grace", "email": "grace@example.com"})
+    yard.write("a.txt", "one\nTWO\nthree\n")
+    second = yard.commit("Second", author={"name": "Linus", "email": "linus@example.com"})
+    yard.write("a.txt", "new\none\nTWO\nthree\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="a.txt").click()
+    page.locator(".cm-line", has_text="TWO").click()
+    page.keyboard.press("Control+Shift+P")
+    page.keyboard.type("who wrote")
+    page.keyboard.press("Enter")
+    gutter = page.locator(".cm-blame .cm-gutterElement span")
+    expect(gutter).to_have_text([re.compile("Grace, "), re.compile("Linus, "), re.compile("Grace, ")])
+    expect(gutter.nth(1)).to_have_attribute("title", re.compile("^Second\nLinus"))
+    beside = page.locator(".cm-blame .cm-gutterElement", has_text="Linus")
+    top = beside.bounding_box()["y"]
+    page.locator(".cm-line", has_text="one").click()
+    page.keyboard.press("Home")
+    page.keyboard.type("typed\n")
+    assert beside.bounding_box()["y"] > top
+    picture(page, "source-blame")
+    page.keyboard.press("Control+z")
+    beside.click()
+    expect(page.get_by_role("tab", name=second[:8])).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()

@@ -61,7 +61,7 @@ def test_terminals_stand_in_tabs_and_splits_and_are_found_there_again(page, yard
     expect(tabs(page)).to_have_count(2)
     run(page, "third=3; echo three-$third")
     expect(rows(page)).to_contain_text("three-3")
-    page.keyboard.press("Alt+PageUp")
+    page.keyboard.press("Alt+Shift+PageUp")
     expect(page.locator(".panes:not([hidden]) .pane")).to_have_count(2)
     picture(page, "terminal-splits")
     page.reload()

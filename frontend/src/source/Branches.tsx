@@ -34,7 +34,7 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
         {rows?.map((row) => (
           <li key={row.name} className="branch-row">
             <Icon name={row.current ? "check" : "branch"} size={14} />
-            <span className="about">
+            <span className="told">
               <span className="ellipsis">
                 <code>{row.name}</code>
               </span>

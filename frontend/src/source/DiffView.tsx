@@ -124,7 +124,7 @@ export function DiffView({ files, label, sides, onHunk, onKey, ...slots }: Props
         walked = step;
       }}
     >
-      <span className="unseen" role="status">
+      <span className="hidden" role="status">
         {said}
       </span>
       <div className="diff-rows" style={{ height: list.getTotalSize() }}>

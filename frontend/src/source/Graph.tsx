@@ -28,7 +28,7 @@ export function Graph({ row, height, merge }: { row: GraphRow; height: number; m
           className={`lane lane-${edge.colour}`}
         />
       ))}
-      <circle cx={x(row.lane)} cy={height / 2} r={4} className={`lane-${row.colour} ${merge ? "merge" : "plain"}`} />
+      <circle cx={x(row.lane)} cy={height / 2} r={4} className={`lane-${row.colour} ${merge ? "joins" : "plain"}`} />
     </svg>
   );
 }

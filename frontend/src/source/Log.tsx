@@ -224,7 +224,7 @@ function Commits({ bench, repository, commits, lanes, head, onEnd }: CommitsProp
                     <Graph row={row} height={HEIGHT} merge={commit.parents.length > 1} />
                   </span>
                 )}
-                <span className="about">
+                <span className="told">
                   <span className="subject">
                     <span className="ellipsis">{commit.message.split("\n")[0]}</span>
                   </span>

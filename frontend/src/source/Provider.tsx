@@ -1,15 +1,12 @@
-// Around the whole workbench: looks what has changed, says how things went, and asks what must be asked.
+// Around the whole workbench: looks what has changed, and asks what must be asked.
 import { type ReactNode, useEffect, useState } from "react";
 import { get, type Page, post } from "../api";
 import { Button, Dialog, Field } from "../parts/controls";
 import type { Bench } from "../shell/bench";
-import { Tool } from "../shell/controls";
 import { useStore } from "../shell/store";
-import { openCompare } from "./open";
-import { type Ask, type Conflicts, sourceOf } from "./state";
+import { followEditors } from "./beside";
+import { type Ask, sourceOf } from "./state";
 import type { Branch } from "./types";
-
-const SHOWN_FOR = 20_000; // ms; what can be undone can be for longer, by its snapshot
 
 export function Provider({ bench, children }: { bench: Bench; children?: ReactNode }) {
   const source = sourceOf(bench);
@@ -20,79 +17,13 @@ export function Provider({ bench, children }: { bench: Bench; children?: ReactNo
   useEffect(() => {
     if (ready) source.refresh();
   }, [source, ready, tick]);
+  useEffect(() => followEditors(bench), [bench]);
   const asking = useStore(source.asking);
   return (
     <>
       {children}
-      <Toast bench={bench} />
       {asking && <Asked key={JSON.stringify(asking)} bench={bench} ask={asking} />}
     </>
-  );
-}
-
-function Toast({ bench }: { bench: Bench }) {
-  const source = sourceOf(bench);
-  const news = useStore(source.news);
-  useEffect(() => {
-    if (news?.kind !== "info") return;
-    const timer = window.setTimeout(() => source.news.set((now) => (now === news ? null : now)), SHOWN_FOR);
-    return () => window.clearTimeout(timer);
-  }, [source, news]);
-  return (
-    <div className="toast-place" role={news?.kind === "error" ? "alert" : "status"}>
-      {news && (
-        <div className={`toast ${news.kind}`}>
-          <span className="said">{news.text}</span>
-          {news.undo && (
-            <Button onClick={() => news.undo && source.restore(news.undo, "As it was before.")}>Undo</Button>
-          )}
-          <Tool icon="close" label="Close this message" onClick={() => source.news.set(null)} />
-          {news.conflicts && <ConflictFiles bench={bench} conflicts={news.conflicts} />}
-          {news.remote && (
-            <Button onClick={() => news.remote && source.asking.set(news.remote)}>Give address or token…</Button>
-          )}
-        </div>
-      )}
-    </div>
-  );
-}
-
-/** The files that keep a merge from happening, and what one can do. */
-function ConflictFiles({ bench, conflicts }: { bench: Bench; conflicts: Conflicts }) {
-  const { files, theirs, repository } = conflicts;
-  const shown = files.slice(0, 8);
-  return (
-    <div className="conflicts">
-      <ul>
-        {shown.map((file) => (
-          <li key={file}>
-            <code>{file}</code>
-          </li>
-        ))}
-        {files.length > shown.length && <li className="soft">and {files.length - shown.length} more</li>}
-      </ul>
-      {theirs && (
-        <span className="row">
-          <Button
-            onClick={() =>
-              openCompare(bench, {
-                repository,
-                from: "HEAD",
-                to: theirs,
-                fromName: "mine",
-                toName: "theirs",
-                paths: files,
-              })
-            }
-          >
-            Compare
-          </Button>
-          <Button onClick={() => bench.run("terminal.type", `git merge ${theirs.slice(0, 12)}`)}>
-            Settle it in a terminal
-          </Button>
-        </span>
-      )}
-    </div>
   );
 }
 
@@ -202,7 +133,7 @@ function AskSnapshot({ bench, onClose }: { bench: Bench; onClose: () => void }) 
       "Taking a snapshot",
       "root",
       () => post(`${source.base}/snapshots`, { label: label.trim() }),
-      () => ({ kind: "info", text: "Took a snapshot of the files as they are." }),
+      () => ({ text: "Took a snapshot of the files as they are." }),
     );
   };
   return (

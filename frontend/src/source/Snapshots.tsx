@@ -64,7 +64,7 @@ export function Snapshots({ bench }: { bench: Bench }) {
               <div className="snapshot-row">
                 <button
                   type="button"
-                  className="about"
+                  className="told"
                   title={inFull(row.created_at)}
                   onClick={() => openSnapshot(bench, row)}
                 >

@@ -1,18 +1,17 @@
 // Who wrote each line of a file, and in which commit: beside the text, moving with it while one types.
-import { type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
+import { Compartment, type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
 import { type EditorView, GutterMarker, gutter, ViewPlugin } from "@codemirror/view";
 import { get } from "../api";
 import type { Bench } from "../shell/bench";
 import { settingOf, values } from "../shell/settings";
+import { BLAME } from "./beside";
 import { openCommit } from "./open";
 import { sourceOf } from "./state";
 import type { BlameHunk, Diff } from "./types";
-import { homeOf, whoseLines } from "./whose";
+import { type Home, homeOf, whoseLines } from "./whose";
 import { ago, inFull } from "./words";
 
-export const BLAME = "editor.blame";
 const PAUSE = 400; // ms, after which a changed file is looked at again
-type Blame = { hunks: BlameHunk[] };
 
 class Mark extends GutterMarker {
   override elementClass: string;
@@ -57,35 +56,31 @@ function marksOf(view: EditorView, lines: (BlameHunk | null)[]): RangeSet<Mark> 
   return builder.finish();
 }
 
-/** The commit that the line at the cursor comes from. */
-export function commitAt(view: EditorView): BlameHunk | null {
-  const at = view.state.doc.lineAt(view.state.selection.main.head).from;
-  let found: BlameHunk | null = null;
-  view.state.field(marks, false)?.between(at, at, (_, __, mark) => {
-    found = mark.part;
-  });
-  return found;
+/** The commit that a line comes from, null where it is not committed. */
+export const commitOf = async (base: string, home: Home, line: number): Promise<BlameHunk | null> =>
+  (await whose(base, home, line))[line] ?? null;
+
+const place = new Compartment();
+
+/** Shows it in the editor of that file, until the setting says otherwise. */
+export function showBlame(bench: Bench, view: EditorView, path: string): void {
+  const now = place.get(view.state);
+  if (now === undefined) view.dispatch({ effects: StateEffect.appendConfig.of(place.of(blame(bench, path))) });
+  else if (Array.isArray(now) && now.length === 0) view.dispatch({ effects: place.reconfigure(blame(bench, path)) });
 }
 
-/** The extension for the editor of one file. It shows itself where the setting says so. */
-export function blame(bench: Bench, tabId: string, path: string): Extension {
+function blame(bench: Bench, path: string): Extension[] {
   const source = sourceOf(bench);
   const home = () => homeOf(source.state.get().repositories ?? [], path);
+  const unsaved = () => bench.unsaved.get().has(`file:${path}`); // the server's differences are of what was saved
   const watcher = ViewPlugin.define((view) => {
     let timer = 0;
     let over = false;
     const look = async () => {
-      if (over || !settingOf<boolean>(BLAME) || bench.unsaved.get().has(tabId)) return;
-      const { repository, path: inside } = home();
-      const words = new URLSearchParams({ repository, path: inside });
-      try {
-        const found = await get<Blame>(`${source.base}/blame?${words}`);
-        const diff = await get<Diff>(`${source.base}/diff/working-copy?${words}&context=0`);
-        if (over || bench.unsaved.get().has(tabId)) return;
-        const hunks = diff.files.find((file) => file.path === inside)?.hunks ?? [];
-        view.dispatch({ effects: blamed.of(marksOf(view, whoseLines(found.hunks, hunks, view.state.doc.lines))) });
-      } catch {
-        if (!over) view.dispatch({ effects: blamed.of(RangeSet.empty) }); // not committed yet
+      if (!settingOf<boolean>(BLAME)) view.dispatch({ effects: place.reconfigure([]) });
+      else if (!unsaved()) {
+        const lines = await whose(source.base, home(), view.state.doc.lines);
+        if (!over && !unsaved()) view.dispatch({ effects: blamed.of(marksOf(view, lines)) });
       }
     };
     const soon = () => {
@@ -115,4 +110,15 @@ export function blame(bench: Bench, tabId: string, path: string): Extension {
     },
   });
   return [marks, watcher, beside];
+}
+
+async function whose(base: string, { repository, path }: Home, total: number): Promise<(BlameHunk | null)[]> {
+  const words = new URLSearchParams({ repository, path });
+  try {
+    const found = await get<{ hunks: BlameHunk[] }>(`${base}/blame?${words}`);
+    const diff = await get<Diff>(`${base}/diff/working-copy?${words}&context=0`);
+    return whoseLines(found.hunks, diff.files.find((file) => file.path === path)?.hunks ?? [], total);
+  } catch {
+    return []; // not committed yet
+  }
 }

@@ -3,6 +3,7 @@ import { lazy } from "react";
 import type { Bench } from "../shell/bench";
 import { command, editor, provider, status, view } from "../shell/registry";
 import { change, setting, settingOf } from "../shell/settings";
+import { BLAME, openLineCommit } from "./beside";
 import { canWalk, walk } from "./DiffView";
 import { openWorking } from "./open";
 import { Provider } from "./Provider";
@@ -58,6 +59,15 @@ setting({
     ["tree", "As a tree"],
     ["list", "As a list"],
   ],
+});
+
+setting({
+  key: BLAME,
+  group: "Editor",
+  title: "Who wrote each line",
+  description: "Beside the text, with the commit on hover.",
+  kind: "switch",
+  fallback: false,
 });
 
 const group = "Source control";
@@ -173,6 +183,21 @@ command({
   icon: "fill",
   when: ready,
   run: (bench) => bench.open({ id: "history", kind: "history", title: "History" }),
+});
+command({
+  id: "source.blame",
+  group,
+  title: "Who wrote each line, on or off",
+  icon: "person",
+  run: () => change(BLAME, !settingOf(BLAME)),
+});
+command({
+  id: "source.lineCommit",
+  group,
+  title: "Commit of this line",
+  icon: "commit",
+  when: (bench) => bench.tab?.kind === "text",
+  run: openLineCommit,
 });
 command({ id: "diff.next", group, title: "Next change", icon: "down", keys: "F7", when: canWalk, run: () => walk(1) });
 command({

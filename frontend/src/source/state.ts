@@ -1,8 +1,10 @@
 // What of a session's repositories is not committed, kept for all views at once, and what may be done with it.
 import { get, post, type Refused, vcs } from "../api";
 import type { Bench } from "../shell/bench";
+import type { Note } from "../shell/Questions";
 import { createStore } from "../shell/store";
 import { type Choice, EVERYTHING, keep, type Selection, selection } from "./choice";
+import { openCompare } from "./open";
 import type { Changed, Repository } from "./types";
 
 export type State = {
@@ -10,29 +12,30 @@ export type State = {
   files: Record<string, Changed[]>; // by repository
   failure: string;
 };
-/** Something that was done, how to undo it, and what the server had to say against it. */
-export type News = { text: string; kind: "info" | "error"; undo?: string; conflicts?: Conflicts; remote?: Ask };
+/** What was done, and the snapshot that undoes it. */
+type Done = { text: string; undo?: string | null };
 /** A dialog over the page. */
 export type Ask =
   | { about: "remote"; verb: "push" | "pull"; repository: string }
   | { about: "rollback"; commit: string; subject: string; repository: string }
   | { about: "snapshot" }
   | { about: "merge"; repository: string };
-export type Conflicts = { files: string[]; theirs?: string; repository: string };
 
-const PAUSE = 200;
+const PAUSE = 200; // ms
+const STAYS = 20_000; // ms; what can be undone can be for longer, by its snapshot
+const MOST_NAMED = 8;
 const NONE: Changed[] = [];
 
 export class Source {
   readonly state = createStore<State>({ repositories: null, files: {}, failure: "" });
   readonly choices = createStore<Record<string, Choice>>({});
   readonly messages = createStore<Record<string, string>>({});
-  readonly news = createStore<News | null>(null);
   readonly busy = createStore("");
   readonly asking = createStore<Ask | null>(null);
   private timer = 0;
   private running = false;
   private again = false;
+  private told = 0; // the note about what was done last
 
   constructor(readonly bench: Bench) {}
 
@@ -88,21 +91,63 @@ export class Source {
     what: string,
     repository: string,
     work: () => Promise<T>,
-    said: (done: T) => News | null,
+    said: (done: T) => Done | null,
   ): Promise<T | null> {
     this.busy.set(what);
     try {
       const done = await work();
-      this.news.set(said(done));
+      this.say(said(done));
       return done;
     } catch (error) {
-      this.news.set(refusal(error as Refused, what, repository));
+      this.refuse(error as Refused, what, repository);
       return null;
     } finally {
       this.busy.set("");
       this.bench.changed();
       this.refresh();
     }
+  }
+
+  /** One note at a time: the way back from what was done last. */
+  private say(done: Done | null): void {
+    const { text, undo } = done ?? { text: "" };
+    this.tell(text, "info", undo ? [{ label: "Undo", run: () => void this.restore(undo, "As it was before.") }] : []);
+    const told = this.told;
+    window.setTimeout(() => this.bench.questions.drop(told), STAYS);
+  }
+
+  private tell(text: string, kind: Note["kind"], actions: Note["actions"] = []): void {
+    const { questions } = this.bench;
+    questions.drop(this.told);
+    if (text) questions.tell(text, kind, actions);
+    this.told = questions.notes.get().at(-1)?.id ?? 0;
+  }
+
+  private refuse(error: Refused, what: string, repository: string): void {
+    const { files, theirs } = error.details;
+    const verb = what === "Pushing" ? "push" : what === "Pulling" ? "pull" : null;
+    if (Array.isArray(files) && typeof theirs === "string")
+      this.tell(
+        `Both sides changed the same lines of ${named(files)}; nothing was touched.`,
+        "error",
+        this.waysOut(repository, files.map(String), theirs),
+      );
+    else if (verb && (error.code === "no_remote" || error.code.startsWith("remote_")))
+      this.tell(error.message, "error", [
+        { label: "Give address or token…", run: () => this.asking.set({ about: "remote", verb, repository }) },
+      ]);
+    else this.tell(Array.isArray(files) ? `${error.message} ${named(files)}` : error.message, "error");
+  }
+
+  private waysOut(repository: string, paths: string[], theirs: string) {
+    const both = { repository, from: "HEAD", to: theirs, fromName: "mine", toName: "theirs", paths };
+    return [
+      { label: "Compare", run: () => openCompare(this.bench, both) },
+      {
+        label: "Settle it in a terminal",
+        run: () => this.bench.run("terminal.type", `git merge ${theirs.slice(0, 12)}`),
+      },
+    ];
   }
 
   async commit(repository: string): Promise<void> {
@@ -112,7 +157,7 @@ export class Source {
       "Committing",
       repository,
       () => post<{ id: string }>(`${this.base}/commit`, { message, repository, ...wanted }),
-      ({ id }) => ({ kind: "info", text: `Committed ${id.slice(0, 8)}.` }),
+      ({ id }) => ({ text: `Committed ${id.slice(0, 8)}.` }),
     );
     if (!made) return;
     this.messages.set((old) => ({ ...old, [repository]: "" }));
@@ -135,7 +180,7 @@ export class Source {
       "Discarding",
       repository,
       () => post<{ snapshot_id: string }>(`${this.base}/discard`, { repository, ...wanted }),
-      ({ snapshot_id }) => ({ kind: "info", text: `Discarded ${what}.`, undo: snapshot_id }),
+      ({ snapshot_id }) => ({ text: `Discarded ${what}.`, undo: snapshot_id }),
     );
   }
 
@@ -144,7 +189,7 @@ export class Source {
       "Restoring",
       "root",
       () => post<{ snapshot_id: string }>(`${this.base}/snapshots/${snapshot}/restore`),
-      ({ snapshot_id }) => ({ kind: "info", text: said, undo: snapshot_id }),
+      ({ snapshot_id }) => ({ text: said, undo: snapshot_id }),
     );
   }
 
@@ -153,7 +198,7 @@ export class Source {
       "Rolling back",
       repository,
       () => post<{ snapshot_id: string }>(`${this.base}/rollback`, { commit_id: commit, mode, repository }),
-      ({ snapshot_id }) => ({ kind: "info", text: `Rolled back to ${commit.slice(0, 8)}.`, undo: snapshot_id }),
+      ({ snapshot_id }) => ({ text: `Rolled back to ${commit.slice(0, 8)}.`, undo: snapshot_id }),
     );
   }
 
@@ -162,7 +207,7 @@ export class Source {
       "Merging",
       repository,
       () => post<Merged>(`${this.base}/merge`, { from_session: session, repository }),
-      (merged) => ({ kind: "info", text: mergedWords(merged, name), undo: merged.snapshot_id ?? undefined }),
+      (merged) => ({ text: mergedWords(merged, name), undo: merged.snapshot_id }),
     );
   }
 
@@ -171,7 +216,7 @@ export class Source {
       "Pulling",
       repository,
       () => post<Merged>(`${this.base}/pull`, { repository, ...remote }),
-      (merged) => ({ kind: "info", text: mergedWords(merged, "the remote"), undo: merged.snapshot_id ?? undefined }),
+      (merged) => ({ text: mergedWords(merged, "the remote"), undo: merged.snapshot_id }),
     );
   }
 
@@ -180,7 +225,7 @@ export class Source {
       "Pushing",
       repository,
       () => post<{ branch: string; head: string }>(`${this.base}/push`, { repository, ...remote }),
-      ({ branch, head }) => ({ kind: "info", text: `Pushed ${head.slice(0, 8)} to ${branch}.` }),
+      ({ branch, head }) => ({ text: `Pushed ${head.slice(0, 8)} to ${branch}.` }),
     );
   }
 }
@@ -193,19 +238,8 @@ function mergedWords(merged: Merged, from: string): string {
   return merged.fast_forward ? `Moved forward to what ${from} has.` : `Merged ${from} in ${merged.id.slice(0, 8)}.`;
 }
 
-function refusal(error: Refused, what: string, repository: string): News {
-  const news: News = { kind: "error", text: error.message };
-  const files = error.details.files;
-  if (Array.isArray(files)) {
-    const theirs = typeof error.details.theirs === "string" ? error.details.theirs : undefined;
-    if (theirs) news.text = "Both sides changed the same lines of these files; nothing was touched.";
-    news.conflicts = { files: files.map(String), theirs, repository };
-  }
-  const verb = what === "Pushing" ? "push" : what === "Pulling" ? "pull" : null;
-  if (verb && (error.code === "no_remote" || error.code.startsWith("remote_")))
-    news.remote = { about: "remote", verb, repository };
-  return news;
-}
+const named = (files: unknown[]) =>
+  files.slice(0, MOST_NAMED).join(", ") + (files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : "");
 
 const sources = new WeakMap<Bench, Source>();
 

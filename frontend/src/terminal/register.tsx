@@ -151,7 +151,7 @@ command({
   id: "terminal.next",
   group,
   title: "Next terminal",
-  keys: "Alt-PageDown",
+  keys: "Alt-Shift-PageDown",
   when: has,
   run: (bench) => terminalsOf(bench).turn(1),
 });
@@ -159,7 +159,7 @@ command({
   id: "terminal.previous",
   group,
   title: "Previous terminal",
-  keys: "Alt-PageUp",
+  keys: "Alt-Shift-PageUp",
   when: has,
   run: (bench) => terminalsOf(bench).turn(-1),
 });
@@ -167,7 +167,7 @@ command({
   id: "terminal.nextPane",
   group,
   title: "Next terminal of the split",
-  keys: "Alt-Shift-PageDown",
+  keys: "Alt-Shift-ArrowRight",
   when: has,
   run: (bench) => terminalsOf(bench).open.set((old) => turnPane(old, 1)),
 });

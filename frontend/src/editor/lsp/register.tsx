@@ -136,16 +136,13 @@ view({
 function Problems({ bench }: { bench: Bench }) {
   const { errors, warnings } = counted(useStore(knownOf(bench).problems));
   return (
-    <button
-      type="button"
-      aria-label={`${errors} errors, ${warnings} warnings`}
-      title="Problems"
-      onClick={() => bench.show("problems")}
-    >
+    <button type="button" title="Problems" onClick={() => bench.show("problems")}>
       <Icon name="error" size={13} />
       {errors}
+      <span className="hidden"> errors, </span>
       <Icon name="warning" size={13} />
       {warnings}
+      <span className="hidden"> warnings</span>
     </button>
   );
 }
