@@ -5,7 +5,7 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncssh
 
 TOKEN = "s3cret-token"
+Answered = tuple[int, dict[str, str], bytes]
 
 
 def bare(at: Path) -> Path:
@@ -23,8 +24,11 @@ def bare(at: Path) -> Path:
 
 
 @contextmanager
-def over_http(folder: Path, *, elsewhere: str = "") -> Iterator[str]:
-    """Serves the repositories in `folder` to who shows `TOKEN` as a password; with `elsewhere`, redirects there instead."""
+def over_http(
+    folder: Path, *, elsewhere: str = "", api: Callable[[str, Mapping[str, str]], Answered | None] | None = None
+) -> Iterator[str]:
+    """Serves the repositories in `folder` to who shows `TOKEN` as a password; with `elsewhere`, redirects there instead. `api`
+    is asked first, by path and headers, and gives (status, headers, body) for what is not git's."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,6 +47,14 @@ def over_http(folder: Path, *, elsewhere: str = "") -> Iterator[str]:
 
         def answer(self, body: bytes) -> None:
             seen.append(self.headers.get("authorization", ""))
+            if api is not None and (answered := api(self.path, self.headers)) is not None:
+                status, headers, content = answered
+                self.send_response(status)
+                for name, value in (headers | {"content-length": str(len(content))}).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+                return
             if elsewhere:
                 self.send_response(302)
                 self.send_header("Location", elsewhere + self.path)

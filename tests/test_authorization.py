@@ -80,6 +80,25 @@ def open_to_all(method: str, path: str, status: int, **sent: Any) -> Row:
     return Row(method, path, "anyone", (status,) * (len(CALLERS) - 1), **sent)
 
 
+def connecting(provider: str) -> list[Row]:
+    """Connections are the caller's own: everybody who may import has none of anybody else's."""
+    at = f"/{provider}"
+
+    def own(method: str, path: str, ok: int, **sent: Any) -> Row:
+        return Row(method, at + path, "services:write", (401, ok, 403, ok, ok, 403, 401, 401), **sent)
+
+    imported = f"/workspace/{{session}}/services/import-{provider}"
+    return [
+        own("GET", "", 200),
+        own("POST", "", 422, body={"token": "x", "base_url": "http://127.0.0.1:9"}),
+        own("DELETE", "/{nobody}", 404),
+        own("GET", "/organizations", 409),
+        own("GET", "/repositories", 409),
+        own("GET", "/branches", 409, params={"repository": "a/b"}),
+        writing("POST", imported, "services:write", ok=409, body={"repository": "a/b"}),
+    ]
+
+
 PERSON = {"email": "x@example.com", "password": "long enough", "name": "X"}
 PROOF = {"password": make.PASSWORD, "code": "123456"}
 ORG, WS, ONE = "/organizations/{organization}", "/workspace/{workspace}", "/workspace/{session}"
@@ -334,6 +353,7 @@ MATRIX = [
         params={"path": "none.db"},
         body={"format": "csv", "table": "t"},
     ),
+    *(row for provider in ("github", "gitlab", "bitbucket") for row in connecting(provider)),
     writing("POST", f"{STACK}/volumes/copy", "services:write", body={"from_session_id": "{session}"}),
     reading("GET", f"{ONE}/idle", "services:read"),
     writing("PUT", f"{ONE}/idle/keep", "services:write", body={}),

@@ -122,18 +122,34 @@ async def clone(
     return "main"
 
 
-def check_out(place: Place, branch: str) -> None:
-    """A session on `branch` of the bare repository; an empty one where that does not exist."""
+def check_out(place: Place, branch: str, *, as_: str = "") -> None:
+    """A session on `branch` of the bare repository, or on a new one `as_` that begins there; an empty one where that does not
+    exist."""
     bare = git.open_bare(place)
     commit = bare.references.get(f"refs/heads/{branch}")
     if commit is None:
-        create_empty(place, branch)
+        create_empty(place, as_ or branch)
         return
-    create_session(place, branch)
+    create_session(place, as_ or branch)
     repository = git.open_session(place)
     found = commit.peel(pygit2.Commit)
-    repository.references.create(f"refs/heads/{branch}", found.id, force=True)
+    repository.references.create(f"refs/heads/{as_ or branch}", found.id, force=True)
     _fill(place, found.tree_id)
+
+
+def move_in(staged: Place, place: Place) -> None:
+    """Brings a repository that was checked out apart into a session that people work in: nobody could touch it while it was
+    made, and the paths in it are relative, so they hold. Raises OSError where its folder is taken."""
+    root = Place(place.data, place.workspace_id, place.session_id)
+    with locked(place):
+        exclude(root, [place.folder])
+        os.rename(staged.git_dir, place.git_dir)
+        try:
+            place.work_tree.mkdir()  # fails on whatever is there, a link too; then only an empty folder is replaced
+            os.rename(staged.work_tree, place.work_tree)
+        except OSError:
+            os.rename(place.git_dir, staged.git_dir)
+            raise
 
 
 def fork(parent: Place, child: Place, branch: str) -> State:

@@ -140,7 +140,10 @@ ENGINES: Final = {
 
 
 async def create(resources: Resources, actor: Actor, session_id: UUID, data: ServiceCreate) -> schemas.Service:
-    session = await enter(resources, actor, session_id, WRITE)
+    return await add(resources, await enter(resources, actor, session_id, WRITE), data)
+
+
+async def add(resources: Resources, session: Session, data: ServiceCreate) -> schemas.Service:
     name = data.name.strip().replace(" ", "-")
     fields, kept, volumes = await _fields_of(resources, session, name, data)
     given, secret = _environment(data.environment)

@@ -66,7 +66,9 @@ async def operation(db: AsyncSession, actor: Actor, session_id: UUID, operation_
 
 
 async def unfinished(db: AsyncSession) -> Sequence[Operation]:
-    query = select(Operation).where(Operation.status.in_(["queued", "running"])).order_by(Operation.created_at)
+    """Those that the conductor carries out; an import is a job of its own."""
+    mine = Operation.status.in_(["queued", "running"]), Operation.kind != "import"
+    query = select(Operation).where(*mine).order_by(Operation.created_at)
     return (await db.scalars(query)).all()
 
 

@@ -210,7 +210,7 @@ async def push_branch(
 ) -> schemas.Pushed:
     """Publishes the session's branch at its remote. Never forces."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:write")
-    return await service.push(resources, at, data)
+    return await service.push(resources, actor, at, data)
 
 
 @post("/pull", guards=[scope("vcs:write")], status_code=200)

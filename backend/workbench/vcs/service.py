@@ -1,6 +1,7 @@
 """Version control of a session: load the rows, act on the disk, say what happened. No transaction is open in between."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from backend.core.events import Event, emit
 from backend.core.git import Place
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
+from backend.workbench.connections import service as connections
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
@@ -199,14 +201,23 @@ async def remote_of(resources: Resources, at: Target, data: schemas.Remote) -> g
     return url
 
 
-async def push(resources: Resources, at: Target, data: schemas.Remote) -> schemas.Pushed:
+async def with_credential(resources: Resources, actor: Actor, url: git.CloneUrl, token: str) -> git.CloneUrl:
+    """The remote with the token that was given for this call, else the caller's own connection to its host."""
+    if token or url.password:
+        return replace(url, password=token or url.password)
+    found = await connections.credential_for(resources, actor.id, url)
+    return url if found is None else replace(url, username=found.username, password=found.token)
+
+
+async def push(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Pushed:
     url = await remote_of(resources, at, data)
     status = await resources.in_thread(changes.status, at.place)
     if status.branch is None or status.head is None:
         raise DetachedHead
     await locked(resources, at, worktree.publish)
     upstream = data.branch or upstream_of(at.session, at.row)
-    await remotes.push(resources, at.place, url, data.token, branch=status.branch, upstream=upstream)
+    url = await with_credential(resources, actor, url, data.token)
+    await remotes.push(resources, at.place, url, url.password, branch=status.branch, upstream=upstream)
     await say(resources, Pushed(**where(at.session), branch=upstream))
     return schemas.Pushed(upstream, status.head, url.address)
 
@@ -215,7 +226,8 @@ async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Rem
     """Fetches the upstream branch and merges it."""
     url = await remote_of(resources, at, data)
     upstream = data.branch or upstream_of(at.session, at.row)
-    theirs = await remotes.fetch(resources, at.place, url, data.token, upstream=upstream)
+    url = await with_credential(resources, actor, url, data.token)
+    theirs = await remotes.fetch(resources, at.place, url, url.password, upstream=upstream)
     return await merge_commit(resources, actor, at, theirs, f"Merge {upstream} of {url.address}")
 
 

@@ -1,0 +1,1 @@
+"""One thin client for each provider, behind one contract (contract.py)."""

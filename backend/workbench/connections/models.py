@@ -1,0 +1,26 @@
+"""The table of connections."""
+
+from uuid import UUID
+
+from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.db import Base, CreatedAt, Key
+
+
+class Connection(Base):
+    """A token that one person or API key (`owner_id`) gave for one instance of a provider. Nobody else uses or sees it. It lies
+    sealed by the installation's key `key_id`."""
+
+    __tablename__ = "connections"
+    __table_args__ = (UniqueConstraint("owner_id", "provider", "base_url", "account"),)
+
+    id: Mapped[Key]
+    owner_id: Mapped[UUID]
+    provider: Mapped[str] = mapped_column(String(20))
+    base_url: Mapped[str] = mapped_column(String(500))
+    account: Mapped[str] = mapped_column(String(200))
+    username: Mapped[str] = mapped_column(String(200), default="")
+    key_id: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]

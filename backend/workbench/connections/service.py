@@ -1,0 +1,142 @@
+"""Connections: a caller's own tokens at providers. A token is used for the instance that it was given for, and nowhere else."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core import outside
+from backend.core.auth import Actor
+from backend.core.db import new_id
+from backend.core.errors import Conflict, Invalid, NotFound
+from backend.core.git import CloneUrl
+from backend.core.resources import Resources
+from backend.ledger.secrets.service import vault
+from backend.workbench.connections import schemas
+from backend.workbench.connections.clients.bitbucket import Bitbucket
+from backend.workbench.connections.clients.contract import Client, ProviderRefused
+from backend.workbench.connections.clients.github import GitHub
+from backend.workbench.connections.clients.gitlab import GitLab
+from backend.workbench.connections.models import Connection
+
+Provider = Literal["github", "gitlab", "bitbucket"]
+_CLIENTS: Final[dict[str, Callable[..., Client]]] = {"github": GitHub, "gitlab": GitLab, "bitbucket": Bitbucket}
+_USERNAMES: Final = {"github": "x-access-token", "gitlab": "oauth2", "bitbucket": "x-token-auth"}
+
+
+class NoSuchConnection(NotFound):
+    """You have no such connection to this provider."""
+
+
+class NotConnected(Conflict):
+    """You are not connected to this provider: POST a token to it first."""
+
+
+class BadBaseUrl(Invalid):
+    """`base_url` must be https://host, without a path; whoever runs the server can allow http:// and private networks by
+    CODEYARD_ALLOW_PRIVATE_CLONE."""
+
+
+class Credential(NamedTuple):
+    """What git shows to a remote."""
+
+    username: str
+    token: str
+
+
+async def connect(
+    resources: Resources, actor: Actor, provider: Provider, data: schemas.ConnectionCreate
+) -> schemas.Connection:
+    """Asks the provider whose token it is, and keeps it for the caller; a second one of the same account takes its place."""
+    base_url = _base(resources, provider, data.base_url)
+    account = await _client(resources, provider, base_url, data.token, data.username).account()
+    if not account:
+        raise ProviderRefused
+    id = new_id()
+    key_id, sealed = vault(resources.data).seal(data.token, of=_of(actor.id, provider, base_url))
+    row = insert(Connection).values(
+        id=id,
+        owner_id=actor.id,
+        provider=provider,
+        base_url=base_url,
+        account=account[:200],
+        username=data.username,
+        key_id=key_id,
+        sealed=sealed,
+    )
+    again = {"username": data.username, "key_id": key_id, "sealed": sealed}
+    kept = row.on_conflict_do_update(index_elements=["owner_id", "provider", "base_url", "account"], set_=again)
+    async with resources.database.begin() as db:
+        found = (await db.scalars(kept.returning(Connection))).one()
+        return show(found)
+
+
+def _of(owner_id: UUID, provider: str, base_url: str) -> str:
+    return f"connections:{owner_id}:{provider}:{base_url}"
+
+
+def _base(resources: Resources, provider: str, given: str | None) -> str:
+    """An origin: scheme, host, port. Raises BadBaseUrl."""
+    settings = resources.settings
+    url = (given or getattr(settings, f"{provider}_url")).rstrip("/")
+    if not outside.is_plain_url(url) or urlsplit(url).path or urlsplit(url).query:
+        raise BadBaseUrl
+    if not url.startswith("https://") and not settings.allow_private_clone:
+        raise BadBaseUrl
+    return url.lower()
+
+
+def _client(resources: Resources, provider: str, base_url: str, token: str, username: str) -> Client:
+    return _CLIENTS[provider](base_url, token, username, allow_private=resources.settings.allow_private_clone)
+
+
+async def mine(db: AsyncSession, actor: Actor, provider: Provider) -> Sequence[Connection]:
+    """The caller's own, oldest first."""
+    query = select(Connection).where(Connection.owner_id == actor.id, Connection.provider == provider)
+    return (await db.scalars(query.order_by(Connection.created_at))).all()
+
+
+async def disconnect(db: AsyncSession, actor: Actor, provider: Provider, connection_id: UUID) -> None:
+    own = Connection.id == connection_id, Connection.owner_id == actor.id, Connection.provider == provider
+    if await db.scalar(delete(Connection).where(*own).returning(Connection.id)) is None:
+        raise NoSuchConnection
+
+
+async def one_of(resources: Resources, actor: Actor, provider: Provider, connection_id: UUID | None) -> Connection:
+    """The caller's connection of that id, or the oldest. Raises NoSuchConnection, NotConnected."""
+    async with resources.database.begin() as db:
+        found = await mine(db, actor, provider)
+    if connection_id is not None:
+        found = [row for row in found if row.id == connection_id]
+        if not found:
+            raise NoSuchConnection
+    if not found:
+        raise NotConnected
+    return found[0]
+
+
+def client_of(resources: Resources, row: Connection) -> Client:
+    return _client(resources, row.provider, row.base_url, credential_of(resources, row).token, row.username)
+
+
+def credential_of(resources: Resources, row: Connection) -> Credential:
+    token = vault(resources.data).open(row.key_id, row.sealed, of=_of(row.owner_id, row.provider, row.base_url))
+    return Credential(row.username or _USERNAMES[row.provider], token)
+
+
+async def credential_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Credential | None:
+    """What that person or key has for the host of a remote; to no other host, port or scheme is it ever sent."""
+    parts = urlsplit(url.address)
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == origin)
+    async with resources.database.begin() as db:
+        row = (await db.scalars(query.order_by(Connection.created_at))).first()
+    return credential_of(resources, row) if row is not None else None
+
+
+def show(row: Connection) -> schemas.Connection:
+    return schemas.Connection(row.id, row.provider, row.base_url, row.account, row.created_at)

@@ -1,0 +1,113 @@
+"""GitHub, GitLab and Bitbucket for tests: servers that speak their published API shapes for one account with one private
+repository, and git over HTTP beside it, to who shows the token."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests import remotes
+from tests.remotes import TOKEN, Answered
+
+NAME = "acme/project"
+
+
+class Forge:
+    """`base` is where it lives; `answers` can put another answer (status, headers, body) in place of a path's."""
+
+    def __init__(self) -> None:
+        self.base = ""
+        self.answers: dict[str, Answered] = {}
+        self.clone_url = ""
+        self.default_branch = "main"
+
+    def __call__(self, path: str, headers: Mapping[str, str]) -> Answered | None:
+        parts = urlsplit(path)
+        prefix = next((one for one in ("/api/v3", "/api/v4", "/2.0") if parts.path.startswith(one + "/")), None)
+        if prefix is None:
+            return None
+        asked = parts.path.removeprefix(prefix)
+        if unquote(asked) in self.answers:
+            return self.answers[unquote(asked)]
+        given = headers.get("authorization", "")
+        basic = "Basic " + base64.b64encode(f"me:{TOKEN}".encode()).decode()
+        if given not in (f"Bearer {TOKEN}", basic):
+            return 401, {}, b'{"message": "Bad credentials"}'
+        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        speak = {"/api/v3": self.github, "/api/v4": self.gitlab, "/2.0": self.bitbucket}[prefix]
+        found = speak(asked, query)
+        if found is None:
+            return 404, {}, b'{"message": "Not Found"}'
+        more = (
+            {"link": f'<{self.base}{prefix}{asked}?page=2>; rel="next"'}
+            if "branches" in asked and query.get("page") == "1"
+            else {}
+        )
+        return 200, more | {"content-type": "application/json"}, json.dumps(found).encode()
+
+    @property
+    def url(self) -> str:
+        return self.clone_url or f"{self.base}/{NAME}.git"
+
+    def github(self, path: str, query: dict[str, str]) -> Any:
+        repository = {
+            "full_name": NAME,
+            "clone_url": self.url,
+            "default_branch": self.default_branch,
+            "private": True,
+            "description": None,
+        }
+        return {
+            "/user": {"login": "ada", "id": 1},
+            "/user/orgs": [{"login": "acme", "id": 2}],
+            "/user/repos": [repository],
+            "/orgs/acme/repos": [repository],
+            "/search/repositories": {
+                "total_count": 1,
+                "items": [repository] if query.get("q", "").startswith("proj") else [],
+            },
+            f"/repos/{NAME}": repository,
+            f"/repos/{NAME}/branches": [{"name": "main", "commit": {"sha": "0" * 40}}],
+        }.get(path)
+
+    def gitlab(self, path: str, query: dict[str, str]) -> Any:
+        project = {"path_with_namespace": NAME, "http_url_to_repo": self.url, "default_branch": self.default_branch,
+                   "visibility": "private", "description": None}  # fmt: skip
+        listed = [project] if query.get("search", "proj").startswith("proj") else []
+        return {
+            "/user": {"username": "ada", "id": 1},
+            "/groups": [{"full_path": "acme", "full_name": "Acme"}],
+            "/projects": listed,
+            "/groups/acme/projects": listed,
+            "/projects/acme%2Fproject": project,
+            "/projects/acme%2Fproject/repository/branches": [{"name": "main", "commit": {"id": "0" * 40}}],
+        }.get(path)
+
+    def bitbucket(self, path: str, query: dict[str, str]) -> Any:
+        repository = {"full_name": NAME, "is_private": True, "description": "", "mainbranch": {"name": self.default_branch},
+                      "links": {"clone": [{"name": "ssh", "href": "git@x:y"},
+                                          {"name": "https", "href": self.url.replace("://", "://ada@", 1)}]}}  # fmt: skip
+        listed = {"values": [repository] if "proj" in query.get("q", "proj") else []}
+        return {
+            "/user": {"username": "ada"},
+            "/workspaces": {"values": [{"slug": "acme", "name": "Acme"}]},
+            "/repositories": listed,
+            "/repositories/acme": listed,
+            f"/repositories/{NAME}": repository,
+            f"/repositories/{NAME}/refs/branches": {
+                "values": [{"name": "main", "target": {"hash": "0" * 40}}],
+                **({"next": "more"} if query.get("page") == "1" else {}),
+            },
+        }.get(path)
+
+
+@contextmanager
+def forge(folder: Path) -> Iterator[Forge]:
+    """One that serves `folder`/acme/project.git."""
+    here = Forge()
+    with remotes.over_http(folder, api=here) as base:
+        here.base = base
+        yield here
