@@ -36,8 +36,8 @@ async def provide_db(resources: Hands, actor: Me) -> AsyncIterator[AsyncSession]
 
 
 def make_resources(settings: Settings, database: Database) -> Resources:
-    async def who(credential: Credential) -> Actor | None:
-        return await authenticate(database, credential, session_days=settings.session_days)
+    async def who(credential: Credential, address: str = "") -> Actor | None:
+        return await authenticate(database, credential, address, session_days=settings.session_days)
 
     live = Live(database.dsn)
     return Resources(settings, database, live, who, Admissions(live, who))

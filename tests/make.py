@@ -1,7 +1,8 @@
 """Rows for tests, made directly: people with a sign-in, keys, organisations, workspaces."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from backend.accounts.keys.models import ApiKey
@@ -71,8 +72,8 @@ async def grant(database: Database, somebody: Somebody, workspace_id: UUID, acce
         db.add(WorkspaceGrant(organization_id=org, user_id=user, workspace_id=workspace_id, access=access))
 
 
-async def key(database: Database, organization_id: UUID, *scopes: str, expires_at: datetime | None = None) -> Somebody:
-    """An API key with `scopes`."""
+async def key(database: Database, organization_id: UUID, *scopes: str, **fields: Any) -> Somebody:
+    """An API key with `scopes`, and what else `fields` say of its row."""
     secret = crypto.new_key()
     async with database.begin() as db:
         row = ApiKey(
@@ -81,7 +82,7 @@ async def key(database: Database, organization_id: UUID, *scopes: str, expires_a
             prefix=secret[:12],
             hash=crypto.digest(secret),
             scopes=list(scopes),
-            expires_at=expires_at,
+            **fields,
         )
         db.add(row)
         await db.flush()

@@ -103,6 +103,22 @@ class Credential(msgspec.Struct, frozen=True):
     is_key: bool
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left of a key's calls in its minute, `remaining` below zero for a call too many."""
+
+    limit: int
+    remaining: int
+    seconds: int
+
+    def headers(self) -> dict[str, str]:
+        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
+        left = max(self.remaining, 0)
+        return {
+            "RateLimit-Policy": f'"minute";q={self.limit};w=60',
+            "RateLimit": f'"minute";r={left};t={self.seconds}',
+        }
+
+
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls: a person by cookie (`sign_in_id`) or an API key (`key_id`), and what each organisation lets them do.
     `workspaces` holds the workspaces in which they may more or less than their role in the organisation says."""
@@ -116,6 +132,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     owns_installation: bool = False
     csrf_token: str = ""
     expires_at: datetime | None = None
+    allowance: Allowance | None = None
 
     @property
     def id(self) -> UUID:
@@ -176,7 +193,9 @@ class ForeignOrigin(Forbidden):
 class Authenticator(Protocol):
     """Finds who holds a credential; None when nobody does (any more). accounts/signin provides it."""
 
-    async def __call__(self, credential: Credential) -> Actor | None: ...
+    async def __call__(self, credential: Credential, address: str = "") -> Actor | None:
+        """With the `address` that a call comes from, the call counts as a use of its key; without, it is only looked at."""
+        ...
 
 
 ANYONE = "anyone"
@@ -254,7 +273,8 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
         check_origin(connection, resources.settings, by_key=credential is not None and credential.is_key)
     if credential is None:
         raise Unauthorized
-    actor: Actor | None = await resources.authenticate(credential)
+    client = connection.client
+    actor: Actor | None = await resources.authenticate(credential, client.host if client else "unknown")
     if actor is None:
         raise Unauthorized
     if not credential.is_key and connection.scope.get("method", "GET") not in _SAFE:

@@ -76,6 +76,10 @@ class Edge:
                 status = message["status"]
                 attended = self._enter(scope) if status < 400 else None
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_HEADERS]
+                actor = actor_of(scope)
+                if actor is not None and actor.allowance is not None:
+                    told = actor.allowance.headers().items()
+                    message["headers"] += [(name.lower().encode(), value.encode()) for name, value in told]
             await send(message)
             if head:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

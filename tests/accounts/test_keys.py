@@ -1,14 +1,18 @@
 """API keys: made once, shown once, used, expired, revoked."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
+from uuid import uuid4
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 
-from backend.accounts.keys.models import ApiKey
+from backend.accounts.keys.models import ApiKey, KeyMinute
 from backend.core import crypto
 from backend.core.db import now
 from backend.ledger.receipts.models import Receipt
 from tests import make
+from tests.clients import Refused
 
 
 def keys_of(somebody):
@@ -84,3 +88,64 @@ async def test_all_keys_of_one_organisation_end_at_once(client, call, database, 
     foreign = await make.key(database, await make.organization(database, "Other"), "workspaces:read")
     assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys")).status_code == 204
     assert [(await call(key).get("/workspace")).status_code for key in (*mine, foreign)] == [401, 401, 200]
+
+
+@pytest.mark.parametrize(("lasts", "days"), [("1 day", 1), ("1 month", 30), ("1 year", 365), ("never", None)])
+async def test_a_key_lasts_a_day_a_month_a_year_or_for_good(client, ada, lasts, days):
+    made = await client.post(keys_of(ada), json={"name": "x", "scopes": ["files:read"], "expires_in": lasts})
+    assert made.status_code == 201
+    expires_at = made.json()["expires_at"]
+    left = None if expires_at is None else datetime.fromisoformat(expires_at) - now()
+    assert left is None if days is None else timedelta(days=days, minutes=-5) < left <= timedelta(days=days)
+
+
+async def test_expiries_that_contradict_and_limits_out_of_range_are_refused(client, ada):
+    body = {"name": "x", "scopes": ["files:read"]}
+    for wrong in (
+        {"expires_in": "1 day", "expires_at": "2031-01-01T00:00:00Z"},
+        {"expires_in": "2 days"},
+        {"requests_per_minute": 0},
+        {"requests_per_minute": 2**40},
+        {"requests_per_minute": True},
+    ):
+        assert (await client.post(keys_of(ada), json=body | wrong)).status_code == 422
+
+
+async def test_a_key_with_a_limit_is_told_what_is_left_and_when_to_come_back(client, call, ada, database):
+    body = {"name": "x", "scopes": ["workspaces:read"], "requests_per_minute": 2}
+    made = (await client.post(keys_of(ada), json=body)).json()
+    assert made["requests_per_minute"] == 2
+    program = call(make.Somebody({"authorization": f"Bearer {made['key']}"}, ada.organization_id))
+    answers = [await program.get("/workspace") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == ["r=1", "r=0", "r=0"]
+    assert answers[0].headers["ratelimit-policy"] == '"minute";q=2;w=60'
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+    assert answers[2].json()["error"]["code"] == "key_limit_reached"
+    async with database.begin() as db:  # the minute passes
+        await db.execute(update(KeyMinute).values(began=now() - timedelta(minutes=1)))
+    assert (await program.get("/workspace")).status_code == 200
+
+
+async def test_calls_made_at_once_share_one_count(call, ada, database):
+    limited = call(await make.key(database, ada.organization_id, "workspaces:read", requests_per_minute=5))
+    answers = await asyncio.gather(*(limited.get("/workspace") for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429] * 7
+
+
+async def test_a_limited_key_that_opens_sockets_is_refused_with_429(call, ada, database):
+    limited = call(await make.key(database, ada.organization_id, "terminals:read", requests_per_minute=1))
+    await limited.get("/workspace")
+    with pytest.raises(Refused) as refused:
+        async with limited.socket("/ws/terminal", session_id=str(uuid4())):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (429, "key_limit_reached")
+
+
+async def test_a_key_without_a_limit_is_not_counted(call, client, ada, database):
+    free = call(await make.key(database, ada.organization_id, "workspaces:read"))
+    assert "ratelimit" not in (await free.get("/workspace")).headers
+    async with database.begin() as db:
+        assert (await db.scalars(select(KeyMinute))).all() == []
+    [listed] = (await client.get(keys_of(ada))).json()["items"]
+    assert (listed["last_used_address"], listed["requests_per_minute"]) == ("127.0.0.1", None)

@@ -1,4 +1,4 @@
-"""The table of API keys. Only a key's SHA-256 is stored."""
+"""The table of API keys, of which only the SHA-256 is stored, and of the calls that limited ones made in their minute."""
 
 from uuid import UUID
 
@@ -23,3 +23,17 @@ class ApiKey(Base):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[Time | None]
     last_used_at: Mapped[Time | None]
+    last_used_address: Mapped[str | None] = mapped_column(String(64))
+    requests_per_minute: Mapped[int | None]
+
+
+class KeyMinute(Base):
+    """How often a key with a limit was used since `began`. Unlogged: it is written by every call of such a key, and after a
+    crash of the database a minute may begin anew."""
+
+    __tablename__ = "api_key_minutes"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True)
+    began: Mapped[Time]
+    used: Mapped[int]

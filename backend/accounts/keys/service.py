@@ -1,13 +1,14 @@
 """API keys: making, listing, revoking."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.keys.models import ApiKey
-from backend.accounts.keys.schemas import ApiKeyCreate
+from backend.accounts.keys.schemas import ApiKeyCreate, Lasts
 from backend.accounts.orgs.service import require
 from backend.core import crypto
 from backend.core.auth import SCOPES, Actor
@@ -24,8 +25,25 @@ class InThePast(Invalid):
     """`expires_at` must lie in the future."""
 
 
+class TwoExpiries(Invalid):
+    """Give `expires_at` or `expires_in`, not both."""
+
+
 class MoreThanYours(Forbidden):
     """A key cannot be given scopes that its maker lacks."""
+
+
+_DAYS = {Lasts.DAY: 1, Lasts.MONTH: 30, Lasts.YEAR: 365}
+
+
+def _expiry(data: ApiKeyCreate) -> datetime | None:
+    if data.expires_in is not None and data.expires_at is not None:
+        raise TwoExpiries
+    if data.expires_in in _DAYS:
+        return now() + timedelta(days=_DAYS[data.expires_in])
+    if data.expires_at is not None and data.expires_at <= now():
+        raise InThePast
+    return data.expires_at
 
 
 async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: ApiKeyCreate) -> tuple[ApiKey, str]:
@@ -36,8 +54,7 @@ async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: Ap
         raise UnknownScope(f"There is no scope {', '.join(unknown)}.", known=sorted(SCOPES))
     if not set(data.scopes) <= actor.grants[organization_id]:
         raise MoreThanYours
-    if data.expires_at is not None and data.expires_at <= now():
-        raise InThePast
+    expires_at = _expiry(data)
     key = crypto.new_key()
     row = ApiKey(
         organization_id=organization_id,
@@ -46,7 +63,8 @@ async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: Ap
         hash=crypto.digest(key),
         scopes=sorted(set(data.scopes)),
         created_by=actor.user_id,
-        expires_at=data.expires_at,
+        expires_at=expires_at,
+        requests_per_minute=data.requests_per_minute,
     )
     db.add(row)
     await db.flush()

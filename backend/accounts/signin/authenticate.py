@@ -7,13 +7,22 @@ from uuid import UUID
 import msgspec
 
 from backend.core import crypto
-from backend.core.auth import ACCESS, ROLES, Access, Actor, Credential, Role, with_reads
+from backend.core.auth import ACCESS, ROLES, Access, Actor, Allowance, Credential, Role, with_reads
 from backend.core.db import Database, now
+from backend.core.errors import TooMany
 
 _BY_KEY = (
-    "SELECT id, organization_id, name, scopes, expires_at,"
+    "SELECT id, organization_id, name, scopes, expires_at, requests_per_minute,"
     " last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale"
     " FROM api_keys WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now())"
+)
+_USED = "UPDATE api_keys SET last_used_at = now(), last_used_address = $2 WHERE id = $1"
+_COUNT = (
+    "INSERT INTO api_key_minutes AS m (key_id, began, used) SELECT id, now(), 1 FROM api_keys WHERE id = $1"
+    " ON CONFLICT (key_id) DO UPDATE SET"
+    " began = CASE WHEN m.began <= now() - interval '1 minute' THEN now() ELSE m.began END,"
+    " used = CASE WHEN m.began <= now() - interval '1 minute' THEN 1 ELSE m.used + 1 END"
+    " RETURNING used, ceil(extract(epoch FROM began + interval '1 minute' - now()))::int AS seconds"
 )
 _WHO = (
     "SELECT s.id, s.user_id, s.csrf_token, s.expires_at, u.name, u.owns_installation,"
@@ -29,23 +38,43 @@ _BY_COOKIE = _WHO.format("hash")
 _BY_ID = _WHO.format("id")
 
 
-async def authenticate(database: Database, credential: Credential, *, session_days: int) -> Actor | None:
-    """The actor behind a key or a cookie; None when there is none, or none any more."""
+class KeyLimitReached(TooMany):
+    """This key has made as many calls as it may in a minute: wait for the seconds in Retry-After, or raise its limit."""
+
+
+async def authenticate(
+    database: Database, credential: Credential, address: str = "", *, session_days: int
+) -> Actor | None:
+    """The actor behind a key or a cookie; None when there is none, or none any more. With an `address`, this is a use of the
+    key: it is remembered, and counted where the key has a limit. Raises KeyLimitReached."""
     if credential.is_key:
-        return await _key(database, credential.secret) if crypto.is_key(credential.secret) else None
+        return await _key(database, credential.secret, address) if crypto.is_key(credential.secret) else None
     return await _cookie(database, credential.secret, session_days)
 
 
-async def _key(database: Database, secret: str) -> Actor | None:
+async def _key(database: Database, secret: str, address: str) -> Actor | None:
     found = await database.rows(_BY_KEY, crypto.digest(secret))
     if not found:
         return None
     [row] = found
-    if row["stale"]:
-        await database.rows("UPDATE api_keys SET last_used_at = now() WHERE id = $1", row["id"])
+    if row["stale"] and address:
+        await database.rows(_USED, row["id"], address[:64])
+    limit = row["requests_per_minute"] if address else None
+    allowance = await _count(database, row["id"], limit) if limit else None
     scopes: list[str] = msgspec.json.decode(row["scopes"])
     grants = {row["organization_id"]: with_reads(frozenset(scopes))}
-    return Actor(key_id=row["id"], name=row["name"], grants=grants, expires_at=row["expires_at"])
+    return Actor(key_id=row["id"], name=row["name"], grants=grants, expires_at=row["expires_at"], allowance=allowance)
+
+
+async def _count(database: Database, key_id: UUID, limit: int) -> Allowance:
+    """Counts one call in the key's minute, which begins with the first call after the last one ended; PostgreSQL keeps it,
+    so that all server processes share it."""
+    counted = await database.rows(_COUNT, key_id)
+    used, seconds = counted[0] if counted else (1, 60)  # revoked since: this call was the last
+    allowance = Allowance(limit, limit - used, max(seconds, 1))
+    if allowance.remaining < 0:
+        raise KeyLimitReached(headers={"Retry-After": str(allowance.seconds), **allowance.headers()})
+    return allowance
 
 
 async def _cookie(database: Database, secret: str, session_days: int) -> Actor | None:
