@@ -75,11 +75,8 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 attended = self._enter(scope) if status < 400 else None
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_HEADERS]
-                actor = actor_of(scope)
-                if actor is not None and actor.allowance is not None:
-                    told = actor.allowance.headers().items()
-                    message["headers"] += [(name.lower().encode(), value.encode()) for name, value in told]
+                ours = (b"x-request-id", request_id.encode()), *_HEADERS, *_allowance(scope)
+                message["headers"] = [*message["headers"], *ours]
             await send(message)
             if head:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -161,6 +158,14 @@ def _request_id(scope: Scope) -> str:
     request_id = given if _SAFE_ID.fullmatch(given) else new_id().hex
     scope.setdefault("state", {})["request_id"] = request_id
     return request_id
+
+
+def _allowance(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What the caller's key has left, where it has a limit."""
+    actor = actor_of(scope)
+    if actor is None or actor.allowance is None:
+        return []
+    return [(name.lower().encode(), value.encode()) for name, value in actor.allowance.headers().items()]
 
 
 def _route(scope: Scope) -> str:
