@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import uvicorn
 import uvloop
 from sqlalchemy import text
@@ -107,9 +108,9 @@ async def _serve(settings: Settings, dsn: str) -> None:
     try:
         await _check(database)
         await migrations.migrate(database)
-        resources = make_resources(settings, database)
         with _listen(settings) as listener:
-            server = _Server(resources, listener)
+            bound = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # previews are at it, too
+            server = _Server(make_resources(bound, database), listener)
             await server.serve(sockets=[listener])
         if not server.started:
             raise CannotStart("The server did not start; its log, above, says why.")

@@ -5,6 +5,7 @@ import { Button, Notice } from "../parts/controls";
 import { AddService } from "./AddService";
 import { EditService, type Undo } from "./EditService";
 import { Icon, Mark } from "./Icon";
+import { Idle } from "./Idle";
 import { type Use, useMetrics } from "./metrics";
 import { Operations } from "./Operations";
 import { Problems } from "./Problems";
@@ -240,6 +241,7 @@ export function ServicesView({ sessionId, workspaceId, stack, current, onLook, o
           Variables
         </Button>
       </div>
+      {items.length > 0 && found.runtime !== "none" && <Idle sessionId={sessionId} />}
       {setting && (
         <Variables
           workspaceId={workspaceId}

@@ -77,3 +77,11 @@ export const KINDS: Record<string, string> = {
   "run-all": "Run all",
   "stop-all": "Stop all",
 };
+
+/** When services stop that nobody uses, for people. */
+export function stopsWhen(idle: { in_use: string[]; stops_at: string | null; kept_until: string | null }): string {
+  const clock = (moment: string) => new Date(moment).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (idle.kept_until) return `Kept until ${clock(idle.kept_until)}.`;
+  if (idle.stops_at) return `They stop at ${clock(idle.stops_at)}.`;
+  return idle.in_use.length > 0 ? `In use: ${idle.in_use.join(", ")}.` : "Nothing runs.";
+}
