@@ -1,5 +1,13 @@
 // Who wrote each line of a file, and in which commit: beside the text, moving with it while one types.
-import { Compartment, type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
+import {
+  Compartment,
+  type Extension,
+  Prec,
+  RangeSet,
+  RangeSetBuilder,
+  StateEffect,
+  StateField,
+} from "@codemirror/state";
 import { type EditorView, GutterMarker, gutter, ViewPlugin } from "@codemirror/view";
 import { get } from "../api";
 import type { Bench } from "../shell/bench";
@@ -15,6 +23,8 @@ const PAUSE = 400; // ms, after which a changed file is looked at again
 
 class Mark extends GutterMarker {
   override elementClass: string;
+  override startSide = 1; // what is typed before a line comes before its mark, too
+  override endSide = 1;
   constructor(
     readonly part: BlameHunk,
     readonly first: boolean,
@@ -109,7 +119,7 @@ function blame(bench: Bench, path: string): Extension[] {
       },
     },
   });
-  return [marks, watcher, beside];
+  return [marks, watcher, Prec.high(beside)];
 }
 
 async function whose(base: string, { repository, path }: Home, total: number): Promise<(BlameHunk | null)[]> {
