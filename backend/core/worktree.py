@@ -157,7 +157,7 @@ def fork(parent: Place, child: Place, branch: str) -> State:
     there is not committed here. No file is shared with the parent. The state that it is in."""
     with locked(parent), git.opened(parent) as source:
         head = head_of(source)
-        snapshot = write_tree(source)
+        snapshot = write_tree(source, nested=True)
         bare = git.open_bare(parent)
         send(source, bare, [snapshot, *([head] if head else [])])
     if parent.bare != child.bare:
@@ -268,7 +268,7 @@ def capture(place: Place, ref: str, message: str, *, also: Sequence[str] = ()) -
     """A commit of the working copy – untracked files too, ignored ones only where `also` names them – under `ref` of the
     bare repository. HEAD, index and working copy stay as they are. Its id."""
     repository = git.open_session(place)
-    tree = write_tree(repository, also)
+    tree = write_tree(repository, also, nested=True)
     head = head_of(repository)
     parents = [head] if head else []
     bare = git.open_bare(place)
@@ -279,22 +279,41 @@ def capture(place: Place, ref: str, message: str, *, also: Sequence[str] = ()) -
     return str(commit)
 
 
-def write_tree(repository: pygit2.Repository, also: Sequence[str] = ()) -> pygit2.Oid:
-    """The working copy as a tree in the session's objects; the index file is read and left alone."""
+def write_tree(repository: pygit2.Repository, also: Sequence[str] = (), *, nested: bool = False) -> pygit2.Oid:
+    """The working copy as a tree in the session's objects; the index file is read and left alone. With `nested`, the files of
+    repositories that somebody made inside of it too, as if they were plain folders."""
     index = repository.index
     index.read(True)
     if index.conflicts is not None:
         for sides in list(index.conflicts):
             path = next(side.path for side in sides if side is not None)
             del index.conflicts[path]
-    index.add_all()
-    for path in also:
+    foreign = add_all(repository, index)
+    for path in (*foreign, *also) if nested else also:
         for found in _files_below(Path(repository.workdir), path):
             with contextlib.suppress(OSError, pygit2.GitError):
                 index.add(found)
     tree: pygit2.Oid = index.write_tree()
     index.read(True)
     return tree
+
+
+def add_all(repository: pygit2.Repository, index: pygit2.Index) -> list[str]:
+    """Takes every change of the working copy into `index`, but for repositories inside of it that are not of the session, such as
+    `git clone` in a terminal makes: their folders, each with a slash at its end, which libgit2 takes for an error."""
+    try:
+        index.add_all()
+        return []
+    except pygit2.GitError as error:
+        if "invalid path" not in str(error):
+            raise
+    found = repository.status(untracked_files="all")
+    for path, flags in found.items():
+        if flags & FileStatus.WT_DELETED:
+            index.remove(path)
+        elif flags & (FileStatus.WT_NEW | FileStatus.WT_MODIFIED | FileStatus.WT_TYPECHANGE) and not path.endswith("/"):
+            index.add(path)
+    return [path for path in found if path.endswith("/")]
 
 
 def _files_below(root: Path, path: str) -> Iterator[str]:

@@ -153,6 +153,27 @@ async def test_discard_is_undone_by_its_snapshot(yard):
     assert await yard.files() == {}
 
 
+async def test_a_repository_that_somebody_cloned_into_the_working_copy_is_left_alone_and_saved_by_snapshots(yard, fork):
+    """`git clone` in a terminal: libgit2 takes its folder for a path that cannot be."""
+    yard.write("a.txt")
+    yard.write("cloned/b.txt", "theirs\n")
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "theirs"]):
+        by_hand(yard.root / "cloned", *words)
+    yard.write("cloned/c.txt")
+    assert await yard.files() == {"a.txt": "untracked"}
+    taken = await yard.post("/snapshots", {}, 201)
+    await yard.commit()
+    assert await yard.files() == {}
+    yard.write("a.txt", "changed\n")
+    await yard.post("/discard", {})
+    assert (yard.root / "cloned" / ".git").is_dir() and (yard.root / "cloned" / "c.txt").exists()
+    forked = await fork("forked", yard)
+    assert (forked.root / "cloned" / "b.txt").read_text() == "theirs\n"
+    (yard.root / "cloned" / "b.txt").unlink()
+    await yard.post(f"/snapshots/{taken['id']}/restore", {})
+    assert (yard.root / "cloned" / "b.txt").read_text() == "theirs\n"
+
+
 async def test_only_named_paths_are_discarded(yard):
     yard.write("a.txt", "a\n")
     yard.write("b.txt", "b\n")

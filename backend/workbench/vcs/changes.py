@@ -42,8 +42,8 @@ def branch_of(repository: pygit2.Repository) -> str:
 
 def changed_paths(repository: pygit2.Repository) -> dict[str, FileStatus]:
     ignorable = FileStatus.IGNORED | FileStatus.CURRENT
-    found = repository.status(untracked_files="all")
-    return {path: FileStatus(flags) for path, flags in found.items() if flags & ~ignorable}
+    found = repository.status(untracked_files="all").items()  # with a slash at its end: a repository of its own
+    return {path: FileStatus(flags) for path, flags in found if flags & ~ignorable and not path.endswith("/")}
 
 
 def _word(flags: FileStatus) -> Status:
@@ -82,7 +82,7 @@ def commit(place: Place, message: str, author: tuple[str, str], chosen: Selectio
         index = repository.index
         if chosen.paths is None and chosen.hunks is None:
             refuse_conflicted(index)
-            index.add_all()
+            worktree.add_all(repository, index)
             tree = index.write_tree()
         else:
             whole, parts = take(repository, chosen)
