@@ -2,10 +2,13 @@
 
 import re
 import shutil
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.page.yard import git
 from tests.server import Server
 
 FLAGS = [
@@ -49,3 +52,17 @@ def page(browser, server, tolerated):
     context.close()
     left = [text for text in complaints if not EXPECTED.search(text)]
     assert [text for text in left if not any(word in text for word in tolerated)] == []
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> str:
+    """The source of a package from PyPI (httpx, which the tests have) as a repository of one commit."""
+    found = find_spec("httpx")
+    assert found is not None and found.origin is not None
+    at = tmp_path_factory.mktemp("httpx")
+    shutil.copytree(Path(found.origin).parent, at / "httpx", ignore=shutil.ignore_patterns("__pycache__"))
+    git(at, "init", "-q", "-b", "main")
+    git(at, "add", "-A")
+    git(at, "commit", "-qm", "As published")
+    at.chmod(0o755)
+    return f"file://{at}"

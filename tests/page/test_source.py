@@ -1,9 +1,6 @@
 """Source control on the page: changes by hunk and line, history, snapshots, branches, and what is told when it cannot be."""
 
 import re
-import shutil
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,20 +12,6 @@ pytestmark = pytest.mark.browser
 
 THIRTY = "".join(f"line {n}\n" for n in range(1, 31))
 CHANGED = THIRTY.replace("line 3\n", "three\n").replace("line 15\n", "15\nand a half\n").replace("line 28\n", "")
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory) -> str:
-    """The source of a package from PyPI (httpx, which the tests have) as a repository of one commit."""
-    found = find_spec("httpx")
-    assert found is not None and found.origin is not None
-    at = tmp_path_factory.mktemp("httpx")
-    shutil.copytree(Path(found.origin).parent, at / "httpx", ignore=shutil.ignore_patterns("__pycache__"))
-    git(at, "init", "-q", "-b", "main")
-    git(at, "add", "-A")
-    git(at, "commit", "-qm", "As published")
-    at.chmod(0o755)
-    return f"file://{at}"
 
 
 def changed(page: Page, name: str):

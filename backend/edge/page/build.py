@@ -1,6 +1,7 @@
 """What the frontend build left in frontend/dist, read once: only what was there then can be asked for."""
 
 import functools
+import gzip
 import mimetypes
 from pathlib import Path
 from typing import NamedTuple
@@ -33,3 +34,11 @@ def assets() -> dict[str, Asset]:
             text = kind.startswith("text/") or kind == "application/javascript"
             found[str(path.relative_to(folder))] = Asset(path.read_bytes(), f"{kind}; charset=utf-8" if text else kind)
     return found
+
+
+@functools.cache
+def packed(path: str) -> bytes | None:
+    """The asset as gzip (RFC 1952), made when first asked for; None where that would save nothing: pictures, small ones."""
+    content = assets()[path].content
+    smaller = gzip.compress(content, 9, mtime=0) if len(content) > 1000 else content
+    return smaller if len(smaller) < len(content) * 0.9 else None

@@ -1,8 +1,10 @@
 """/, /sign-in, /setup, /register, /settings, /s/{session_id} and /assets/…: what `make frontend` built."""
 
 import secrets
+from typing import Any
 
-from litestar import Response, get
+from anyio import to_thread
+from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from backend.core.auth import anyone
@@ -39,13 +41,19 @@ async def show_page(resources: Hands, session_id: FromPath[str] = "") -> Respons
 
 
 @get("/assets/{path:path}", guards=[anyone], include_in_schema=False)
-async def get_asset(path: FromPath[str]) -> Response[bytes]:
+async def get_asset(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """A part of the page. Names carry a hash of the content, so browsers keep them for good."""
-    found = build.assets().get(path.lstrip("/"))
+    path = path.lstrip("/")
+    found = build.assets().get(path)
     if found is None:
         raise NoSuchAsset
-    kept = "no-cache" if path.lstrip("/").startswith("docs/") else "public, max-age=31536000, immutable"
-    return Response(found.content, headers={"content-type": found.kind, "cache-control": kept})
+    kept = "no-cache" if path.startswith("docs/") else "public, max-age=31536000, immutable"
+    headers = {"content-type": found.kind, "cache-control": kept, "vary": "accept-encoding"}
+    takes = (word.split(";")[0].strip() for word in request.headers.get("accept-encoding", "").split(","))
+    small = await to_thread.run_sync(build.packed, path) if "gzip" in takes else None
+    if small is not None:
+        headers["content-encoding"] = "gzip"
+    return Response(small or found.content, headers=headers)
 
 
 at_root = [show_page, get_asset]

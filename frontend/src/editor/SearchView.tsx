@@ -251,7 +251,11 @@ async function replaceAll(bench: Bench, groups: [string, Match[]][], of: Asked):
   }
   bench.changed(groups.map(([path]) => path));
   const rest = left ? ` ${left} lines are not as they were found and stay.` : "";
-  bench.questions.tell(`Replaced ${count} times in ${groups.length} files.${rest}`, "info", undo(bench, snapshot));
+  bench.questions.tell(
+    `Replaced ${count} times in ${groups.length} ${groups.length === 1 ? "file" : "files"}.${rest}`,
+    "info",
+    undo(bench, snapshot),
+  );
   if (failed.length) bench.questions.tell(`Not replaced in ${failed.join("; ")}`, "error");
 }
 

@@ -7,7 +7,7 @@ import { type Command, commands, keysOf, possible } from "./registry";
 
 const TYPING = "input, textarea, select, [contenteditable=true], .xterm";
 const WITH_MODIFIER = /(^|-)((Mod|Ctrl|Meta|Alt)-|F\d)/;
-const IN_TERMINAL = /^(Alt-|Mod-Shift-|Mod-Alt-|Meta-|F\d)/; // a shell wants all others for itself
+const IN_TERMINAL = /^(Alt-|Mod-Shift-|Mod-Alt-|Meta-|F\d|Mod-P$)/; // a shell wants all others for itself
 
 /** What runs for that key, where the focus is. */
 export function commandFor(event: KeyboardEvent, bench: Bench): Command | undefined {

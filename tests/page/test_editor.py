@@ -1,0 +1,260 @@
+"""The editor with real language servers on a package from PyPI; drafts, conflicts, search, files as what they are."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.yard import Yard, picture
+
+pytestmark = pytest.mark.browser
+
+PICTURE = Path(__file__).resolve().parents[2] / "frontend/screenshot.png"
+HOSTILE = """\
+# Hello
+
+<script>document.title = "owned"</script><img src="x" onerror="document.title = 'owned'">
+<a href="javascript:document.title='owned'">click</a> <form action="https://example.com"><input></form>
+![logo](logo.png) ![spy](https://example.com/spy.png) [code](app.py)
+"""
+
+
+def code(page: Page, path: str = ""):
+    """The text of the editor in front."""
+    named = f'.cm-content[aria-label="{path}"]' if path else ".cm-content"
+    return page.locator(f".tab-body:not([hidden]) {named}").first
+
+
+def line(page: Page, text: str):
+    return page.locator(".tab-body:not([hidden]) .cm-line", has_text=text).first
+
+
+def quick_open(page: Page, letters: str, name: str) -> None:
+    page.keyboard.press("Control+p")
+    page.get_by_role("combobox", name="Files").fill(letters)
+    expect(page.locator(".palette").get_by_role("option").first).to_contain_text(name)
+    page.keyboard.press("Enter")
+
+
+def served(page: Page) -> None:
+    """The servers of the open file are up."""
+    expect(page.locator(".status").get_by_role("button", name="python", exact=True)).to_be_visible(timeout=30_000)
+
+
+def test_one_completes_jumps_renames_and_fixes_while_another_edits_beside(page, browser, server, package):
+    """The story of the workbench on httpx: the second browser shares the servers that the first one warmed."""
+    yard = Yard(server, "story", package)
+    yard.write("httpx/greeting.py", "import os\n\n\ndef greet(name: str) -> str:\n    return 'hello ' + name\n")
+    yard.write("httpx/caller.py", "from .greeting import greet\n\nprint(greet('x'))\n")
+    yard.open(page)
+    page.locator(".tree").wait_for()
+
+    quick_open(page, "greeting", "greeting.py")
+    served(page)
+    expect(page.locator(".status").get_by_role("button", name=re.compile("[1-9] warnings"))).to_be_visible(
+        timeout=30_000
+    )
+
+    line(page, "return 'hello '").click()
+    page.keyboard.press("End")
+    page.keyboard.type(" + name.upp", delay=30)
+    expect(page.get_by_role("option", name="upper").first).to_be_visible(timeout=30_000)  # the servers are cold
+    picture(page, "editor-completes")
+    page.keyboard.press("Enter")
+    page.keyboard.type("()")
+    expect(line(page, "name.upper()")).to_be_visible()
+    page.keyboard.press("Control+s")
+    expect(page.get_by_title("not saved")).to_have_count(0)
+
+    line(page, "import os").click()
+    page.keyboard.press("Control+.")
+    page.get_by_role("menuitem", name=re.compile("Remove unused import")).click()
+    expect(line(page, "import os")).to_have_count(0)
+    assert "import os" not in yard.read("httpx/greeting.py")
+    picture(page, "editor-fixes")
+
+    quick_open(page, "caller", "caller.py")
+    line(page, "print(greet").get_by_text("greet").click()
+    page.keyboard.press("F12")
+    expect(page.get_by_role("tab", name="greeting.py")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".status")).to_contain_text("5 selected")
+
+    second = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = second.new_page()
+    yard.open(other)
+    quick_open(other, "httpx/_models.py", "_models.py")
+    served(other)
+    line(other, "class Headers").click()
+    other.keyboard.press("End")
+    other.keyboard.type("  # seen by another")
+    other.keyboard.press("Control+s")
+    expect(other.get_by_title("not saved")).to_have_count(0)
+    listed = server.ask("GET", f"/workspace/{yard.session}/language-servers")["items"]
+    assert next(one for one in listed if one["language"] == "python")["viewers"] == 2
+
+    page.keyboard.press("F2")
+    page.get_by_role("textbox", name="New name").fill("welcome")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_text("Renamed greet to welcome: 2 files.")).to_be_visible()
+    picture(page, "editor-renames")
+    assert "def welcome(" in yard.read("httpx/greeting.py")
+    assert yard.read("httpx/caller.py") == "from .greeting import welcome\n\nprint(welcome('x'))\n"
+    assert "seen by another" in yard.read("httpx/_models.py")
+
+    page.keyboard.press("Shift+F12")
+    expect(page.get_by_text("references to welcome")).to_be_visible()
+    expect(page.get_by_role("region", name="httpx/caller.py").get_by_role("button")).to_have_count(2)
+    page.get_by_role("button", name="Outline").click()
+    expect(page.locator(".side").get_by_text("welcome")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()  # what touched several files comes back as a whole
+    expect(line(page, "def greet(")).to_be_visible()
+    assert "import greet" in yard.read("httpx/caller.py")
+    second.close()
+
+
+def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated):
+    yard = Yard(server, "drafts")
+    yard.write("a.py", "base = 1\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="a.py").dblclick()
+    line(page, "base").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  # typed")
+    expect(page.get_by_title("not saved")).to_be_visible()
+    page.wait_for_function(
+        """async () => { const open = indexedDB.open("codeyard"); await new Promise((go) => { open.onsuccess = go; });
+        const all = open.result.transaction("drafts").objectStore("drafts").getAll();
+        await new Promise((go) => { all.onsuccess = go; }); open.result.close(); return all.result.length === 1; }"""
+    )
+    tolerated += ["WebSocket connection to", "ERR_CONNECTION_REFUSED"]
+    server.kill()
+    expect(page.locator(".status .bad")).to_contain_text("away")
+    page.keyboard.type(" on")
+    expect(line(page, "typed on")).to_be_visible()
+    server.start()
+    page.reload()
+    expect(page.get_by_text("These changes were not saved when the page was left")).to_be_visible()
+    expect(line(page, "base = 1  # typed")).to_be_visible()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_title("not saved")).to_have_count(0)
+    assert yard.read("a.py").startswith("base = 1  # typed")
+
+
+def test_a_conflict_shows_both_sides_and_loses_neither(page, server):
+    yard = Yard(server, "conflict")
+    yard.write("a.txt", "one\ntwo\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="a.txt").dblclick()
+    line(page, "two").click()
+    page.keyboard.type("mine ")
+    yard.write("a.txt", "one\ntwo\ntheirs\n")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("alert")).to_contain_text("Theirs is at the left, yours at the right.")
+    expect(page.get_by_label("a.txt, theirs")).to_contain_text("theirs")
+    expect(page.get_by_label("a.txt, yours")).to_contain_text("mine")
+    picture(page, "editor-conflict")
+    page.get_by_role("button", name="Take theirs here").last.click()
+    page.get_by_role("button", name="Save mine").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert "theirs" in yard.read("a.txt")
+
+
+def test_search_shows_what_it_will_replace_and_takes_it_back(page, server):
+    yard = Yard(server, "search")
+    for name in ("a.py", "b.py", "c.md"):
+        yard.write(name, "old_name = 1\nprint(old_name)\n")
+    yard.open(page)
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_label("Search in all files").fill("old_name")
+    page.get_by_role("button", name="Replace", exact=True).click()
+    page.get_by_label("Replace with").fill("new_name")
+    page.get_by_label("Files to include").fill("*.py")
+    expect(page.get_by_text("4 lines in 2 files")).to_be_visible()
+    expect(page.locator(".match ins").first).to_have_text("new_name")
+    page.get_by_role("region", name="b.py").hover()
+    page.get_by_role("button", name="Leave b.py as it is").click()
+    picture(page, "editor-replaces")
+    page.get_by_role("button", name="Replace all").click()
+    expect(page.get_by_text("Replaced 2 times in 1 file.")).to_be_visible()
+    assert yard.read("a.py") == "new_name = 1\nprint(new_name)\n"
+    assert "new_name" not in yard.read("b.py") + yard.read("c.md")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("region", name="a.py").locator("del").first).to_have_text("old_name")
+    assert "old_name" in yard.read("a.py")
+
+
+def test_files_are_shown_as_what_they_are_and_nothing_of_them_runs(page, server):
+    """Attack rows of rendered content: Markdown from a repository holds scripts, handlers, forms and addresses that run."""
+    yard = Yard(server, "kinds")
+    (yard.root / "logo.png").write_bytes(PICTURE.read_bytes())
+    yard.write("page.md", HOSTILE)
+    yard.write("app.py", "print(1)\n")
+    yard.write("rows.csv", "name,note\n" + "".join(f'n{n},"a, b"\n' for n in range(3000)))
+    yard.write(
+        "evil.svg", '<svg xmlns="http://www.w3.org/2000/svg" onload="parent.document.title=1"><script>1</script></svg>'
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    yard.open(page)
+    page.get_by_role("treeitem", name="logo.png").click()
+    expect(page.get_by_role("img", name="logo.png")).to_be_visible()
+    page.get_by_role("treeitem", name="evil.svg").click()
+    expect(page.get_by_role("img", name="evil.svg")).to_be_attached()
+    page.get_by_role("treeitem", name="rows.csv").click()
+    expect(page.get_by_text("3,000 rows, 2 columns")).to_be_visible()
+    assert page.locator(".sheet tbody tr").count() < 200  # only what is in sight
+    page.get_by_role("treeitem", name="page.md").click()
+    expect(code(page)).to_be_visible()
+    page.keyboard.press("Control+Shift+v")
+    article = page.locator(".markdown")
+    expect(article.get_by_role("img", name="logo")).to_have_attribute("src", re.compile("^blob:"))
+    assert article.locator("script, form, input, [onerror], a[href^=javascript]").count() == 0
+    picture(page, "editor-markdown")
+    article.get_by_role("link", name="code").click()
+    expect(page.get_by_role("tab", name="app.py")).to_be_visible()
+    assert "owned" not in page.title()
+    assert [url for url in asked if "example.com" in url] == []
+
+
+def test_two_editors_of_one_file_are_in_step_and_tabs_go_where_they_are_put(page, server):
+    yard = Yard(server, "splits")
+    yard.write("a.txt", "text\n")
+    yard.write("b.txt", "other\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="a.txt").dblclick()
+    line(page, "text").click()
+    page.keyboard.press("Control+\\")
+    editors = page.locator('.cm-content[aria-label="a.txt"]')
+    expect(editors).to_have_count(2)
+    page.keyboard.press("Control+End")
+    page.keyboard.type("typed once")
+    expect(editors.nth(0)).to_contain_text("typed once")
+    expect(editors.nth(1)).to_contain_text("typed once")
+    page.keyboard.press("Control+1")
+    page.get_by_role("treeitem", name="b.txt").dblclick()
+    page.keyboard.press("Alt+w")
+    page.keyboard.press("Alt+w")  # the other group still shows it: nothing is asked
+    expect(editors).to_have_count(1)
+    page.keyboard.press("Alt+w")
+    page.get_by_role("button", name="Don’t save").click()
+    expect(editors).to_have_count(0)
+    assert yard.read("a.txt") == "text\n"
+
+
+def test_bytes_that_are_no_text_are_left_alone(page, server):
+    yard = Yard(server, "bytes")
+    (yard.root / "data.bin").write_bytes(base64.b64decode("AAECAwQF/w=="))
+    yard.write("windows.txt", "one\r\ntwo\r\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="data.bin").click()
+    expect(page.get_by_text("This file is not text")).to_be_visible()
+    page.get_by_role("treeitem", name="windows.txt").dblclick()
+    expect(page.locator(".status")).to_contain_text("CRLF")
+    line(page, "two").click()
+    page.keyboard.press("Home")
+    page.keyboard.type("2 ")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_title("not saved")).to_have_count(0)
+    assert (yard.root / "windows.txt").read_bytes() == b"one\r\n2 two\r\n"
