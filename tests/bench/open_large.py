@@ -74,7 +74,7 @@ def main() -> None:
         browser.close()
     rounded = {key: round(value) for key, value in frames.items()}
     share = {key.removesuffix("_ms"): value / BOUND for key, value in frames.items()}
-    finish("open-large", rounded, {"what": "a frame of 100 ms"}, share, {key: ("<=", 1.0) for key in share})
+    finish("open-large", rounded, {"what": "a frame of 100 ms"}, share, dict.fromkeys(share, ("<=", 1.0)))
 
 
 if __name__ == "__main__":
