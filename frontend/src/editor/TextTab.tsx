@@ -140,7 +140,8 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !update.transactions.some((one) => one.annotation(followed)))
             document.changed(view, update.changes, update.state.doc);
-          if (update.selectionSet || update.docChanged || update.focusChanged) cursor.set({ view, document });
+          const mine = view.hasFocus || cursor.get()?.view === view; // one that loses the focus has no say
+          if (mine && (update.selectionSet || update.docChanged || update.focusChanged)) cursor.set({ view, document });
         }),
       ],
     }),
