@@ -17,6 +17,7 @@ FEATURES = [
     "accounts.mail",
     "accounts.users",
     "accounts.orgs",
+    "accounts.audit",
     "accounts.teams",
     "accounts.keys",
     "accounts.factors",

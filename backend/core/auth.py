@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -274,7 +275,8 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
     if credential is None:
         raise Unauthorized
     client = connection.client
-    actor: Actor | None = await resources.authenticate(credential, client.host if client else "unknown")
+    address = client.host if client else "unknown"
+    actor: Actor | None = await resources.authenticate(credential, address)
     if actor is None:
         raise Unauthorized
     if not credential.is_key and connection.scope.get("method", "GET") not in _SAFE:
@@ -282,6 +284,7 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
         if not hmac.compare_digest(given.encode(), actor.csrf_token.encode()):
             raise CsrfMismatch
     remember(connection.scope, actor)
+    calling.set(Call(actor, address))
     if is_socket:
         resources.admissions.admit(connection.scope, credential, actor)
     return actor
@@ -303,6 +306,15 @@ def check_origin(connection: ASGIConnection[Any, Any, Any, Any], settings: Setti
     if origin != ours:
         raise ForeignOrigin
 
+
+class Call(msgspec.Struct, frozen=True):
+    """The call that this task answers: who made it, from where. What the audit log names."""
+
+    actor: Actor
+    address: str
+
+
+calling: ContextVar[Call | None] = ContextVar("calling", default=None)
 
 _KEY = "codeyard.actor"
 

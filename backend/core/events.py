@@ -18,10 +18,12 @@ from backend.core.live import notify
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact. Subclasses set `name` (`session.created`) and `scope` (who may read it), and add fields."""
+    """A fact. Subclasses set `name` (`session.created`) and `scope` (who may read it), and add fields. One that is `audited`
+    also goes into the organisation's audit log for good."""
 
     name: ClassVar[str]
     scope: ClassVar[str]
+    audited: ClassVar[bool] = False
     organization_id: UUID
     workspace_id: UUID | None = None
     session_id: UUID | None = None
@@ -58,6 +60,9 @@ class EventRow(Base):
     created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
 
+AUDITED = "audited"
+"""Where a transaction keeps (event, its data) for the audit log, which accounts/audit writes last, before the commit."""
+
 _followers: dict[str, list[Callable[..., Any]]] = {}
 
 
@@ -85,6 +90,8 @@ async def emit(db: AsyncSession, event: Event) -> None:
             data=data,
         )
     )
+    if event.audited:
+        db.info.setdefault(AUDITED, []).append((event, data))
     for follower in _followers.get(event.name, ()):
         await jobs.enqueue(db, follower, event)
     await notify(db, "events")

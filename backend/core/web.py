@@ -26,7 +26,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from pygit2 import GitError
 
 from backend.core.attendance import session_in
-from backend.core.auth import actor_of
+from backend.core.auth import actor_of, calling
 from backend.core.db import is_away, new_id
 from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, TooLarge, Unavailable
 
@@ -54,6 +54,7 @@ class Edge:
         self._own_heads = tuple(route.path.split("{")[0] for route in app.routes if "HEAD" in _methods(route))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        calling.set(None)
         if scope["type"] == ScopeType.HTTP:
             await self._request(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:

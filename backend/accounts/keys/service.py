@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.keys.events import KeyChanged
 from backend.accounts.keys.models import ApiKey
 from backend.accounts.keys.schemas import ApiKeyCreate, Lasts
 from backend.accounts.orgs.service import require
@@ -14,6 +15,7 @@ from backend.core import crypto
 from backend.core.auth import SCOPES, Actor
 from backend.core.db import now
 from backend.core.errors import Forbidden, Invalid, NotFound
+from backend.core.events import emit
 from backend.core.live import notify
 
 
@@ -68,6 +70,7 @@ async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: Ap
     )
     db.add(row)
     await db.flush()
+    await _tell(db, row, "created")
     return row, key
 
 
@@ -81,13 +84,22 @@ async def revoke(db: AsyncSession, actor: Actor, organization_id: UUID, key_id: 
     """Ends the key at once; sockets that it opened close within two seconds."""
     require(actor, organization_id, "admin")
     ours = delete(ApiKey).where(ApiKey.id == key_id, ApiKey.organization_id == organization_id)
-    if await db.scalar(ours.returning(ApiKey.id)) is None:
+    gone = await db.scalar(ours.returning(ApiKey))
+    if gone is None:
         raise NotFound("There is no such key.")
+    await _tell(db, gone, "revoked")
     await notify(db, "access")
 
 
 async def revoke_all(db: AsyncSession, actor: Actor, organization_id: UUID) -> None:
     """Ends every key of the organisation at once, the one that asks too."""
     require(actor, organization_id, "admin")
-    await db.execute(delete(ApiKey).where(ApiKey.organization_id == organization_id))
+    ours = delete(ApiKey).where(ApiKey.organization_id == organization_id)
+    for gone in (await db.scalars(ours.returning(ApiKey))).all():
+        await _tell(db, gone, "revoked")
     await notify(db, "access")
+
+
+async def _tell(db: AsyncSession, key: ApiKey, how: str) -> None:
+    here = key.organization_id
+    await emit(db, KeyChanged(organization_id=here, key_id=key.id, key_name=key.name, prefix=key.prefix, how=how))

@@ -10,13 +10,25 @@ from backend.core.events import Event
 class MemberInvited(Event, frozen=True):
     name: ClassVar[str] = "member.invited"
     scope: ClassVar[str] = "admin"
+    audited: ClassVar[bool] = True
     invitation_id: UUID
     role: Role
+
+
+class InvitationChanged(Event, frozen=True):
+    """Sent again or withdrawn; `how` says which."""
+
+    name: ClassVar[str] = "member.invitation_changed"
+    scope: ClassVar[str] = "admin"
+    audited: ClassVar[bool] = True
+    invitation_id: UUID
+    how: str
 
 
 class MemberJoined(Event, frozen=True):
     name: ClassVar[str] = "member.joined"
     scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
     user_id: UUID
     role: Role
 
@@ -24,6 +36,7 @@ class MemberJoined(Event, frozen=True):
 class MemberChanged(Event, frozen=True):
     name: ClassVar[str] = "member.changed"
     scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
     user_id: UUID
     role: Role
 
@@ -31,4 +44,5 @@ class MemberChanged(Event, frozen=True):
 class MemberLeft(Event, frozen=True):
     name: ClassVar[str] = "member.left"
     scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
     user_id: UUID

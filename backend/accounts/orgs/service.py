@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
 from backend.accounts.orgs import repository
-from backend.accounts.orgs.events import MemberChanged, MemberInvited, MemberJoined, MemberLeft
+from backend.accounts.orgs.events import InvitationChanged, MemberChanged, MemberInvited, MemberJoined, MemberLeft
 from backend.accounts.orgs.models import Invitation, Membership, Organization
 from backend.accounts.orgs.schemas import InvitationCreate
 from backend.accounts.users.models import User
@@ -125,6 +125,7 @@ async def invite_again(
     lasts = invitation.expires_at - invitation.created_at
     invitation.hash, invitation.created_at, invitation.expires_at = crypto.digest(code), now(), now() + lasts
     await _send(db, settings, invitation, code)
+    await emit(db, InvitationChanged(organization_id=organization_id, invitation_id=invitation.id, how="sent again"))
     return invitation, code
 
 
@@ -144,6 +145,7 @@ async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invita
     )
     if gone is None:
         raise NotFound("There is no such invitation.")
+    await emit(db, InvitationChanged(organization_id=organization_id, invitation_id=gone, how="withdrawn"))
 
 
 async def accept(db: AsyncSession, user: User, code: str) -> None:

@@ -16,15 +16,18 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.factors import service as factors
+from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs import service as orgs
+from backend.accounts.signin.events import SignedIn
 from backend.accounts.signin.models import EmailToken, FailedLogin, SignIn
 from backend.accounts.signin.schemas import Login, PasswordChange, Register, Setup
 from backend.accounts.users import service as users
 from backend.accounts.users.models import Installation, User
 from backend.core import crypto
-from backend.core.auth import Actor
+from backend.core.auth import Actor, Call, calling
 from backend.core.db import Database, new_id, now
 from backend.core.errors import Forbidden, NotFound, TooMany, Unauthorized
+from backend.core.events import emit
 from backend.core.live import notify
 from backend.core.settings import Settings
 
@@ -173,6 +176,9 @@ async def sign_in(db: AsyncSession, settings: Settings, user: User, browser: Bro
     )
     db.add(row)
     await db.flush()
+    calling.set(Call(Actor(name=user.name, user_id=user.id, grants={}), browser.address))
+    for organization, _ in await organizations.of_user(db, user.id):
+        await emit(db, SignedIn(organization_id=organization.id, user_id=user.id, browser=browser.agent))
     return row, secret
 
 

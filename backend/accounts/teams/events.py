@@ -11,6 +11,7 @@ class TeamChanged(Event, frozen=True):
 
     name: ClassVar[str] = "team.changed"
     scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
     team_id: UUID
     team_name: str
     change: str

@@ -15,6 +15,7 @@ class WebhookChanged(WebhookEvent, frozen=True):
     """Made, changed or removed, or its secret rotated; `how` says which."""
 
     name: ClassVar[str] = "webhook.changed"
+    audited: ClassVar[bool] = True
     how: str
 
 
@@ -33,4 +34,5 @@ class WebhookDisabled(WebhookEvent, frozen=True):
     """Nothing got through for days, or it answered 410: nothing is sent until somebody enables it again."""
 
     name: ClassVar[str] = "webhook.disabled"
+    audited: ClassVar[bool] = True
     error: str

@@ -12,6 +12,7 @@ class AccessChanged(Event, frozen=True):
 
     name: ClassVar[str] = "workspace.access_changed"
     scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
     access: Access | None
     user_id: UUID | None = None
     team_id: UUID | None = None

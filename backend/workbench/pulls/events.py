@@ -51,6 +51,7 @@ class PullMerged(PullEvent, frozen=True):
     """`how`: the method, or "elsewhere" when its commits came into the base by another way."""
 
     name: ClassVar[str] = "pull.merged"
+    audited: ClassVar[bool] = True
     commit_id: str | None = None
 
 

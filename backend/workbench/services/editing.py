@@ -20,7 +20,7 @@ from backend.workbench.files.service import largest
 from backend.workbench.services import definition as definitions
 from backend.workbench.services import repository, schemas, service
 from backend.workbench.services.definition import REGISTRY, SHARED, Definition
-from backend.workbench.services.events import ServicesChanged
+from backend.workbench.services.events import ServicesChanged, VariableChanged
 from backend.workbench.services.models import Runtime, Stage
 from backend.workbench.services.schemas import ServiceCreate, ServiceUpdate, VariableGiven
 from backend.workbench.services.service import WRITE, BadDefinition, NoSuchService, conductor, enter
@@ -370,13 +370,17 @@ async def list_variables(resources: Resources, workspace_id: UUID) -> list[str]:
 async def set_variable(resources: Resources, organization_id: UUID, workspace_id: UUID, name: str, value: str) -> None:
     async with resources.database.begin() as db:
         await secrets.put(db, resources.data, organization_id, workspace_id, {name: value})
+        here = {"organization_id": organization_id, "workspace_id": workspace_id}
+        await emit(db, VariableChanged(**here, variable=name, how="set"))
 
 
-async def forget_variable(resources: Resources, workspace_id: UUID, name: str) -> None:
+async def forget_variable(resources: Resources, organization_id: UUID, workspace_id: UUID, name: str) -> None:
     async with resources.database.begin() as db:
         if (SHARED, name) not in await secrets.names(db, workspace_id):
             raise NoSuchVariable
         await secrets.forget(db, workspace_id, part=SHARED, named=[name])
+        here = {"organization_id": organization_id, "workspace_id": workspace_id}
+        await emit(db, VariableChanged(**here, variable=name, how="forgotten"))
 
 
 # --- the edit itself

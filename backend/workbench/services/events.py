@@ -44,3 +44,13 @@ class OperationProgress(ServiceEvent, frozen=True):
 
     name: ClassVar[str] = "operation.progress"
     operation: dict[str, Any]
+
+
+class VariableChanged(Event, frozen=True):
+    """A variable of the workspace was set or forgotten: `how` says which. The value is told nowhere."""
+
+    name: ClassVar[str] = "workspace.variable_changed"
+    scope: ClassVar[str] = "services:read"
+    audited: ClassVar[bool] = True
+    variable: str
+    how: str

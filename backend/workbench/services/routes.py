@@ -109,7 +109,7 @@ async def set_variable(
 @delete("/workspace/{workspace_id:uuid}/variables/{name:str}", guards=[scope("services:write")])
 async def forget_variable(resources: Hands, actor: Me, workspace_id: FromPath[UUID], name: FromPath[str]) -> None:
     workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
-    await editing.forget_variable(resources, workspace.id, name)
+    await editing.forget_variable(resources, workspace.organization_id, workspace.id, name)
 
 
 @post("/workspace/{session_id:uuid}/runtimes/run-all", guards=[scope("services:write")], status_code=ACCEPTED)

@@ -36,10 +36,12 @@ class SessionDeleted(SessionEvent, frozen=True):
     """It lies in the bin; its terminals and working copy go now."""
 
     name: ClassVar[str] = "session.deleted"
+    audited: ClassVar[bool] = True
 
 
 class SessionRestored(SessionEvent, frozen=True):
     name: ClassVar[str] = "session.restored"
+    audited: ClassVar[bool] = True
 
 
 class SessionPurged(SessionEvent, frozen=True):

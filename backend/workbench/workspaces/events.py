@@ -22,7 +22,9 @@ class WorkspaceUpdated(WorkspaceEvent, frozen=True):
 
 class WorkspaceDeleted(WorkspaceEvent, frozen=True):
     name: ClassVar[str] = "workspace.deleted"
+    audited: ClassVar[bool] = True
 
 
 class WorkspaceRestored(WorkspaceEvent, frozen=True):
     name: ClassVar[str] = "workspace.restored"
+    audited: ClassVar[bool] = True
