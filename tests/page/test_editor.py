@@ -86,7 +86,7 @@ def test_one_completes_jumps_renames_and_fixes_while_another_edits_beside(page, 
     yard.open(other)
     quick_open(other, "httpx/_models.py", "_models.py")
     served(other)
-    line(other, "class Headers").click()
+    line(other, "import").click()
     other.keyboard.press("End")
     other.keyboard.type("  # seen by another")
     other.keyboard.press("Control+s")
