@@ -89,12 +89,17 @@ export function told(health: Health): { tone: "good" | "warn" | "bad" | ""; word
   };
 }
 
-type Listed = { language: string; servers: Server[]; missing: Missing[]; reason?: string };
+type Listed = { language: string; servers: Server[]; candidates: Missing[][] };
 /** What the server knows of a language where no link to it comes about; null where it cannot be asked. */
-export async function askAbout(bench: Bench, language: string): Promise<Listed | null> {
+export async function askAbout(bench: Bench, language: string): Promise<Pick<Health, "servers" | "missing"> | null> {
   try {
     const page = await get<Page<Listed>>(`/workspace/${bench.sessionId}/language-servers`);
-    return page.items.find((one) => one.language === language) ?? null;
+    const found = page.items.find((one) => one.language === language);
+    if (!found) return null;
+    return {
+      servers: found.servers,
+      missing: found.servers.length ? [] : found.candidates.flatMap((kind) => kind[0] ?? []),
+    };
   } catch {
     return null;
   }
