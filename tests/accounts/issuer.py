@@ -1,4 +1,5 @@
-"""An OpenID Connect issuer on a port of its own, made of authlib's and joserfc's parts, that can be told to misbehave."""
+"""An OpenID Connect issuer on a port of its own, made of authlib's and joserfc's parts, that can be told to misbehave.
+It answers at the addresses of GitHub's and Bitbucket's own APIs too."""
 
 import asyncio
 import base64
@@ -41,6 +42,8 @@ class Issuer:
         self.discovery: dict[str, Any] = {}
         self.sign = self.by_our_key
         self.userinfo: dict[str, Any] = {}
+        self.user: Any = {}
+        self.emails: Any = []
         self.exchanged = 0
         self._codes: dict[str, dict[str, str]] = {}
 
@@ -68,6 +71,9 @@ class Issuer:
         self._codes[code] = asked
         return {"code": code, "state": asked["state"]}
 
+    def _answer(self, request: Request[Any, Any, Any], found: Any) -> Response[Any]:
+        return Response(found, status_code=200 if request.headers.get("authorization") == "Bearer a" else 401)
+
     def app(self) -> Litestar:
         @get("/.well-known/openid-configuration")
         async def discovery() -> dict[str, Any]:
@@ -87,14 +93,23 @@ class Issuer:
         async def redirected(to: FromQuery[str]) -> Response[None]:
             return Response(None, status_code=302, headers={"location": to})
 
-        @post("/token", status_code=200)
+        @get(["/api/v3/user", "/2.0/user"])
+        async def user(request: Request[Any, Any, Any]) -> Response[Any]:
+            return self._answer(request, self.user)
+
+        @get(["/api/v3/user/emails", "/2.0/user/emails"])
+        async def emails(request: Request[Any, Any, Any]) -> Response[Any]:
+            return self._answer(request, self.emails)
+
+        @post(["/token", "/login/oauth/access_token", "/site/oauth2/access_token"], status_code=200)
         async def token(request: Request[Any, Any, Any]) -> Response[Any]:
             form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
             asked = self._codes.pop(form.get("code", ""), None)
             basic = httpx.BasicAuth(CLIENT, SECRET)._auth_header
+            by_body = (form.get("client_id"), form.get("client_secret")) == (CLIENT, SECRET)
             holds = (
                 asked is not None
-                and request.headers.get("authorization") == basic
+                and (by_body if "login/oauth" in request.url.path else request.headers.get("authorization") == basic)
                 and create_s256_code_challenge(form["code_verifier"]) == asked["code_challenge"]
                 and form["redirect_uri"] == asked["redirect_uri"]
             )
@@ -102,13 +117,22 @@ class Issuer:
                 return Response({"error": "invalid_grant"}, status_code=400)
             self.exchanged += 1
             at = int(time.time())
-            claims = {"iss": self.url, "aud": CLIENT, "sub": "s-1", "iat": at, "exp": at + 300, "nonce": asked["nonce"]}
+            claims = {
+                "iss": self.url,
+                "aud": CLIENT,
+                "sub": "s-1",
+                "iat": at,
+                "exp": at + 300,
+                "nonce": asked.get("nonce"),
+            }
             claims |= {"email": "grace@example.com", "email_verified": True, "name": "Grace"}
             claims = {name: value for name, value in (claims | self.claims).items() if value is not None}
             header = {"alg": "RS256", "kid": "one"} | self.header
             return Response({"access_token": "a", "token_type": "Bearer", "id_token": self.sign(header, claims)})
 
-        return Litestar([discovery, keys, userinfo, redirected, token], openapi_config=None, logging_config=None)
+        return Litestar(
+            [discovery, keys, userinfo, redirected, user, emails, token], openapi_config=None, logging_config=None
+        )
 
 
 @asynccontextmanager

@@ -268,7 +268,7 @@ async def test_linking_and_unlinking(enter, call, client, ada, database, issuer)
     assert (await browser.get("/auth/me")).json()["user"]["email"] == ada.email
     bob = call(await make.person(database, ada.organization_id, Role.MEMBER))
     where, _ = await enter(bob, start="/account/identities/oidc/start")
-    assert where == "/sign-in?error=linked_elsewhere"
+    assert where == "/settings?error=linked_elsewhere"
     assert (await bob.delete(f"/account/identities/{row['id']}")).status_code == 404
     assert (await client.delete(f"/account/identities/{row['id']}")).status_code == 204
     assert (await client.get("/account/identities")).json()["items"] == []

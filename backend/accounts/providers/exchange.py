@@ -148,7 +148,7 @@ async def _at_github(provider: Provider, access: str) -> Person:
     base = provider.base.rstrip("/")
     api = "https://api.github.com" if base == "https://github.com" else f"{base}/api/v3"
     user = await _json(provider, "GET", f"{api}/user", token=access)
-    emails = await _json(provider, "GET", f"{api}/user/emails", token=access)
+    emails = await _json(provider, "GET", f"{api}/user/emails", kind=list, token=access)
     email = next((row["email"] for row in _rows(emails) if row.get("primary") and row.get("verified") is True), "")
     return Person(_subject(user.get("id")), email, _name(user.get("name") or user.get("login")))
 
@@ -178,7 +178,8 @@ def _name(found: Any) -> str:
     return "".join(c for c in found if c.isprintable()).strip()[:200] if isinstance(found, str) else ""
 
 
-async def _json(provider: Provider, method: str, url: str, *, token: str = "", **sent: Any) -> Any:
+async def _json(provider: Provider, method: str, url: str, *, kind: type = dict, token: str = "", **sent: Any) -> Any:
+    """The answer, which must be a `kind`. Raises ProviderRefused, ProviderAway."""
     headers = {"accept": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     ours = urlsplit(url).hostname == urlsplit(provider.base).hostname
     try:
@@ -196,6 +197,6 @@ async def _json(provider: Provider, method: str, url: str, *, token: str = "", *
         found = outside.decoded(body)
     except ValueError as error:
         raise ProviderAway from error
-    if answer.status_code != 200 or not isinstance(found, dict | list):
+    if answer.status_code != 200 or not isinstance(found, kind):
         raise ProviderAway
     return found

@@ -56,9 +56,8 @@ async def come_back_from_provider(
     iss: Given = "",
 ) -> Response[None]:
     """Where the provider sends the browser."""
-    name = _name(request, resources)
+    browser = request.cookies.get(_name(request, resources), "")
     try:
-        browser = request.cookies.get(name, "")
         user = await service.come_back(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
         cookies = [_cookie(request, resources, "", max_age=0)]
         if user is not None:
@@ -66,7 +65,8 @@ async def come_back_from_provider(
                 cookies += (await enter(db, resources, request, user, status=200)).cookies
         return _to("/" if user is not None else "/settings", cookies)
     except AppError as error:
-        return _to(f"/sign-in?{urlencode({'error': error.code})}", [_cookie(request, resources, "", max_age=0)])
+        page = "/settings" if browser.startswith(service.LINKING) else "/sign-in"
+        return _to(f"{page}?{urlencode({'error': error.code})}", [_cookie(request, resources, "", max_age=0)])
 
 
 @get("/account/identities", guards=[person])

@@ -45,6 +45,10 @@ class LastWayIn(Conflict):
     """That is the only way into your account: set a password first, by `Forgot your password?`."""
 
 
+LINKING = "link."
+"""How the cookie of a browser that went to link begins: even where its state is no more, it is sent back to the settings."""
+
+
 async def start(
     resources: Resources, name: str, *, user_id: UUID | None = None, invitation: str | None = None
 ) -> tuple[str, str]:
@@ -52,7 +56,7 @@ async def start(
     settings = resources.settings
     provider = catalogue.find(settings, name)
     places = await exchange.endpoints(provider)
-    state, browser = crypto.new_token(), crypto.new_token()
+    state, browser = crypto.new_token(), (LINKING if user_id else "") + crypto.new_token()
     nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     async with resources.database.begin() as db:
         await db.execute(delete(Attempt).where(Attempt.expires_at < now()))
