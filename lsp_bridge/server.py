@@ -183,9 +183,11 @@ class Server:
             with contextlib.suppress(TimeoutError):
                 left: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
                 self.ask("shutdown", rpc.NULL, lambda message: None if left.done() else left.set_result(message))
-                await asyncio.wait_for(left, 2)
+                async with asyncio.timeout(2):
+                    await left
                 self.tell("exit", rpc.NULL)
-                await asyncio.wait_for(self._process.wait(), 2)
+                async with asyncio.timeout(2):
+                    await self._process.wait()
         self._life.cancel()
         await asyncio.wait([self._life])
         self._become("stopped", "")
@@ -219,7 +221,8 @@ class Server:
                 delay = self.timing.back_off[len(crashes) - 1]
                 self._become("restarting", f"{reason}; the next start is in {delay:g} s")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._again.wait(), delay)
+                    async with asyncio.timeout(delay):
+                        await self._again.wait()
             if self._again.is_set():
                 self._again.clear()
                 crashes.clear()
@@ -313,7 +316,8 @@ class Server:
         except FramingError as error:
             return self.break_off(f"it does not speak the protocol: {error}")
         with contextlib.suppress(TimeoutError):
-            code = await asyncio.wait_for(process.wait(), 2)
+            async with asyncio.timeout(2):
+                code = await process.wait()
             await asyncio.sleep(0)  # let its last words be read
             return self.break_off(f"it ended with {f'exit code {code}' if code >= 0 else f'signal {-code}'}")
         return self.break_off("it closed its output")

@@ -194,3 +194,15 @@ def test_every_handler_names_its_guard():
 @pytest.mark.parametrize("part", ["routes", "models", "jobs", "schemas", "repository", "service", "events"])
 def test_parts_can_be_imported(part: str):
     assert all(inspect.ismodule(module) for module in each(part))
+
+
+def test_nothing_loses_a_cancellation():
+    """`asyncio.wait_for` of Python 3.11 does, where it comes together with the result; `asyncio.timeout` does not."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("backend", *LIBRARIES)
+        for path, tree in sources(folder)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert not found, "\n".join(found)

@@ -198,7 +198,8 @@ async def _work(resources: "Resources", concurrency: int) -> None:
             queue.shutdown.set()
     finally:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(connection.close(), 2)
+            async with asyncio.timeout(2):
+                await connection.close()
 
 
 async def run_periodic(resources: "Resources") -> None:

@@ -31,7 +31,8 @@ class Bell:
     async def wait(self, seconds: float) -> None:
         """Until the next ring, or until `seconds` have passed: the poll that backs the bell up."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
         self._rung.clear()
 
 
@@ -87,7 +88,8 @@ class Live:
             yield lost
         finally:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(), 2)
+                async with asyncio.timeout(2):
+                    await connection.close()
 
 
 async def notify(db: AsyncSession, topic: str) -> None:

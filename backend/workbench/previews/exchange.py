@@ -141,7 +141,8 @@ class Exchange:
     async def _part(self) -> tuple[bytes, bool]:
         """(bytes, whether more follow) of the request's body. Raises Left."""
         try:
-            message: Any = await asyncio.wait_for(self._receive(), BODY_SECONDS)
+            async with asyncio.timeout(BODY_SECONDS):
+                message: Any = await self._receive()
         except TimeoutError:
             raise Left from None
         if message["type"] == "http.disconnect":

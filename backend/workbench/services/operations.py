@@ -137,7 +137,8 @@ class _Performance:
                         f"Look at {dependency.service} first.",
                     )
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.conductor.changed.wait(), 5)
+                    async with asyncio.timeout(5):
+                        await self.conductor.changed.wait()
         step.message = ""
 
     async def _until_well(self, step: Step, row: Runtime | None) -> None:
@@ -146,7 +147,8 @@ class _Performance:
         async with self.conductor.changed:
             while row is not None and row.state == Stage.STARTING and row.desired == "running":
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.conductor.changed.wait(), 5)
+                    async with asyncio.timeout(5):
+                        await self.conductor.changed.wait()
                 async with self.resources.database.begin() as db:
                     row = await repository.get(db, step.service_id)
         if row is None or row.desired != "running":

@@ -110,7 +110,8 @@ class Watchers:
                         yield found, at
                     continue
                 try:
-                    await asyncio.wait_for(rung.wait(), 15)
+                    async with asyncio.timeout(15):
+                        await rung.wait()
                 except TimeoutError:
                     yield None
 
@@ -130,7 +131,8 @@ class Watchers:
                 if new:
                     yield new
                 try:
-                    await asyncio.wait_for(rung.wait(), 15)
+                    async with asyncio.timeout(15):
+                        await rung.wait()
                 except TimeoutError:
                     yield []
 
