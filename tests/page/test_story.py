@@ -167,5 +167,7 @@ def test_the_api_can_be_browsed_without_anything_from_outside(page, server):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.url}/api/docs")
+    page.get_by_role("button", name="Expand operation").first.wait_for(timeout=20_000)
+    page.get_by_role("link", name="files", exact=True).click()
     expect(page.get_by_text("/api/v1/workspace/{session_id}/filesystem")).to_be_visible()
     assert [url for url in asked if not url.startswith((server.url, "data:"))] == []
