@@ -93,7 +93,7 @@ def _print_patch(changed: dict[str, Any]) -> None:
     for hunk in changed["hunks"]:
         counts = f"-{hunk['old_start']},{hunk['old_lines']} +{hunk['new_start']},{hunk['new_lines']}"
         print(f"@@ {counts} @@ {hunk['header']}".rstrip())
-        print("\n".join(hunk["lines"]))
+        print(hunk["text"])
 
 
 def review_pull(words: argparse.Namespace, server: Server) -> int:
