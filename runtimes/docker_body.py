@@ -33,11 +33,11 @@ def sources(mounts: list[Mount]) -> list[dict[str, Any]]:
 
 def misplaced(mounts: list[Mount], pid: int) -> list[str]:
     """The binds that in the running container `pid` are not what they were to be (proc(5), mountinfo). Nothing is said where
-    the kernel does not let us look, as for a server that is not root."""
+    the kernel does not let us look, as for a server that is not root, or where the process has ended: a zombie's answers EINVAL."""
     try:
         with open(f"/proc/{pid}/mountinfo") as file:
             there = {(fields[2], _plain(fields[3])) for fields in map(str.split, file)}
-    except (PermissionError, FileNotFoundError, ProcessLookupError):
+    except OSError:
         return []
     return [
         mount.source

@@ -267,7 +267,7 @@ async def test_redirects_are_not_followed_and_endless_answers_not_read(client, h
     shown = await moved.settled((await moved.post("/ping"))["id"])
     assert shown["status"] == 302 and "redirects are not followed" in shown["error"], shown
     shown = await long.settled((await long.post("/ping"))["id"])
-    assert shown["state"] == "delivered" and len(shown["attempts"][0]["answer"]) == 4096
+    assert shown["state"] == "delivered" and len(shown["attempts"][0]["answer"]) == 4096, shown
     assert not [got for got in there.got if got.path == "/inside"]
 
 

@@ -53,9 +53,18 @@ async def deliveries(
     return (await db.scalars(newest.limit(limit + 1))).all()
 
 
-async def attempts(db: AsyncSession, delivery_id: UUID) -> Sequence[WebhookAttempt]:
-    query = select(WebhookAttempt).where(WebhookAttempt.delivery_id == delivery_id)
-    return (await db.scalars(query.order_by(WebhookAttempt.created_at, WebhookAttempt.id))).all()
+async def with_attempts(
+    db: AsyncSession, endpoint_id: UUID, delivery_id: UUID
+) -> tuple[WebhookDelivery, list[WebhookAttempt]] | None:
+    """A delivery and its attempts, oldest first, by one statement: an attempt that ends meanwhile is in both or in neither."""
+    query = (
+        select(WebhookDelivery, WebhookAttempt)
+        .outerjoin(WebhookAttempt, WebhookAttempt.delivery_id == WebhookDelivery.id)
+        .where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == endpoint_id)
+        .order_by(WebhookAttempt.id)
+    )
+    rows = (await db.execute(query)).all()
+    return (rows[0][0], [attempt for _, attempt in rows if attempt is not None]) if rows else None
 
 
 # --- what the sender does

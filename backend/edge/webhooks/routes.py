@@ -125,14 +125,16 @@ async def get_webhook_delivery(
 ) -> schemas.DeliveryDetail:
     """What was sent, and what was answered to each attempt."""
     row = await service.get(db, actor, organization_id, webhook_id)
-    found = await repository.find_delivery(db, row.id, delivery_id)
+    found = await repository.with_attempts(db, row.id, delivery_id)
     if found is None:
         raise service.NoSuchDelivery
-    attempts = [
-        msgspec.convert(one, schemas.Attempt, from_attributes=True) for one in await repository.attempts(db, found.id)
-    ]
-    shown = msgspec.structs.asdict(service.show_delivery(found))
-    return schemas.DeliveryDetail(**shown, body=found.body, attempts=attempts)
+    delivery, attempts = found
+    shown = msgspec.structs.asdict(service.show_delivery(delivery))
+    return schemas.DeliveryDetail(
+        **shown,
+        body=delivery.body,
+        attempts=[msgspec.convert(one, schemas.Attempt, from_attributes=True) for one in attempts],
+    )
 
 
 @post(f"{ONE}/deliveries/{{delivery_id:uuid}}/redeliver", guards=ADMIN, status_code=ACCEPTED)
