@@ -33,7 +33,7 @@ def sources(mounts: list[Mount]) -> list[dict[str, Any]]:
 
 def misplaced(mounts: list[Mount], pid: int) -> list[str]:
     """The binds that in the running container `pid` are not what they were to be (proc(5), mountinfo). Nothing is said where
-    the kernel does not let us look, as for a server that is not root, or where the process has ended: a zombie's answers EINVAL."""
+    the kernel does not let us look, as for a server that is not root, or where the process has ended (of a zombie, EINVAL)."""
     try:
         with open(f"/proc/{pid}/mountinfo") as file:
             there = {(fields[2], _plain(fields[3])) for fields in map(str.split, file)}
