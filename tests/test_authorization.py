@@ -12,6 +12,7 @@ import pytest
 
 from backend.core.auth import SCOPES, Access, Role
 from backend.core.db import new_id, now
+from backend.edge.page.routes import ACCOUNT, ENTRANCE
 from tests import make
 from tests.clients import Refused
 from tests.seeds import TUS, Seeds
@@ -118,7 +119,7 @@ MATRIX = [
     open_to_all("GET", "/api/docs/openapi.json", 200),
     open_to_all("GET", "/api/docs/{path}", 404),
     open_to_all("GET", "/api/v1/openapi.json", 200),
-    *(open_to_all("GET", path, 200) for path in ("/", "/sign-in", "/setup", "/register", "/settings", "/s/{session}")),
+    *(open_to_all("GET", path, 200) for path in ("/", *ENTRANCE, *ACCOUNT, "/s/{session}", "/o/acme/people")),
     open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
@@ -402,7 +403,11 @@ def shape(path: str) -> str:
     """A path without the names of its parameters, as both the router and this table can be brought to."""
     import re
 
-    return re.sub(r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql", "{}", path)
+    return re.sub(
+        r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql|(?<=^/o/)acme/people",
+        "{}",
+        path,
+    )
 
 
 def absolute(path: str) -> str:
@@ -412,11 +417,10 @@ def absolute(path: str) -> str:
         "/metrics",
         "/api/",
         "/assets",
-        "/setup",
-        "/sign-in",
-        "/register",
-        "/settings",
+        *ENTRANCE,
+        *ACCOUNT,
         "/s/",
+        "/o/",
     )
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 

@@ -2,7 +2,16 @@
 
 export type Role = "owner" | "admin" | "member" | "commenter" | "viewer";
 export type Organization = { id: string; name: string; slug: string; role: Role | null };
-export type User = { id: string; email: string; name: string; created_at: string };
+export type User = {
+  id: string;
+  email: string;
+  name: string;
+  created_at: string;
+  email_verified: boolean;
+  default_organization_id: string | null;
+  has_second_factor: boolean;
+  owns_installation: boolean;
+};
 export type Me = { user: User; organizations: Organization[]; csrf_token: string };
 export type Workspace = {
   id: string;
@@ -45,6 +54,7 @@ export type Page<T> = { items: T[]; next_cursor: string | null };
 export type Fact = {
   id: string;
   name: string;
+  organization_id: string | null;
   workspace_id: string | null;
   session_id: string | null;
   data: Record<string, unknown>;
@@ -141,11 +151,13 @@ export function hangUp(socket: WebSocket): void {
   else socket.close();
 }
 
-/** A socket of JSON messages that comes back by itself, with growing pauses; `query` is asked anew each time. */
+/** A socket of JSON messages that comes back by itself, with growing pauses; `query` is asked anew each time. `ended` gets the
+ *  close code: 4401 says that the sign-in is over, 4403 that its rights are others. */
 export function listen(
   path: string,
   query: () => Record<string, string | number>,
   hear: (message: never) => void,
+  ended?: (code: number) => void,
 ): () => void {
   let socket: WebSocket | undefined;
   let pause = 250;
@@ -157,8 +169,9 @@ export function listen(
       pause = 250;
       hear(JSON.parse(message.data) as never);
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (over) return;
+      ended?.(event.code);
       timer = window.setTimeout(open, pause * (0.5 + Math.random()));
       pause = Math.min(pause * 2, 10_000);
     };

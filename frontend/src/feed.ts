@@ -5,7 +5,8 @@ const heard = new Set<(fact: Fact) => void>();
 let leave: (() => void) | undefined;
 let last = "";
 
-/** Calls `hear` with every fact from now on; "reset" says that some were missed. Returns how to stop. */
+/** Calls `hear` with every fact from now on; "reset" says that some were missed, "access" that
+ *  one's own rights are others or the sign-in is over. Returns how to stop. */
 export function follow(hear: (fact: Fact) => void): () => void {
   heard.add(hear);
   leave ??= listen(
@@ -14,6 +15,10 @@ export function follow(hear: (fact: Fact) => void): () => void {
     (fact: Fact) => {
       last = fact.id;
       for (const tell of [...heard]) tell(fact);
+    },
+    (code) => {
+      const fact = { id: last, name: "access", organization_id: null, workspace_id: null, session_id: null, data: {} };
+      if (code === 4401 || code === 4403) for (const tell of [...heard]) tell(fact);
     },
   );
   return () => {

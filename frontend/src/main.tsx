@@ -2,7 +2,7 @@
 import { lazy, StrictMode, Suspense, useCallback, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
-import { MeContext } from "./me";
+import { MeContext, ReloadContext } from "./me";
 import { Enter } from "./pages/Enter";
 import { Button, Notice } from "./parts/controls";
 import { go, usePath } from "./router";
@@ -20,10 +20,9 @@ document.createElement = ((tag: string, options?: ElementCreationOptions) => {
   return element;
 }) as typeof document.createElement;
 
-// Whoever signs in needs none of them yet; whoever opens a session needs no list of workspaces.
+// Whoever signs in needs none of them yet; whoever opens a session needs none of the other pages.
 const Workbench = lazy(() => import("./session/Workbench"));
-const Workspaces = lazy(() => import("./pages/Workspaces"));
-const Settings = lazy(() => import("./pages/Settings"));
+const Frame = lazy(() => import("./pages/Frame"));
 
 function App() {
   const path = usePath();
@@ -42,6 +41,20 @@ function App() {
       error.status === 401 ? arrive(null) : setFailure(error.message),
     );
   }, [arrive]);
+
+  const reload = useCallback(
+    () =>
+      get<Me>("/auth/me").then(
+        (found) => {
+          keepCsrfToken(found.csrf_token);
+          setMe(found);
+        },
+        (error: Refused) => {
+          if (error.status === 401) arrive(null);
+        },
+      ),
+    [arrive],
+  );
 
   useEffect(load, [load]);
   useEffect(() => {
@@ -65,15 +78,11 @@ function App() {
   const session = /^\/s\/([\w-]+)$/.exec(path)?.[1];
   return (
     <MeContext.Provider value={me}>
-      <Suspense fallback={<main className="centre" aria-busy="true" />}>
-        {session ? (
-          <Workbench key={session} sessionId={session} />
-        ) : path === "/settings" ? (
-          <Settings />
-        ) : (
-          <Workspaces onLeave={leave} />
-        )}
-      </Suspense>
+      <ReloadContext.Provider value={reload}>
+        <Suspense fallback={<main className="centre" aria-busy="true" />}>
+          {session ? <Workbench key={session} sessionId={session} /> : <Frame path={path} onLeave={leave} />}
+        </Suspense>
+      </ReloadContext.Provider>
     </MeContext.Provider>
   );
 }

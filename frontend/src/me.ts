@@ -1,11 +1,15 @@
-// Who is signed in, for whichever part wants to know.
+// Who is signed in, for whichever part wants to know, and how to ask again.
 import { createContext, useContext } from "react";
 import type { Me } from "./api";
 
 export const MeContext = createContext<Me | null>(null);
+export const ReloadContext = createContext<() => Promise<void>>(async () => undefined);
 
 export function useMe(): Me {
   const me = useContext(MeContext);
   if (me === null) throw new Error("nobody is signed in");
   return me;
 }
+
+/** Asks the server anew who is signed in and what they are where. */
+export const useReload = () => useContext(ReloadContext);

@@ -113,7 +113,8 @@ def test_every_view_holds_wcag_in_both_themes(opened, colours):
 def test_pages_of_lists_hold_wcag(page, server):
     sign_in(page, server)
     assert violations(page) == []
-    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Account of").click()
+    page.get_by_role("menuitem", name="Settings").click()
     page.get_by_label("Find a setting").fill("wrap")
     expect(page.get_by_label("Wrap long lines")).to_be_visible()
     assert violations(page) == []

@@ -1,4 +1,4 @@
-"""/, /sign-in, /setup, /register, /settings, /s/{session_id} and /assets/…: what `make frontend` built."""
+"""The addresses of the page and /assets/…: what `make frontend` built."""
 
 import secrets
 from typing import Any
@@ -17,12 +17,16 @@ class NoSuchAsset(NotFound):
     """The page has no such part; reload it, it may be older than the server."""
 
 
+ENTRANCE = ["/sign-in", "/setup", "/register", "/forgot-password", "/reset-password", "/verify-email"]
+ACCOUNT = ["/settings", "/profile", "/outbox"]
+
+
 @get(
-    ["/", "/sign-in", "/setup", "/register", "/settings", "/s/{session_id:str}"],
+    ["/", *ENTRANCE, *ACCOUNT, "/s/{rest:str}", "/o/{rest:path}"],
     guards=[anyone],
     include_in_schema=False,
 )
-async def show_page(resources: Hands, session_id: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
+async def show_page(resources: Hands, rest: FromPath[str] = "") -> Response[bytes]:  # noqa: ARG001 - the page itself reads it
     """The workbench. Each answer has its own nonce, the only one with which a style element counts. Only previews are framed."""
     nonce = secrets.token_urlsafe(18)
     scheme = "https" if resources.settings.public_url.startswith("https") else "http"

@@ -1,12 +1,11 @@
 // What one can set, made of what is registered; kept with the account.
 import { Fragment, useId, useState } from "react";
-import { Button, Notice } from "../parts/controls";
-import { go } from "../router";
+import { Notice } from "../parts/controls";
 import "../features";
 import { best } from "../shell/fuzzy";
 import { change, type Setting, settings, trouble, useSetting } from "../shell/settings";
 import { useStore } from "../shell/store";
-import { Brand } from "../shell/TitleBar";
+import { PageHead } from "./Frame";
 
 export default function Settings() {
   const [query, setQuery] = useState("");
@@ -17,36 +16,25 @@ export default function Settings() {
   const groups = new Map<string, Setting[]>();
   for (const one of fitting) groups.set(one.group, [...(groups.get(one.group) ?? []), one]);
   return (
-    <div className="shell">
-      <header className="top">
-        <Brand />
-        <strong>Codeyard</strong>
-        <span className="grow" />
-        <Button kind="quiet" onClick={() => (history.length > 1 ? history.back() : go("/"))}>
-          Back
-        </Button>
-      </header>
-      <main className="list settings">
-        <h1>Settings</h1>
-        <p className="lead">They belong to your account and go with you from browser to browser.</p>
-        <input
-          type="search"
-          aria-label="Find a setting"
-          placeholder="Find a setting"
-          value={query}
-          onChange={(event) => setQuery(event.target.value)}
-        />
-        <Notice text={wrong} />
-        {[...groups].map(([group, rows]) => (
-          <Fragment key={group}>
-            <h2>{group}</h2>
-            {rows.map((one) => (
-              <Row key={one.key} of={one} />
-            ))}
-          </Fragment>
-        ))}
-        {groups.size === 0 && <p className="soft empty">No setting fits.</p>}
-      </main>
+    <div className="settings">
+      <PageHead title="Settings" lead="They belong to your account and go with you from browser to browser." />
+      <input
+        type="search"
+        aria-label="Find a setting"
+        placeholder="Find a setting"
+        value={query}
+        onChange={(event) => setQuery(event.target.value)}
+      />
+      <Notice text={wrong} />
+      {[...groups].map(([group, rows]) => (
+        <Fragment key={group}>
+          <h2>{group}</h2>
+          {rows.map((one) => (
+            <Row key={one.key} of={one} />
+          ))}
+        </Fragment>
+      ))}
+      {groups.size === 0 && <p className="soft empty">No setting fits.</p>}
     </div>
   );
 }

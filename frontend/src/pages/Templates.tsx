@@ -1,13 +1,12 @@
 // Templates to start from: a card each, a question for what they want to know, and off to the session.
 import { useEffect, useState } from "react";
-import { get, type Page, post, type Refused } from "../api";
-import { useMe } from "../me";
+import { get, type Organization, type Page, post, type Refused } from "../api";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { go } from "../router";
 import { Icon } from "../services/Icon";
 import type { Template } from "../services/types";
 
-export function Templates() {
+export function Templates({ organization }: { organization: Organization }) {
   const [rows, setRows] = useState<Template[]>([]);
   const [chosen, setChosen] = useState<Template | null>(null);
   useEffect(() => {
@@ -41,15 +40,21 @@ export function Templates() {
           </li>
         ))}
       </ul>
-      {chosen && <Start template={chosen} onClose={() => setChosen(null)} />}
+      {chosen && <Start organization={organization} template={chosen} onClose={() => setChosen(null)} />}
     </section>
   );
 }
 
-function Start({ template, onClose }: { template: Template; onClose: () => void }) {
-  const me = useMe();
+function Start({
+  organization,
+  template,
+  onClose,
+}: {
+  organization: Organization;
+  template: Template;
+  onClose: () => void;
+}) {
   const [name, setName] = useState("");
-  const [organization, setOrganization] = useState(me.organizations[0]?.id ?? "");
   const [values, setValues] = useState<Record<string, string>>({});
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
@@ -58,7 +63,7 @@ function Start({ template, onClose }: { template: Template; onClose: () => void 
     post<{ session_id: string }>("/workspace/auto-create", {
       template: template.id,
       name: name.trim() || template.name,
-      organization_id: organization,
+      organization_id: organization.id,
       variables: Object.fromEntries(Object.entries(values).filter(([, value]) => value)),
     }).then(
       (made) => go(`/s/${made.session_id}?view=services`),
@@ -91,18 +96,6 @@ function Start({ template, onClose }: { template: Template; onClose: () => void 
           onChange={(event) => setValues((old) => ({ ...old, [variable.name]: event.target.value }))}
         />
       ))}
-      {me.organizations.length > 1 && (
-        <label className="field">
-          Organisation
-          <select value={organization} onChange={(event) => setOrganization(event.target.value)}>
-            {me.organizations.map((one) => (
-              <option key={one.id} value={one.id}>
-                {one.name}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
       <Notice text={failure} />
       <div className="row end">
         <Button onClick={onClose}>Cancel</Button>

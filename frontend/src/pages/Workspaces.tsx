@@ -1,16 +1,26 @@
 // All workspaces: open, make empty or from a git URL, delete, bring back.
 import { useCallback, useEffect, useState } from "react";
-import { call, type Fact, get, type Page, post, type Refused, type Session, type Workspace } from "../api";
+import {
+  call,
+  type Fact,
+  get,
+  type Organization,
+  type Page,
+  post,
+  type Refused,
+  type Session,
+  type Workspace,
+} from "../api";
 import { follow } from "../feed";
-import { useMe } from "../me";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { Link } from "../parts/Link";
 import { go } from "../router";
 import "../services/services.css";
-import { Brand } from "../shell/TitleBar";
+import { PageHead } from "./Frame";
+import type { PageProps } from "./places";
 import { Templates } from "./Templates";
 
-export default function Workspaces({ onLeave }: { onLeave: () => void }) {
-  const me = useMe();
+export default function Workspaces({ organization }: PageProps) {
   const [rows, setRows] = useState<Workspace[] | null>(null);
   const [binned, setBinned] = useState<Workspace[]>([]);
   const [progress, setProgress] = useState<Record<string, string>>({});
@@ -19,15 +29,16 @@ export default function Workspaces({ onLeave }: { onLeave: () => void }) {
   const [deleting, setDeleting] = useState<Workspace | null>(null);
 
   const load = useCallback(() => {
+    const ours = (row: Workspace) => row.organization_id === organization.id;
     get<Page<Workspace>>("/workspace?limit=200").then(
-      (page) => setRows(page.items.reverse()),
+      (page) => setRows(page.items.filter(ours).reverse()),
       (error: Refused) => setFailure(error.message),
     );
     get<Page<Workspace>>("/workspace/bin").then(
-      (page) => setBinned(page.items),
+      (page) => setBinned(page.items.filter(ours)),
       () => setBinned([]),
     );
-  }, []);
+  }, [organization.id]);
 
   useEffect(load, [load]);
   useEffect(
@@ -62,82 +73,52 @@ export default function Workspaces({ onLeave }: { onLeave: () => void }) {
 
   const restore = (id: string) =>
     post(`/workspace/${id}/restore`).then(load, (error: Refused) => setFailure(error.message));
-  const leave = () => post("/auth/logout").then(onLeave, onLeave);
 
   return (
-    <div className="shell">
-      <header className="top">
-        <Brand />
-        <strong>Codeyard</strong>
-        <span className="grow" />
-        <a className="button quiet" href="/api/docs">
-          API
-        </a>
-        <Button kind="quiet" onClick={() => go("/settings")}>
-          Settings
+    <>
+      <PageHead title="Workspaces">
+        <Button kind="main" onClick={() => setMaking(true)} title="n">
+          New workspace
         </Button>
-        <span className="who" title={me.user.email}>
-          {me.user.name}
-        </span>
-        <Button kind="quiet" onClick={leave}>
-          Sign out
-        </Button>
-      </header>
-      <main className="list">
-        <div className="row">
-          <h1>Workspaces</h1>
-          <span className="grow" />
-          <Button kind="main" onClick={() => setMaking(true)} title="n">
-            New workspace
+      </PageHead>
+      <Notice text={failure} />
+      {rows?.length === 0 && (
+        <div className="empty">
+          <p>Nothing here yet. A workspace holds one project: its history, sessions and terminals.</p>
+          <Button kind="main" onClick={() => setMaking(true)}>
+            Create the first one
           </Button>
         </div>
-        <Notice text={failure} />
-        {rows?.length === 0 && (
-          <div className="empty">
-            <p>Nothing here yet. A workspace holds one project: its history, sessions and terminals.</p>
-            <Button kind="main" onClick={() => setMaking(true)}>
-              Create the first one
+      )}
+      <ul className="cards">
+        {rows?.map((row) => (
+          <li key={row.id} className="card">
+            <Link to={`/s/${row.default_session_id}`}>
+              <strong>{row.name}</strong>
+              {row.description && <span className="soft">{row.description}</span>}
+              {progress[row.id] && <span className="progress">{progress[row.id]}</span>}
+            </Link>
+            <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
+              Delete
             </Button>
-          </div>
-        )}
-        <ul className="cards">
-          {rows?.map((row) => (
-            <li key={row.id} className="card">
-              <a
-                href={`/s/${row.default_session_id}`}
-                onClick={(event) => {
-                  event.preventDefault();
-                  go(`/s/${row.default_session_id}`);
-                }}
-              >
-                <strong>{row.name}</strong>
-                <span className="soft">
-                  {row.description || me.organizations.find((o) => o.id === row.organization_id)?.name}
-                </span>
-                {progress[row.id] && <span className="progress">{progress[row.id]}</span>}
-              </a>
-              <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
-                Delete
-              </Button>
-            </li>
-          ))}
-        </ul>
-        <Templates />
-        {binned.length > 0 && (
-          <details>
-            <summary>Bin ({binned.length})</summary>
-            <ul className="cards">
-              {binned.map((row) => (
-                <li key={row.id} className="card">
-                  <span className="name">{row.name}</span>
-                  <Button onClick={() => restore(row.id)}>Restore</Button>
-                </li>
-              ))}
-            </ul>
-          </details>
-        )}
-      </main>
-      {making && <NewWorkspace onClose={() => setMaking(false)} />}
+          </li>
+        ))}
+      </ul>
+      <Templates organization={organization} />
+      {binned.length > 0 && (
+        <details>
+          <summary>Bin ({binned.length})</summary>
+          <ul className="cards">
+            {binned.map((row) => (
+              <li key={row.id} className="card">
+                <span className="name">{row.name}</span>
+                <Button onClick={() => restore(row.id)}>Restore</Button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {making && <NewWorkspace organization={organization} onClose={() => setMaking(false)} />}
       {deleting && (
         <DeleteWorkspace
           workspace={deleting}
@@ -147,16 +128,14 @@ export default function Workspaces({ onLeave }: { onLeave: () => void }) {
           }}
         />
       )}
-    </div>
+    </>
   );
 }
 
-function NewWorkspace({ onClose }: { onClose: () => void }) {
-  const me = useMe();
+function NewWorkspace({ organization, onClose }: { organization: Organization; onClose: () => void }) {
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
   const [token, setToken] = useState("");
-  const [organization, setOrganization] = useState(me.organizations[0]?.id ?? "");
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
 
@@ -172,7 +151,7 @@ function NewWorkspace({ onClose }: { onClose: () => void }) {
     try {
       const made = await post<Workspace>("/workspace", {
         name: name.trim() || guessed || "workspace",
-        organization_id: organization,
+        organization_id: organization.id,
         ...(url.trim() ? { clone_url: url.trim() } : {}),
         ...(token ? { clone_token: token } : {}),
       });
@@ -213,18 +192,6 @@ function NewWorkspace({ onClose }: { onClose: () => void }) {
           onChange={(e) => setToken(e.target.value)}
           hint="Used for this clone and not kept."
         />
-      )}
-      {me.organizations.length > 1 && (
-        <label className="field">
-          Organisation
-          <select value={organization} onChange={(e) => setOrganization(e.target.value)}>
-            {me.organizations.map((o) => (
-              <option key={o.id} value={o.id}>
-                {o.name}
-              </option>
-            ))}
-          </select>
-        </label>
       )}
       <Notice text={failure} />
       <div className="row end">
