@@ -48,3 +48,23 @@ async def test_an_admin_of_another_organisation_sees_nothing(call, database, ada
     assert (await call(stranger).get(f"{at}/members")).status_code == 404
     assert (await call(stranger).put(f"{at}/members/{ada.user_id}", json={"role": "viewer"})).status_code == 404
     assert (await call(stranger).get(f"{at}/api-keys")).status_code == 404
+
+
+async def test_everybody_may_leave_but_remove_nobody_else(call, database, ada):
+    bob, eve = [await make.person(database, ada.organization_id, Role.VIEWER) for _ in range(2)]
+    at = f"/organizations/{ada.organization_id}/members"
+    assert (await call(bob).delete(f"{at}/{eve.user_id}")).status_code == 403
+    assert (await call(bob).delete(f"{at}/{bob.user_id}")).status_code == 204
+    assert (await call(bob).get(at)).status_code == 403
+    assert (await call(ada).delete(f"{at}/{ada.user_id}")).json()["error"]["code"] == "last_owner"
+
+
+async def test_a_code_says_what_it_is_for_until_it_is_used_or_withdrawn(client, call, ada):
+    at = f"/organizations/{ada.organization_id}/invitations"
+    made = (await client.post(at, json={"email": "Bob@Example.com", "role": "viewer"})).json()
+    assert not made["mailed"]
+    code = {"invitation": made["invitation"]}
+    shown = (await call(None).post("/auth/invitation", json=code)).json()
+    assert (shown["organization"], shown["email"], shown["role"]) == ("Acme", "bob@example.com", "viewer")
+    await client.delete(f"{at}/{made['id']}")
+    assert (await call(None).post("/auth/invitation", json=code)).json()["error"]["code"] == "invalid_invitation"

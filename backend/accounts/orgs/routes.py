@@ -9,11 +9,11 @@ from litestar.params import FromPath, JSONBody
 
 from backend.accounts.orgs import repository, schemas, service
 from backend.accounts.users import service as users
-from backend.core.auth import ROLES, SCOPES, Access, Me, person, scope, signed_in
+from backend.core.auth import ROLES, SCOPES, Access, Me, anyone, person, scope, signed_in
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.paging import Page
-from backend.core.resources import Hands
+from backend.core.resources import Hands, Resources
 from backend.ledger.receipts.service import OnceOnly
 
 
@@ -50,8 +50,9 @@ async def set_member_role(
     await service.set_role(db, actor, organization_id, user_id, data.role)
 
 
-@delete("/{organization_id:uuid}/members/{user_id:uuid}", guards=[scope("admin")])
+@delete("/{organization_id:uuid}/members/{user_id:uuid}", guards=[scope("organization:read")])
 async def remove_member(db: Db, actor: Me, organization_id: FromPath[UUID], user_id: FromPath[UUID]) -> None:
+    """Removing somebody needs `admin`; everybody may leave."""
     await service.remove(db, actor, organization_id, user_id)
 
 
@@ -75,7 +76,7 @@ async def invite_member(
     await once.claim(db)
     row, code = await service.invite(db, actor, resources.settings, organization_id, data)
     await once.seal_secret(db, row.id)
-    return show_new(row, code)
+    return show_new(row, code, resources)
 
 
 @post("/{organization_id:uuid}/invitations/{invitation_id:uuid}/resend", guards=[scope("admin")], status_code=200)
@@ -83,7 +84,8 @@ async def resend_invitation(
     db: Db, actor: Me, resources: Hands, organization_id: FromPath[UUID], invitation_id: FromPath[UUID]
 ) -> schemas.NewInvitation:
     """Sends a new code, valid as long as the first was; the old one stops working."""
-    return show_new(*await service.invite_again(db, actor, resources.settings, organization_id, invitation_id))
+    row, code = await service.invite_again(db, actor, resources.settings, organization_id, invitation_id)
+    return show_new(row, code, resources)
 
 
 @delete("/{organization_id:uuid}/invitations/{invitation_id:uuid}", guards=[scope("admin")])
@@ -91,6 +93,14 @@ async def withdraw_invitation(
     db: Db, actor: Me, organization_id: FromPath[UUID], invitation_id: FromPath[UUID]
 ) -> None:
     await service.withdraw(db, actor, organization_id, invitation_id)
+
+
+@post("/auth/invitation", guards=[anyone], status_code=200)
+async def read_invitation(resources: Hands, data: JSONBody[schemas.InvitationCode]) -> schemas.InvitationShown:
+    """What a code is for, so that whoever opened its link knows before signing up or in."""
+    async with resources.database.begin() as db:
+        invitation, organization = await service.read_invitation(db, data.invitation)
+    return schemas.InvitationShown(organization.name, invitation.email, invitation.role, invitation.expires_at)
 
 
 @get("/roles", guards=[signed_in])
@@ -104,9 +114,9 @@ def show(organization: Any, role: Any) -> schemas.Organization:
     return schemas.Organization(organization.id, organization.name, organization.slug, role)
 
 
-def show_new(row: Any, code: str) -> schemas.NewInvitation:
+def show_new(row: Any, code: str, resources: Resources) -> schemas.NewInvitation:
     shown = msgspec.convert(row, schemas.NewInvitation, from_attributes=True)
-    shown.invitation = code
+    shown.invitation, shown.mailed = code, bool(resources.settings.smtp_url)
     return shown
 
 
@@ -131,4 +141,4 @@ of_organizations = Router(
     tags=["organizations"],
 )
 
-router = Router("", route_handlers=[list_roles, of_organizations])
+router = Router("", route_handlers=[list_roles, read_invitation, of_organizations])

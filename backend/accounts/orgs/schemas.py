@@ -69,6 +69,21 @@ class Invitation(msgspec.Struct):
 
 
 class NewInvitation(Invitation):
-    """The only answer that carries `invitation`, the code to register with."""
+    """The only answer that carries `invitation`, the code to register with. `mailed`: a mail server is asked to deliver it;
+    else it is for the one who invites to pass on."""
 
     invitation: str = ""
+    mailed: bool = False
+
+
+class InvitationCode(msgspec.Struct, forbid_unknown_fields=True):
+    invitation: Annotated[str, Meta(max_length=200)]
+
+
+class InvitationShown(msgspec.Struct):
+    """What whoever holds the code may know."""
+
+    organization: str
+    email: str
+    role: Role
+    expires_at: datetime

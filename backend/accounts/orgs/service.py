@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
@@ -78,7 +78,8 @@ async def remove(db: AsyncSession, actor: Actor, organization_id: UUID, user_id:
 async def _changeable(
     db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID, *, to: Role | None
 ) -> Membership:
-    require(actor, organization_id, "admin")
+    leaves = to is None and actor.user_id == user_id
+    require(actor, organization_id, "organization:read" if leaves else "admin")
     await repository.lock(db, organization_id)
     membership = await repository.membership(db, organization_id, user_id)
     if membership is None:
@@ -146,6 +147,16 @@ async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invita
     if gone is None:
         raise NotFound("There is no such invitation.")
     await emit(db, InvitationChanged(organization_id=organization_id, invitation_id=gone, how="withdrawn"))
+
+
+async def read_invitation(db: AsyncSession, code: str) -> tuple[Invitation, Organization]:
+    """Raises InvalidInvitation for one that was used, withdrawn, sent again or is over."""
+    ours = select(Invitation, Organization).join(Organization, Organization.id == Invitation.organization_id)
+    found = await db.execute(ours.where(Invitation.hash == crypto.digest(code), Invitation.expires_at > now()))
+    row = found.one_or_none()
+    if row is None:
+        raise InvalidInvitation
+    return row[0], row[1]
 
 
 async def accept(db: AsyncSession, user: User, code: str) -> None:

@@ -102,7 +102,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
         </MenuButton>
       </header>
       <div className="frame-middle">
-        <nav id="navigation" aria-label="Pages" className={open ? "open" : ""}>
+        <nav id="navigation" aria-label="Pages" className={open ? "frame-nav open" : "frame-nav"}>
           {organization &&
             navigation.map((one) => (
               <Link

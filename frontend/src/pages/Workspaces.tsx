@@ -17,7 +17,8 @@ import { Link } from "../parts/Link";
 import { go } from "../router";
 import "../services/services.css";
 import { PageHead } from "./Frame";
-import type { PageProps } from "./places";
+import { Access } from "./people/Access";
+import { atLeast, type PageProps } from "./places";
 import { Templates } from "./Templates";
 
 export default function Workspaces({ organization }: PageProps) {
@@ -27,6 +28,9 @@ export default function Workspaces({ organization }: PageProps) {
   const [failure, setFailure] = useState("");
   const [making, setMaking] = useState(false);
   const [deleting, setDeleting] = useState<Workspace | null>(null);
+  const [giving, setGiving] = useState<Workspace | null>(null);
+  const manages = atLeast(organization.role, "admin");
+  const makes = atLeast(organization.role, "member");
 
   const load = useCallback(() => {
     const ours = (row: Workspace) => row.organization_id === organization.id;
@@ -58,6 +62,7 @@ export default function Workspaces({ organization }: PageProps) {
     const key = (event: KeyboardEvent) => {
       if (
         event.key === "n" &&
+        makes &&
         !event.ctrlKey &&
         !event.metaKey &&
         !(event.target instanceof HTMLInputElement) &&
@@ -69,7 +74,7 @@ export default function Workspaces({ organization }: PageProps) {
     };
     window.addEventListener("keydown", key);
     return () => window.removeEventListener("keydown", key);
-  }, []);
+  }, [makes]);
 
   const restore = (id: string) =>
     post(`/workspace/${id}/restore`).then(load, (error: Refused) => setFailure(error.message));
@@ -77,17 +82,21 @@ export default function Workspaces({ organization }: PageProps) {
   return (
     <>
       <PageHead title="Workspaces">
-        <Button kind="main" onClick={() => setMaking(true)} title="n">
-          New workspace
-        </Button>
+        {makes && (
+          <Button kind="main" onClick={() => setMaking(true)} title="n">
+            New workspace
+          </Button>
+        )}
       </PageHead>
       <Notice text={failure} />
       {rows?.length === 0 && (
         <div className="empty">
           <p>Nothing here yet. A workspace holds one project: its history, sessions and terminals.</p>
-          <Button kind="main" onClick={() => setMaking(true)}>
-            Create the first one
-          </Button>
+          {makes && (
+            <Button kind="main" onClick={() => setMaking(true)}>
+              Create the first one
+            </Button>
+          )}
         </div>
       )}
       <ul className="cards">
@@ -98,13 +107,20 @@ export default function Workspaces({ organization }: PageProps) {
               {row.description && <span className="soft">{row.description}</span>}
               {progress[row.id] && <span className="progress">{progress[row.id]}</span>}
             </Link>
-            <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
-              Delete
-            </Button>
+            {manages && (
+              <Button kind="quiet" aria-label={`Access to ${row.name}`} onClick={() => setGiving(row)}>
+                Access
+              </Button>
+            )}
+            {makes && (
+              <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
+                Delete
+              </Button>
+            )}
           </li>
         ))}
       </ul>
-      <Templates organization={organization} />
+      {makes && <Templates organization={organization} />}
       {binned.length > 0 && (
         <details>
           <summary>Bin ({binned.length})</summary>
@@ -119,6 +135,7 @@ export default function Workspaces({ organization }: PageProps) {
         </details>
       )}
       {making && <NewWorkspace organization={organization} onClose={() => setMaking(false)} />}
+      {giving && <Access organization={organization} workspace={giving} onClose={() => setGiving(null)} />}
       {deleting && (
         <DeleteWorkspace
           workspace={deleting}

@@ -20,6 +20,7 @@ export type Place = {
 
 export const PLACES: Place[] = [
   { path: "", title: "Workspaces", icon: "home", component: lazy(() => import("./Workspaces")) },
+  { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
   { path: "settings", title: "Settings", icon: "settings", of: "account", component: lazy(() => import("./Settings")) },
 ];
 

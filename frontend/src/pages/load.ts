@@ -1,0 +1,37 @@
+// What a page shows, asked of the server and asked again when a fact says that it is another.
+import { useCallback, useEffect, useRef, useState } from "react";
+import { get, type Refused } from "../api";
+import { follow } from "../feed";
+
+export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
+
+/** GET {path}, and again with every fact whose name fits `facts`; null asks nothing. `failure` is empty when it worked. */
+export function useLoad<T>(path: string | null, facts?: RegExp): Loaded<T> {
+  const [shown, setShown] = useState<{ path: string | null; data: T | null; failure: string }>({
+    path,
+    data: null,
+    failure: "",
+  });
+  const wanted = useRef(path);
+  wanted.current = path;
+  const load = useCallback(async () => {
+    if (path === null) return;
+    const [data, failure] = await get<T>(path).then(
+      (found): [T | null, string] => [found, ""],
+      (error: Refused): [T | null, string] => [null, error.message],
+    );
+    // What was there stays beside a failure, unless it was another page's.
+    if (wanted.current === path)
+      setShown((old) => ({ path, data: data ?? (old.path === path ? old.data : null), failure }));
+  }, [path]);
+  const pattern = facts?.source;
+  useEffect(() => {
+    void load();
+    if (!pattern) return;
+    const fits = new RegExp(`^(?:reset$|${pattern})`);
+    return follow((fact) => {
+      if (fits.test(fact.name)) void load();
+    });
+  }, [load, pattern]);
+  return shown.path === path ? { ...shown, load } : { data: null, failure: "", load };
+}

@@ -1,0 +1,140 @@
+// Members and the invitations that are out.
+import { useState } from "react";
+import { call, type Organization, type Page, type Refused, type Role } from "../../api";
+import { useMe, useReload } from "../../me";
+import { Button, Dialog, Notice } from "../../parts/controls";
+import { When } from "../../parts/words";
+import { useLoad } from "../load";
+import { atLeast } from "../places";
+import { Invitations } from "./Invitations";
+import { type Member, ROLE_WORDS, type Team } from "./types";
+
+type Question = { member: Member; to: Role | null };
+
+export function Members({ organization }: { organization: Organization }) {
+  const me = useMe();
+  const reload = useReload();
+  const at = `/organizations/${organization.id}`;
+  const { data, failure, load } = useLoad<Page<Member>>(`${at}/members`, /member\./);
+  const teams = useLoad<Page<Team>>(`${at}/teams`, /team\.|member\.left/);
+  const [asked, setAsked] = useState<Question | null>(null);
+  const [refused, setRefused] = useState("");
+  const manages = atLeast(organization.role, "admin");
+  const owns = organization.role === "owner";
+
+  const change = async ({ member, to }: Question) => {
+    setRefused("");
+    setAsked(null);
+    const path = `${at}/members/${member.user_id}`;
+    await (to ? call("PUT", path, { role: to }) : call("DELETE", path)).catch((error: Refused) =>
+      setRefused(error.message),
+    );
+    await load();
+    if (member.user_id === me.user.id) await reload();
+  };
+
+  return (
+    <>
+      <Notice text={refused || failure} />
+      <ul className="lines" aria-label="Members" aria-busy={!data}>
+        {data?.items.map((member) => {
+          const own = member.user_id === me.user.id;
+          const changeable = manages && (owns || member.role !== "owner");
+          return (
+            <li key={member.user_id}>
+              <span className="line-name">
+                <strong>
+                  {member.name}
+                  {own && <span className="soft"> (you)</span>}
+                </strong>
+                <small className="soft">
+                  {member.email} · joined <When at={member.created_at} />
+                  {teams.data?.items
+                    .filter((team) => team.members.includes(member.user_id))
+                    .map((team) => ` · ${team.name}`)}
+                </small>
+              </span>
+              {changeable ? (
+                <select
+                  aria-label={`Role of ${member.name}`}
+                  value={member.role}
+                  onChange={(event) => {
+                    const to = event.target.value as Role;
+                    if (own) setAsked({ member, to });
+                    else void change({ member, to });
+                  }}
+                >
+                  {Object.entries(ROLE_WORDS)
+                    .filter(([role]) => owns || role !== "owner")
+                    .map(([role, words]) => (
+                      <option key={role} value={role}>
+                        {words}
+                      </option>
+                    ))}
+                </select>
+              ) : (
+                <span className="line-fact">{ROLE_WORDS[member.role]}</span>
+              )}
+              {(changeable || own) && (
+                <Button
+                  kind="quiet"
+                  aria-label={own ? "Leave the organisation" : `Remove ${member.name}`}
+                  onClick={() => setAsked({ member, to: null })}
+                >
+                  {own ? "Leave" : "Remove"}
+                </Button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {manages && <Invitations organization={organization} />}
+      {asked && (
+        <Sure
+          question={asked}
+          own={asked.member.user_id === me.user.id}
+          organization={organization}
+          onClose={() => setAsked(null)}
+          onSure={() => change(asked)}
+        />
+      )}
+    </>
+  );
+}
+
+function Sure({
+  question: { member, to },
+  own,
+  organization,
+  onClose,
+  onSure,
+}: {
+  question: Question;
+  own: boolean;
+  organization: Organization;
+  onClose: () => void;
+  onSure: () => void;
+}) {
+  const title = to
+    ? `Become ${ROLE_WORDS[to].toLowerCase()} yourself?`
+    : own
+      ? `Leave ${organization.name}?`
+      : `Remove ${member.name}?`;
+  return (
+    <Dialog title={title} onClose={onClose} onSubmit={onSure}>
+      <p>
+        {to
+          ? "Your rights here are others at once. To have the old ones back, somebody else must give them to you."
+          : own
+            ? "You see nothing of it any more. To come back you need an invitation."
+            : "Their pages and terminals of this organisation close at once. What they made stays."}
+      </p>
+      <div className="row end">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" kind="danger" autoFocus>
+          {to ? "Change" : own ? "Leave" : "Remove"}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
