@@ -16,7 +16,7 @@ from backend.client import account as accounts
 from backend.client import commands as remote
 from backend.client.api import NOT_ALLOWED, NotFound, Refused, Server
 from backend.client.copy import NotBothEnds
-from backend.client.nouns import Command
+from backend.client.nouns import Alone, Command
 
 
 def main() -> int:
@@ -63,8 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
 def ask_server(words: argparse.Namespace) -> int:
     """A command that talks to a server over its API, wherever that runs."""
     try:
-        if getattr(words, "signs_in", False):
-            return remote.sign_in(words)
+        if words.alone is not None:
+            alone: Alone = words.alone
+            return alone(words)
         with Server(accounts.load(words.url, words.key)) as there:
             command: Command = words.remote
             return command(words, there)

@@ -48,7 +48,10 @@ class Server:
         self.organization_id = me["organizations"][0]["id"]
         scopes = [
             "admin",
-            *(f"{what}:write" for what in ("workspaces", "sessions", "files", "terminals", "services", "vcs", "pulls")),
+            *(
+                f"{what}:write"
+                for what in ("workspaces", "sessions", "files", "terminals", "services", "vcs", "pulls", "tasks")
+            ),
         ]
         body = {"name": "tests", "scopes": scopes}
         status, made, _ = self.request("POST", f"/organizations/{self.organization_id}/api-keys", body)

@@ -174,6 +174,35 @@ def test_a_pull_request_is_opened_shown_as_a_patch_reviewed_and_merged(codeyard,
     assert codeyard("pr", "merge", "demo", "1").returncode == 1  # it is over
 
 
+def test_tasks_are_made_assigned_moved_and_closed(codeyard, demo):
+    made = codeyard("task", "create", "demo", "Paint it", "--label", "ui", "--assignee", OWNER["email"], "-o", "json")
+    assert made.returncode == 0, made.stderr
+    assert (json.loads(made.stdout)["assignee"], json.loads(made.stdout)["number"]) == (OWNER["email"], 1)
+    assert codeyard("task", "create", "demo", "Second", "--body", f"@{OWNER['email']} please").returncode == 0
+    edited = codeyard("task", "edit", "demo", "1", "--title", "Paint all", "--label", "big", "--unlabel", "ui")
+    assert "Paint all" in edited.stdout and "big" in edited.stdout and "ui" not in edited.stdout
+    assert codeyard("task", "edit", "demo", "1", "--assignee", "none", "-o", "json").returncode == 0
+    moved = [
+        codeyard("task", "move", "demo", "2", "in_progress"),
+        codeyard("task", "move", "demo", "1", "in_progress", "--after", "2"),
+    ]
+    assert [one.returncode for one in moved] == [0, 0], moved[1].stderr
+    listed = json.loads(codeyard("task", "list", "demo", "-o", "json").stdout)
+    assert [(row["number"], row["assignee"]) for row in listed] == [(2, OWNER["email"]), (1, None)]
+    assert (
+        json.loads(codeyard("task", "list", "demo", "--assignee", OWNER["email"], "-o", "json").stdout)[0]["number"]
+        == 2
+    )
+    assert codeyard("task", "close", "demo", "2").returncode == 0
+    assert "Second" not in codeyard("task", "list", "demo").stdout
+    told = codeyard("task", "edit", "demo", "1", "--assignee", "nobody@example.com")
+    assert (told.returncode, OWNER["email"] in told.stderr) == (1, True)
+    assert codeyard("task", "delete", "demo", "1").returncode == 2  # nobody there to ask
+    assert codeyard("task", "delete", "demo", "1", "--yes").returncode == 0
+    assert codeyard("task", "show", "demo", "1").returncode == 1
+    assert codeyard("task", "move", "demo", "2", "nowhere").returncode == 2
+
+
 def test_webhooks_are_made_pinged_and_looked_into(codeyard):
     made = codeyard("webhook", "create", "http://127.0.0.1:9/hook", "--event", "session.*", "-o", "json")
     assert made.returncode == 0, made.stderr

@@ -10,14 +10,15 @@ import shlex
 import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from backend.client import account, copy, show, together
+from backend.client import account, copy, show, tasks, together
 from backend.client.api import Refused, Server, raise_refusal
-from backend.client.nouns import Noun, add, confirmed
+from backend.client.nouns import Noun, add, add_alone, confirmed
 from backend.client.shell import Opening, attach
 
 WORKSPACE = "id name slug default_session_id updated_at"
@@ -37,17 +38,15 @@ def register(commands: Any) -> None:
     _files(commands)
     _keys(commands)
     together.register(commands)
+    tasks.register(commands)
 
 
 # --- who am I
 
 
 def _account(commands: Any) -> None:
-    enter = add(
-        commands, "login", login, "Sign in to a server; with --key, by an API key instead of a password.", "URL?"
-    )
-    enter.add_argument("--email")
-    enter.set_defaults(signs_in=True)
+    text = "Sign in to a server; with --key, by an API key instead of a password."
+    add_alone(commands, "login", sign_in, text, "URL?").add_argument("--email")
     add(commands, "logout", logout, "Sign out, on the server too.")
     add(commands, "whoami", whoami, "Say where and as whom you are signed in.")
 
@@ -80,10 +79,6 @@ def _by_password(url: str, email: str) -> account.Account:
         raise_refusal(answer)
         cookie = answer.headers["set-cookie"].split(";")[0]
         return account.Account(url, cookie=cookie, csrf_token=answer.json()["csrf_token"], email=email)
-
-
-def login(_: argparse.Namespace, __: Server) -> int:
-    raise AssertionError("`sign_in` comes before there is a server")
 
 
 def logout(_: argparse.Namespace, server: Server) -> int:
@@ -192,10 +187,7 @@ def _workspaces(commands: Any) -> None:
     create.add_argument("--clone", metavar="URL")
     create.add_argument("--template", metavar="ID")
     create.add_argument("--org")
-    workspace.verb("show", show_workspace, "One workspace.", "WORKSPACE")
-    delete = workspace.verb("delete", delete_workspace, "Put a workspace into the bin.", "WORKSPACE")
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-    workspace.verb("restore", restore_workspace, "Take a workspace out of the bin.", "ID")
+    _one(workspace, "workspace", Server.workspace, "/workspace", f"{WORKSPACE} description organization_id created_at")
 
 
 def list_workspaces(words: argparse.Namespace, server: Server) -> int:
@@ -215,23 +207,30 @@ def create_workspace(words: argparse.Namespace, server: Server) -> int:
     return 0
 
 
-def show_workspace(words: argparse.Namespace, server: Server) -> int:
-    show.one(server.workspace(words.workspace), f"{WORKSPACE} description organization_id created_at", words.output)
-    return 0
+def _one(noun: Noun, name: str, find: Callable[[Server, str], dict[str, Any]], path: str, columns: str) -> None:
+    """`show`, `delete` and `restore`, which workspaces and sessions have alike."""
 
+    def show_it(words: argparse.Namespace, server: Server) -> int:
+        show.one(find(server, words.wanted), columns, words.output)
+        return 0
 
-def delete_workspace(words: argparse.Namespace, server: Server) -> int:
-    found = server.workspace(words.workspace)
-    if not confirmed(words, f"Put {found['name']} and all of its sessions into the bin"):
-        return 2
-    server.ask("DELETE", f"/workspace/{found['id']}")
-    print(f"In the bin. `codeyard workspace restore {found['id']}` takes it out again.")
-    return 0
+    def delete(words: argparse.Namespace, server: Server) -> int:
+        found = find(server, words.wanted)
+        if not confirmed(words, f"End all that runs in {found['name']} and put it into the bin"):
+            return 2
+        server.ask("DELETE", f"{path}/{found['id']}")
+        print(f"In the bin. `codeyard {name} restore {found['id']}` takes it out again.")
+        return 0
 
+    def restore(words: argparse.Namespace, server: Server) -> int:
+        show.one(server.ask("POST", f"{path}/{words.id}/restore"), columns, words.output)
+        return 0
 
-def restore_workspace(words: argparse.Namespace, server: Server) -> int:
-    show.one(server.ask("POST", f"/workspace/{words.id}/restore"), WORKSPACE, words.output)
-    return 0
+    noun.verb("show", show_it, f"One {name}.").add_argument("wanted", metavar=name.upper())
+    deleting = noun.verb("delete", delete, f"Put a {name} into the bin.")
+    deleting.add_argument("wanted", metavar=name.upper())
+    deleting.add_argument("--yes", action="store_true", help="do not ask")
+    noun.verb("restore", restore, f"Take a {name} out of the bin.", "ID")
 
 
 def _sessions(commands: Any) -> None:
@@ -239,10 +238,7 @@ def _sessions(commands: Any) -> None:
     session.verb("list", list_sessions, "The sessions of a workspace, or all.", "WORKSPACE?")
     create = session.verb("create", create_session, "Start a session from another, as it stands.", "WORKSPACE", "NAME")
     create.add_argument("--from", dest="parent", metavar="SESSION", help="the default session without")
-    session.verb("show", show_session, "One session.", "SESSION")
-    delete = session.verb("delete", delete_session, "Put a session into the bin.", "SESSION")
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-    session.verb("restore", restore_session, "Take a session out of the bin.", "ID")
+    _one(session, "session", Server.session, "/sessions", f"{SESSION} head workspace_id parent_session_id")
 
 
 def list_sessions(words: argparse.Namespace, server: Server) -> int:
@@ -258,25 +254,6 @@ def create_session(words: argparse.Namespace, server: Server) -> int:
         parent = words.parent if "/" in words.parent else f"{words.workspace}/{words.parent}"
         body["parent_session_id"] = server.session(parent)["id"]
     show.one(server.ask("POST", "/sessions", body), SESSION, words.output)
-    return 0
-
-
-def show_session(words: argparse.Namespace, server: Server) -> int:
-    show.one(server.session(words.session), f"{SESSION} head workspace_id parent_session_id", words.output)
-    return 0
-
-
-def delete_session(words: argparse.Namespace, server: Server) -> int:
-    found = server.session(words.session)
-    if not confirmed(words, f"End all that runs in {found['name']} and put it into the bin"):
-        return 2
-    server.ask("DELETE", f"/sessions/{found['id']}")
-    print(f"In the bin. `codeyard session restore {found['id']}` takes it out again.")
-    return 0
-
-
-def restore_session(words: argparse.Namespace, server: Server) -> int:
-    show.one(server.ask("POST", f"/sessions/{words.id}/restore"), SESSION, words.output)
     return 0
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from backend.client.api import Server
 
 Command = Callable[[argparse.Namespace, Server], int]
+Alone = Callable[[argparse.Namespace], int]
+"""A command that runs before there is a server to talk to."""
 
 
 class Noun:
@@ -24,8 +26,15 @@ class Noun:
 
 def add(commands: Any, name: str, run: Command, text: str, *words: str) -> argparse.ArgumentParser:
     """A command with these positional words, and what all of them take."""
-    made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    made = add_alone(commands, name, None, text, *words)
     made.set_defaults(remote=run)
+    return made
+
+
+def add_alone(commands: Any, name: str, run: Alone | None, text: str, *words: str) -> argparse.ArgumentParser:
+    """The same for one that finds its server itself."""
+    made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    made.set_defaults(alone=run)
     for word in words:
         made.add_argument(word.lower().rstrip("?"), metavar=word.rstrip("?"), nargs="?" if word.endswith("?") else None)
     made.add_argument("-o", "--output", choices=("table", "json"), default="table")

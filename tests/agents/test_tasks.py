@@ -102,6 +102,9 @@ async def test_many_are_ordered_and_changed_at_once_all_or_none(board, client, w
     first = await board("GET", "", limit=3)
     rest = await board("GET", "", limit=3, cursor=first["next_cursor"])
     assert [t["title"] for t in first["items"] + rest["items"]] == ["t3", "t1", "t0", "t2"]
+    await manage(task_ids=[ids[3], ids[2]], order=True, after=ids[1])
+    assert [t["title"] for t in (await board("GET"))["items"]] == ["t1", "t3", "t2", "t0"]
+    assert (await manage(404, task_ids=ids[:1], order=True, after=str(new_id())))["error"]["code"] == "no_such_task"
     await manage(task_ids=ids[:3], delete=True)
     assert [t["title"] for t in (await board("GET"))["items"]] == ["t3"]
 

@@ -64,7 +64,8 @@ class Task(msgspec.Struct):
 
 
 class TaskManagement(msgspec.Struct, forbid_unknown_fields=True):
-    """Many at once, all or nothing. With `order`, the tasks come in the order given, before the others of their column."""
+    """Many at once, all or nothing. With `order`, the tasks come in the order given, before the others of their column, or
+    right after the task that `after` names."""
 
     workspace_id: UUID
     task_ids: Annotated[list[UUID], Meta(min_length=1, max_length=200)]
@@ -74,4 +75,5 @@ class TaskManagement(msgspec.Struct, forbid_unknown_fields=True):
     add_labels: Labels = []
     remove_labels: Labels = []
     order: bool = False
+    after: UUID | None = None
     delete: bool = False

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.orgs import repository as organizations
@@ -224,7 +224,7 @@ async def manage(db: AsyncSession, actor: Actor, data: schemas.TaskManagement) -
             await db.delete(task)
             await emit(db, TaskDeleted(**facts(task, actor)))
         return []
-    first = await db.scalar(select(func.min(Task.position)).where(Task.workspace_id == workspace.id)) or 0
+    first = await _room(db, workspace, len(tasks), data.after) if data.order else 0
     for place_, task in enumerate(tasks):
         before = task.assignee_id, task.team_id
         with db.no_autoflush:
@@ -234,9 +234,23 @@ async def manage(db: AsyncSession, actor: Actor, data: schemas.TaskManagement) -
         kept = [label for label in task.labels if label not in data.remove_labels]
         task.labels = list(dict.fromkeys([*kept, *data.add_labels]))[:30]
         if data.order:
-            task.position = first - len(tasks) + place_
+            task.position = first + place_
         await _changed(db, actor, task, before)
     return tasks
+
+
+async def _room(db: AsyncSession, workspace: Workspace, count: int, after: UUID | None) -> int:
+    """The first of `count` free places: before all others, or after that task, whose followers make room."""
+    if after is None:
+        first = await db.scalar(select(func.min(Task.position)).where(Task.workspace_id == workspace.id)) or 0
+        return first - count
+    await db.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update(key_share=True))
+    place = await db.scalar(visible(workspace).with_only_columns(Task.position).where(Task.id == after))
+    if place is None:
+        raise NoSuchTask(ids=[str(after)])
+    behind = Task.workspace_id == workspace.id, Task.position > place
+    await db.execute(update(Task).where(*behind).values(position=Task.position + count, updated_at=Task.updated_at))
+    return place + 1
 
 
 def facts(task: Task, actor: Actor | None) -> dict[str, Any]:
