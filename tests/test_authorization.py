@@ -164,6 +164,7 @@ MATRIX = [
     administering("DELETE", f"{ORG}/teams/{{team}}/members/{{user}}", ok=204),
     administering("DELETE", f"{ORG}/teams/{{team}}", ok=204),
     reading("GET", f"{WS}/access", "workspaces:read"),
+    reading("GET", f"{WS}/access/mine", "workspaces:read"),
     administering("PUT", f"{WS}/access/people/{{user}}", ok=204, body={"access": "viewer"}),
     administering("DELETE", f"{WS}/access/people/{{granted_user}}", ok=204),
     administering("PUT", f"{WS}/access/teams/{{team}}", ok=204, body={"access": "viewer"}),

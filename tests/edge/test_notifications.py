@@ -45,6 +45,22 @@ async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, c
     assert await told(theirs) == []
 
 
+async def test_members_of_a_team_are_told_that_it_was_asked(client, at, call, database, ada, told):
+    grace = await make.person(database, ada.organization_id, Role.MEMBER)
+    teams = f"/organizations/{ada.organization_id}/teams"
+    team = (await client.post(teams, json={"name": "Readers"})).json()["id"]
+    for user in (grace.user_id, ada.user_id):
+        await client.put(f"{teams}/{team}/members/{user}")
+    workspace = at.rpartition("/")[2]
+    session = (await client.post("/sessions", json={"workspace_id": workspace, "name": "s"})).json()["id"]
+    await client.post(f"/workspace/{session}/filesystem", json={"op": "write", "path": "x", "content": "x"})
+    await client.post(f"/workspace/{session}/version-controls/commit", json={"message": "x"})
+    await client.post(f"{at}/pull-requests", json={"head_session_id": session, "title": "t"})
+    await client.put(f"{at}/pull-requests/1", json={"reviewer_teams": [team]})
+    assert await told(call(grace)) == [("review_requested", "pull", 1)]
+    assert await told(client) == []
+
+
 async def test_they_are_counted_paged_and_marked_as_read(client, at, call, database, ada, told):
     """Attack rows 42 and 66: another's ids mark nothing, and cursors are checked."""
     grace = await make.person(database, ada.organization_id, Role.MEMBER)

@@ -72,6 +72,16 @@ async def test_teams_give_the_most_and_a_persons_own_counts_first(client, call, 
     assert (await call(bob).get(f"/workspace/{workspace['id']}")).status_code == 404
 
 
+async def test_everybody_is_told_what_they_may_in_a_workspace(client, call, database, ada, workspace):
+    somebody = await make.person(database, ada.organization_id, Role.MEMBER)
+    mine = f"/workspace/{workspace['id']}/access/mine"
+    assert "admin" in (await client.get(mine)).json()["scopes"]
+    assert "pulls:write" in (await call(somebody).get(mine)).json()["scopes"]
+    await make.grant(database, somebody, workspace["id"], Access.COMMENTER)
+    scopes = (await call(somebody).get(mine)).json()["scopes"]
+    assert "pulls:comment" in scopes and "pulls:write" not in scopes
+
+
 async def test_admins_keep_everything_whatever_is_given_to_them(client, call, database, ada, workspace):
     admin = await make.person(database, ada.organization_id, Role.ADMIN)
     await client.put(f"/workspace/{workspace['id']}/access/people/{admin.user_id}", json={"access": "none"})

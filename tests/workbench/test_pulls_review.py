@@ -279,7 +279,39 @@ async def test_reviewers_are_asked_and_counted(desk, head, someone):
     assert [one["id"] for one in pull["reviewers"]] == [user]
     assert (await other.ask("GET", "/pull-requests/counts"))["review_requested"] == 1
     assert len((await desk.ask("GET", "/pull-requests", reviewer=user))["items"]) == 1
+    await review(other, pull, "comment")
+    assert [one["answered"] for one in (await desk.get(pull))["reviewers"]] == [True]
+    assert (await other.ask("GET", "/pull-requests/counts"))["review_requested"] == 0
     assert (await desk.ask("PUT", "/pull-requests/1", {"reviewers": []}))["reviewers"] == []
+
+
+async def test_any_member_of_a_team_that_was_asked_answers_for_it(desk, head, someone, client, ada):
+    """Attack row 42: a team of another organisation cannot be asked."""
+    teams = f"/organizations/{ada.organization_id}/teams"
+    team = (await client.post(teams, json={"name": "Readers"})).json()["id"]
+    (first, one), (second, two), (outside, _) = [await someone() for _ in range(3)]
+    for user in (one, two):
+        assert (await client.put(f"{teams}/{team}/members/{user}")).status_code == 204
+    pull = await desk.open(head, reviewer_teams=[team])
+    asked = {"id": team, "name": "Readers", "answered": False}
+    assert pull["reviewer_teams"] == [asked] and pull["reviewers"] == []
+
+    async def waiting() -> list[int]:
+        counts = [await who.ask("GET", "/pull-requests/counts") for who in (first, second, outside)]
+        return [count["review_requested"] for count in counts]
+
+    assert await waiting() == [1, 1, 0]
+    assert len((await first.ask("GET", "/pull-requests", reviewer=two))["items"]) == 1
+    await review(outside, pull, "approve")
+    assert await waiting() == [1, 1, 0]
+    await review(second, pull, "request_changes")
+    assert await waiting() == [0, 0, 0]
+    assert (await desk.get(pull))["reviewer_teams"] == [asked | {"answered": True}]
+    for body in ({"reviewer_teams": []}, {"reviewer_teams": [team]}):  # asked again
+        await desk.ask("PUT", "/pull-requests/1", body)
+    assert await waiting() == [1, 1, 0]
+    refused = await desk.ask("PUT", "/pull-requests/1", {"reviewer_teams": [two]}, 422)
+    assert refused["error"]["code"] == "no_such_team" and await waiting() == [1, 1, 0]
 
 
 async def test_a_key_reviews_and_its_approval_does_not_count(desk, pull, yard, call, database, ada, workspace):

@@ -1,5 +1,6 @@
 """Notifications follow from facts."""
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -30,15 +31,15 @@ async def pull_opened(event: PullOpened, resources: Resources) -> None:
     async with resources.database.begin() as db:
         pull = await db.get(PullRequest, event.pull_id)
         whom = await _mentions(db, event, pull.body if pull else "")
-        whom |= dict.fromkeys(event.reviewers, "review_requested")
+        whom |= dict.fromkeys(await _asked(db, event), "review_requested")
         await tell(db, event, "pull", f"{event.pull_id}:{event.how}", whom)
 
 
 @on(PullUpdated)
 async def pull_updated(event: PullUpdated, resources: Resources) -> None:
     async with resources.database.begin() as db:
-        for user_id in event.reviewers:
-            await tell(db, event, "pull", f"{event.pull_id}:asked", {user_id: "review_requested"})
+        asked = dict.fromkeys(await _asked(db, event), "review_requested")
+        await tell(db, event, "pull", f"{event.pull_id}:asked", asked)
 
 
 @on(PullReviewed)
@@ -91,10 +92,18 @@ async def _assigned(event: TaskEvent, resources: Resources) -> None:
     async with resources.database.begin() as db:
         whom = {event.assigned: "assigned"} if event.assigned else {}
         if event.assigned_team is not None:
-            team = select(TeamMember.user_id).where(TeamMember.team_id == event.assigned_team)
-            whom |= dict.fromkeys(await db.scalars(team), "assigned")
+            whom |= dict.fromkeys(await _members(db, [event.assigned_team]), "assigned")
         for user_id, kind in whom.items():
             await tell(db, event, "task", f"{event.task_id}:{kind}", {user_id: kind})
+
+
+async def _asked(db: AsyncSession, event: PullOpened | PullUpdated) -> list[UUID]:
+    """People, and the members of teams."""
+    return [*event.reviewers, *await _members(db, event.reviewer_teams)]
+
+
+async def _members(db: AsyncSession, teams: Collection[UUID]) -> Sequence[UUID]:
+    return (await db.scalars(select(TeamMember.user_id).where(TeamMember.team_id.in_(teams)))).all()
 
 
 async def _author(db: AsyncSession, event: PullEvent, kind: str) -> dict[UUID, str]:

@@ -19,6 +19,12 @@ async def list_access(db: Db, actor: Me, workspace_id: FromPath[UUID]) -> Page[s
     return Page([msgspec.convert(row, schemas.Grant, from_attributes=True) for row in rows])
 
 
+@get("/mine", guards=[scope("workspaces:read")])
+async def get_own_access(db: Db, actor: Me, workspace_id: FromPath[UUID]) -> schemas.Mine:
+    """What the caller may in this workspace: by role, by what was given to them here, by the key's scopes."""
+    return schemas.Mine(await service.mine(db, actor, workspace_id))
+
+
 @put("/people/{user_id:uuid}", guards=[scope("admin")], status_code=204)
 async def give_person_access(
     db: Db, actor: Me, workspace_id: FromPath[UUID], user_id: FromPath[UUID], data: JSONBody[schemas.AccessWrite]
@@ -49,6 +55,7 @@ router = Router(
     "/workspace/{workspace_id:uuid}/access",
     route_handlers=[
         list_access,
+        get_own_access,
         give_person_access,
         take_person_access_back,
         give_team_access,

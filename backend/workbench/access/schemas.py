@@ -12,6 +12,12 @@ class AccessWrite(msgspec.Struct, forbid_unknown_fields=True):
     access: Access
 
 
+class Mine(msgspec.Struct):
+    """What the caller may here, all told."""
+
+    scopes: list[str]
+
+
 class Grant(msgspec.Struct):
     """What one person or one team has here; the other id is null."""
 

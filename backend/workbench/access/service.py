@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.teams import service as teams
-from backend.core.auth import Access, Actor
+from backend.core.auth import SCOPES, Access, Actor
 from backend.core.db import new_id
 from backend.core.errors import NotFound
 from backend.core.events import emit
@@ -29,6 +29,11 @@ async def list_all(db: AsyncSession, actor: Actor, workspace_id: UUID) -> Sequen
     workspace = await workspaces.get(db, actor, workspace_id)
     query = select(WorkspaceGrant).where(WorkspaceGrant.workspace_id == workspace.id)
     return (await db.scalars(query.order_by(WorkspaceGrant.created_at, WorkspaceGrant.id))).all()
+
+
+async def mine(db: AsyncSession, actor: Actor, workspace_id: UUID) -> list[str]:
+    workspace = await workspaces.get(db, actor, workspace_id)
+    return [scope for scope in SCOPES if actor.may(workspace.organization_id, scope, workspace.id)]
 
 
 async def give(

@@ -73,5 +73,9 @@ class NotMember(Invalid):
     """A reviewer must be a member of the organisation who may read pull requests."""
 
 
+class NoSuchTeam(Invalid):
+    """A team that is asked must be one of the organisation."""
+
+
 class NotYours(Forbidden):
     """Only its author can change a comment."""

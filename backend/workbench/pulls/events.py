@@ -23,13 +23,15 @@ class PullOpened(PullEvent, frozen=True):
 
     name: ClassVar[str] = "pull.opened"
     reviewers: tuple[UUID, ...] = ()
+    reviewer_teams: tuple[UUID, ...] = ()
 
 
 class PullUpdated(PullEvent, frozen=True):
-    """`how`: "edited", "commits"; `reviewers` are those newly asked."""
+    """`how`: "edited", "commits"; `reviewers` and `reviewer_teams` are those newly asked."""
 
     name: ClassVar[str] = "pull.updated"
     reviewers: tuple[UUID, ...] = ()
+    reviewer_teams: tuple[UUID, ...] = ()
 
 
 class PullCommented(PullEvent, frozen=True):

@@ -81,6 +81,16 @@ class PullReviewer(Base):
     created_at: Mapped[CreatedAt]
 
 
+class PullReviewerTeam(Base):
+    """A team that was asked for one."""
+
+    __tablename__ = "pull_reviewer_teams"
+
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"), primary_key=True)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[CreatedAt]
+
+
 class PullReview(Base):
     """A verdict on the pull request as it was at `commit_id`."""
 

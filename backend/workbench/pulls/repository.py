@@ -7,7 +7,6 @@ from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.orgs.models import Membership
-from backend.accounts.users.models import User
 from backend.core.auth import Actor
 from backend.workbench.pulls.models import (
     ALIVE,
@@ -15,12 +14,10 @@ from backend.workbench.pulls.models import (
     PullComment,
     PullRequest,
     PullReview,
-    PullReviewer,
     PullThread,
     PullView,
     State,
 )
-from backend.workbench.pulls.schemas import Author
 from backend.workbench.workspaces.models import Workspace
 
 READ, COMMENT, WRITE = "pulls:read", "pulls:comment", "pulls:write"
@@ -58,20 +55,19 @@ async def list_page(
     *,
     states: Sequence[State],
     author: UUID | None,
-    reviewer: UUID | None,
+    waiting: Select[UUID] | None,
     session_id: UUID | None,
     label: str | None,
     query: str,
     before: int | None,
     limit: int,
 ) -> Sequence[PullRequest]:
-    """Newest first, one more than `limit`."""
+    """Newest first, one more than `limit`. `waiting` leaves those with these ids."""
     found = visible(actor).where(PullRequest.workspace_id == workspace_id, PullRequest.state.in_(states))
     if author is not None:
         found = found.where(PullRequest.author_id == author)
-    if reviewer is not None:
-        asked = select(PullReviewer.pull_id).where(PullReviewer.user_id == reviewer)
-        found = found.where(PullRequest.id.in_(asked))
+    if waiting is not None:
+        found = found.where(PullRequest.id.in_(waiting))
     if session_id is not None:
         found = found.where(or_(PullRequest.head_session_id == session_id, PullRequest.base_session_id == session_id))
     if label is not None:
@@ -89,11 +85,10 @@ async def count_by_state(db: AsyncSession, actor: Actor, workspace_id: UUID) -> 
     return {State(state): count for state, count in rows}
 
 
-async def count_of_person(db: AsyncSession, actor: Actor, workspace_id: UUID) -> tuple[int, int]:
-    """The open ones that ask for the caller's review, and those that the caller opened."""
+async def count_of_person(db: AsyncSession, actor: Actor, workspace_id: UUID, waiting: Select[UUID]) -> tuple[int, int]:
+    """The open ones among those `waiting`, and those that the caller opened."""
     alive = visible(actor).where(PullRequest.workspace_id == workspace_id, PullRequest.state.in_(ALIVE))
-    asked = select(PullReviewer.pull_id).where(PullReviewer.user_id == actor.user_id)
-    requested = select(func.count()).select_from(alive.where(PullRequest.id.in_(asked)).subquery())
+    requested = select(func.count()).select_from(alive.where(PullRequest.id.in_(waiting)).subquery())
     opened = select(func.count()).select_from(alive.where(PullRequest.author_id == actor.user_id).subquery())
     return await db.scalar(requested) or 0, await db.scalar(opened) or 0
 
@@ -118,14 +113,6 @@ async def alive_of(db: AsyncSession, session_id: UUID) -> Sequence[UUID]:
 async def rule(db: AsyncSession, session_id: UUID | None) -> BranchRule:
     found = await db.get(BranchRule, session_id) if session_id is not None else None
     return found or BranchRule(required_approvals=0, dismiss_stale=True)
-
-
-async def reviewers(db: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, list[Author]]:
-    query = select(PullReviewer.pull_id, User.id, User.name).join(User, User.id == PullReviewer.user_id)
-    found: dict[UUID, list[Author]] = {}
-    for pull_id, user_id, name in await db.execute(query.where(PullReviewer.pull_id.in_(ids)).order_by(User.name)):
-        found.setdefault(pull_id, []).append(Author(user_id, name))
-    return found
 
 
 async def reviews(db: AsyncSession, ids: Iterable[UUID]) -> Sequence[PullReview]:

@@ -12,7 +12,7 @@ from backend.core.db import Db
 from backend.core.paging import Cursor, Limit, Page, decode, encode, page
 from backend.core.resources import Hands
 from backend.ledger.receipts.service import OnceOnly
-from backend.workbench.pulls import merging, repository, reviews, schemas, service
+from backend.workbench.pulls import asking, merging, repository, reviews, schemas, service
 from backend.workbench.pulls.models import ALIVE, State
 from backend.workbench.vcs.schemas import Commit, Merged
 
@@ -42,7 +42,7 @@ async def list_pull_requests(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Page[schemas.Pull]:
-    """Newest first; `alive` are the open ones and the drafts."""
+    """Newest first; `alive` are the open ones and the drafts, `reviewer` leaves those that wait for that person's review."""
     before = decode(cursor, tuple[Annotated[int, Meta(ge=0, le=2**31 - 1)]])
     workspace = await service.workspace_of(db, actor, workspace_id)
     states = {"alive": ALIVE, "all": tuple(State)}.get(which) or (State(which),)
@@ -52,7 +52,7 @@ async def list_pull_requests(
         workspace.id,
         states=states,
         author=author,
-        reviewer=reviewer,
+        waiting=asking.waiting_for(reviewer) if reviewer is not None else None,
         session_id=session_id,
         label=label,
         query=words,
@@ -67,7 +67,7 @@ async def list_pull_requests(
 async def count_pull_requests(db: Db, actor: Me, workspace_id: FromPath[UUID]) -> schemas.Counts:
     workspace = await service.workspace_of(db, actor, workspace_id)
     by_state = await repository.count_by_state(db, actor, workspace.id)
-    asked, mine = await repository.count_of_person(db, actor, workspace.id)
+    asked, mine = await repository.count_of_person(db, actor, workspace.id, asking.waiting_for(actor.user_id))
     opened, drafts, merged, closed = (by_state.get(state, 0) for state in ORDER)
     return schemas.Counts(opened, drafts, merged, closed, asked, mine)
 

@@ -36,17 +36,20 @@ class PullCreate(msgspec.Struct, forbid_unknown_fields=True):
     body: Markdown = ""
     draft: bool = False
     reviewers: Reviewers = []
+    reviewer_teams: Reviewers = []
     labels: Labels = []
 
 
 class PullUpdate(msgspec.Struct, forbid_unknown_fields=True):
-    """`state` closes without merging, and opens again; `reviewers` replaces those who are asked."""
+    """`state` closes without merging, and opens again; `reviewers` and `reviewer_teams` replace
+    those who are asked."""
 
     title: Title | UnsetType = UNSET
     body: Markdown | UnsetType = UNSET
     draft: bool | UnsetType = UNSET
     state: Literal["open", "closed"] | UnsetType = UNSET
     reviewers: Reviewers | UnsetType = UNSET
+    reviewer_teams: Reviewers | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
 
 
@@ -55,6 +58,14 @@ class Author(msgspec.Struct):
 
     id: UUID | None
     name: str
+
+
+class Reviewer(msgspec.Struct):
+    """A person or a team that was asked. `answered` when they gave a review since, for a team any of its members."""
+
+    id: UUID
+    name: str
+    answered: bool
 
 
 class Pull(msgspec.Struct):
@@ -79,7 +90,8 @@ class Pull(msgspec.Struct):
     merge_base: str
     conflicts: list[str]
     labels: list[str]
-    reviewers: list[Author]
+    reviewers: list[Reviewer]
+    reviewer_teams: list[Reviewer]
     approved_by: list[Author]
     changes_requested_by: list[Author]
     required_approvals: int
@@ -96,7 +108,8 @@ class Pull(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """`review_requested` counts the open ones that ask for the caller's review; `mine` those that the caller opened."""
+    """`review_requested` counts the open ones that wait for the caller's review, asked of them or a team of
+    theirs; `mine` those that the caller opened."""
 
     open: int
     draft: int

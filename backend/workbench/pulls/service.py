@@ -7,8 +7,6 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import delete
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.users import service as users
@@ -19,7 +17,7 @@ from backend.core.errors import clash
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
-from backend.workbench.pulls import branches, lines, merging, repository, schemas
+from backend.workbench.pulls import asking, branches, lines, merging, repository, schemas
 from backend.workbench.pulls.branches import Branch, Look
 from backend.workbench.pulls.errors import (
     AlreadyEnded,
@@ -29,14 +27,13 @@ from backend.workbench.pulls.errors import (
     NoSuchPull,
     NotApproved,
     NothingToMerge,
-    NotMember,
     SameSession,
     SessionGone,
     StaleHead,
 )
 from backend.workbench.pulls.events import PullClosed, PullMerged, PullOpened, PullUpdated
 from backend.workbench.pulls.lines import Span
-from backend.workbench.pulls.models import ALIVE, PullRequest, PullReviewer, PullThread, State
+from backend.workbench.pulls.models import ALIVE, PullRequest, PullThread, State
 from backend.workbench.pulls.repository import READ, WRITE
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as session_rows
@@ -158,8 +155,7 @@ async def open_(
         workspace = await workspace_of(db, actor, workspace_id, WRITE)
         base_id = data.base_session_id or workspace.default_session_id
         head, base = [await _session(db, workspace, id) for id in (data.head_session_id, base_id)]
-        if data.reviewers and not await repository.are_members(db, workspace.organization_id, data.reviewers):
-            raise NotMember
+        await asking.check(db, workspace.organization_id, data.reviewers, data.reviewer_teams)
     if head.id == base.id:
         raise SameSession
     found = await workspace_rows.find_repository(resources.database, workspace.id, data.repository)
@@ -216,21 +212,15 @@ async def _add(
     db.add(pull)
     with clash("uq_pull_requests_alive", AlreadyOpen):
         await db.flush()
-    await _ask(db, pull, data.reviewers)
+    asked = await asking.ask(db, pull, data.reviewers, data.reviewer_teams)
     await db.refresh(pull)
-    await emit(db, PullOpened(**facts(pull, actor), how="opened", reviewers=tuple(data.reviewers)))
+    await emit(db, PullOpened(**facts(pull, actor), how="opened", **vars(asked)))
     return pull
 
 
 def _take(pull: PullRequest, seen: Look) -> None:
     pull.head_commit, pull.base_commit, pull.merge_base = seen.head, seen.base, seen.merge_base
     pull.conflicts = seen.conflicts
-
-
-async def _ask(db: AsyncSession, pull: PullRequest, users: list[UUID]) -> None:
-    if users:
-        rows = [{"pull_id": pull.id, "user_id": user_id} for user_id in dict.fromkeys(users)]
-        await db.execute(insert(PullReviewer).values(rows).on_conflict_do_nothing())
 
 
 # --- looking again ---------------------------------------------------------------------------------------------------------
@@ -320,7 +310,7 @@ async def change(
             value = getattr(data, name)
             if value is not UNSET:
                 setattr(pull, name, list(dict.fromkeys(value)) if name == "labels" else value)
-        asked = await _change_reviewers(db, pull, data)
+        asked = await asking.change(db, pull, data)
         with clash("uq_pull_requests_alive", AlreadyOpen):
             await db.flush()
         if pull.state == State.CLOSED != before:
@@ -328,7 +318,7 @@ async def change(
         elif before == State.CLOSED != pull.state:
             await emit(db, PullOpened(**facts(pull, actor), how="reopened"))
         else:
-            await emit(db, PullUpdated(**facts(pull, actor), how="edited", reviewers=tuple(asked)))
+            await emit(db, PullUpdated(**facts(pull, actor), how="edited", **vars(asked)))
         await db.refresh(pull)
         return await show_one(db, pull)
 
@@ -346,20 +336,6 @@ def _change_state(pull: PullRequest, data: schemas.PullUpdate) -> None:
         if pull.state not in ALIVE:
             raise AlreadyEnded
         pull.state = State.DRAFT if data.draft else State.OPEN
-
-
-async def _change_reviewers(db: AsyncSession, pull: PullRequest, data: schemas.PullUpdate) -> list[UUID]:
-    """Those who are newly asked."""
-    if data.reviewers is UNSET:
-        return []
-    if data.reviewers and not await repository.are_members(db, pull.organization_id, data.reviewers):
-        raise NotMember
-    asked = {one.id for one in (await repository.reviewers(db, [pull.id])).get(pull.id, [])}
-    await db.execute(
-        delete(PullReviewer).where(PullReviewer.pull_id == pull.id, PullReviewer.user_id.not_in(data.reviewers))
-    )
-    await _ask(db, pull, data.reviewers)
-    return [user_id for user_id in dict.fromkeys(data.reviewers) if user_id not in asked]
 
 
 # --- merging ---------------------------------------------------------------------------------------------------------------
@@ -459,7 +435,8 @@ async def _end_as_merged(db: AsyncSession, row: PullRequest, actor: Actor | None
 class Standing:
     """Who was asked, who approves, who asks for changes, and how many approvals the base wants."""
 
-    asked: list[schemas.Author]
+    asked: list[schemas.Reviewer]
+    asked_teams: list[schemas.Reviewer]
     approved: list[schemas.Author]
     refused: list[schemas.Author]
     required: int
@@ -484,7 +461,8 @@ class Standing:
 async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, Standing]:
     """Of each pull request. The last verdict of each member other than the author counts; giving one needed `pulls:write`."""
     ids = [pull.id for pull in pulls]
-    asked, reviews = await repository.reviewers(db, ids), await repository.reviews(db, ids)
+    people, teams = await asking.people(db, ids), await asking.teams(db, ids)
+    reviews = await repository.reviews(db, ids)
     members = {org: await repository.members(db, org) for org in {pull.organization_id for pull in pulls}}
     rules = {id: await repository.rule(db, id) for id in {pull.base_session_id for pull in pulls}}
     found = {}
@@ -506,7 +484,8 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
             for review in counted
             if review.verdict == "request_changes"
         ]
-        found[pull.id] = Standing(asked.get(pull.id, []), approved, refused, rule.required_approvals)
+        asked = people.get(pull.id, []), teams.get(pull.id, [])
+        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals)
     return found
 
 
@@ -522,6 +501,7 @@ def show(pull: PullRequest, standing: Standing) -> schemas.Pull:
             "conflicts": pull.conflicts or [],
             "author": schemas.Author(pull.author_id, pull.author_label),
             "reviewers": standing.asked,
+            "reviewer_teams": standing.asked_teams,
             "approved_by": standing.approved,
             "changes_requested_by": standing.refused,
             "required_approvals": standing.required,
