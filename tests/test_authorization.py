@@ -328,7 +328,9 @@ MATRIX = [
     personal("GET", "/notifications"),
     personal("GET", "/notifications/unread"),
     personal("POST", "/notifications/read", body={}),
+    personal("POST", "/notifications/{nobody}/accept", ok=404),
     reading("GET", f"{WS}/activity", "workspaces:read"),
+    reading("GET", f"{ORG}/activity", "organization:read"),
     reading("GET", f"{STACK}/services", "services:read"),
     writing(
         "POST", f"{STACK}/services", "services:write", ok=201, body={"name": "{unique}", "type": "image", "image": "x"}

@@ -2,7 +2,9 @@
 
 import pytest
 
+from backend.accounts.users.models import User
 from backend.core.auth import Access, Role
+from backend.core.db import now
 from tests import make
 from tests.conftest import idle
 
@@ -78,6 +80,29 @@ async def test_they_are_counted_paged_and_marked_as_read(client, at, call, datab
     assert len((await hers.get("/notifications", params={"unread": True})).json()["items"]) == 2
     assert (await hers.post("/notifications/read", json={})).json() == {"unread": 0}
     assert (await hers.get("/notifications", params={"cursor": "x"})).status_code == 400
+
+
+async def test_an_invited_person_with_an_account_is_told_and_joins_by_the_notice(client, call, database, ada, told):
+    """Attack row 42: a notice is no invitation to whoever has not proved the address, and joins once."""
+    acme = f"/organizations/{ada.organization_id}"
+    grace = await make.person(database, await make.organization(database, "Else"), Role.OWNER)
+    hers = call(grace)
+    invited = {"email": grace.email, "role": "commenter"}
+    assert (await client.post(f"{acme}/invitations", json=invited)).status_code == 201
+    assert await told(hers) == []  # anybody may register with her address
+    async with database.begin() as db:
+        (await db.get_one(User, grace.user_id)).email_verified_at = now()
+    assert await told(hers) == [("invited", "invitation", None)]
+    [notice] = (await hers.get("/notifications")).json()["items"]
+    assert (notice["title"], notice["workspace_id"]) == ("Acme", None)
+    assert (await hers.get(f"{acme}/activity")).status_code == 404
+    accept = f"/notifications/{notice['id']}/accept"
+    assert (await client.post(accept)).json()["error"]["code"] == "no_such_invitation"
+    assert (await hers.post(accept)).status_code == 204
+    assert (await hers.post(accept)).status_code == 404
+    assert (await hers.get("/notifications")).json()["items"] == []
+    names = [fact["name"] for fact in (await hers.get(f"{acme}/activity")).json()["items"]]
+    assert names == ["member.joined"]  # who was invited is for admins to know
 
 
 async def test_activity_is_what_the_caller_may_read(client, at, call, database, ada):

@@ -13,6 +13,7 @@ class MemberInvited(Event, frozen=True):
     audited: ClassVar[bool] = True
     invitation_id: UUID
     role: Role
+    by_name: str
 
 
 class InvitationChanged(Event, frozen=True):

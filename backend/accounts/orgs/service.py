@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
@@ -110,7 +110,8 @@ async def invite(
     db.add(invitation)
     await db.flush()
     await _send(db, settings, invitation, code)
-    await emit(db, MemberInvited(organization_id=organization_id, invitation_id=invitation.id, role=invitation.role))
+    place = {"organization_id": organization_id, "invitation_id": invitation.id}
+    await emit(db, MemberInvited(**place, role=invitation.role, by_name=actor.name))
     return invitation, code
 
 
@@ -160,10 +161,19 @@ async def read_invitation(db: AsyncSession, code: str) -> tuple[Invitation, Orga
 
 
 async def accept(db: AsyncSession, user: User, code: str) -> None:
-    """Uses the invitation up: of two that try at once, one joins."""
-    used = delete(Invitation).where(
-        Invitation.hash == crypto.digest(code), Invitation.expires_at > now(), Invitation.email == user.email
-    )
+    """By its code. Uses the invitation up: of two that try at once, one joins."""
+    await _accept(db, user, Invitation.hash == crypto.digest(code))
+
+
+async def accept_told(db: AsyncSession, user: User, invitation_id: UUID) -> None:
+    """Without its code, for who has proved that the address is theirs."""
+    if user.email_verified_at is None:
+        raise InvalidInvitation
+    await _accept(db, user, Invitation.id == invitation_id)
+
+
+async def _accept(db: AsyncSession, user: User, which: ColumnElement[bool]) -> None:
+    used = delete(Invitation).where(which, Invitation.expires_at > now(), Invitation.email == user.email)
     invitation = await db.scalar(used.returning(Invitation))
     if invitation is None:
         raise InvalidInvitation

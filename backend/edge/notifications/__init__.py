@@ -1,1 +1,1 @@
-"""What concerns a person: asked for a review, decided on, commented, mentioned, assigned; and what happened in a workspace."""
+"""What concerns a person – reviews, decisions, comments, mentions, tasks, invitations – and what happened in a workspace."""

@@ -6,12 +6,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.orgs.events import MemberInvited
+from backend.accounts.orgs.models import Invitation
 from backend.accounts.teams.models import TeamMember
 from backend.agents.tasks.events import TaskCreated, TaskEvent, TaskUpdated
 from backend.agents.tasks.mentions import mentioned
 from backend.core.events import on
 from backend.core.resources import Resources
-from backend.edge.notifications.service import tell
+from backend.edge.notifications.service import tell, tell_of_invitation
 from backend.workbench.pulls.events import (
     PullClosed,
     PullCommented,
@@ -86,6 +88,14 @@ async def task_created(event: TaskCreated, resources: Resources) -> None:
 @on(TaskUpdated)
 async def task_updated(event: TaskUpdated, resources: Resources) -> None:
     await _assigned(event, resources)
+
+
+@on(MemberInvited)
+async def member_invited(event: MemberInvited, resources: Resources) -> None:
+    async with resources.database.begin() as db:
+        invitation = await db.get(Invitation, event.invitation_id)
+        if invitation is not None:
+            await tell_of_invitation(db, invitation, event.by_name)
 
 
 async def _assigned(event: TaskEvent, resources: Resources) -> None:

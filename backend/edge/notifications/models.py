@@ -9,7 +9,8 @@ from backend.core.db import Base, CreatedAt, Key, Time
 
 
 class Notification(Base):
-    """One fact told to one person, once: `source` names the fact. `number` is the pull request's or task's that it is about."""
+    """One fact told to one person, once: `source` names the fact. It is about a pull request or task of a workspace, by its
+    `number`, or about an invitation, with which it goes."""
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -21,10 +22,11 @@ class Notification(Base):
     id: Mapped[Key]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    invitation_id: Mapped[UUID | None] = mapped_column(ForeignKey("invitations.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(30))
     about: Mapped[str] = mapped_column(String(10))
-    number: Mapped[int]
+    number: Mapped[int | None]
     title: Mapped[str] = mapped_column(String(300))
     by_name: Mapped[str] = mapped_column(String(200))
     source: Mapped[str] = mapped_column(String(200))

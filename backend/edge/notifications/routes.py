@@ -1,4 +1,4 @@
-"""/notifications: the caller's own, and /workspace/{id}/activity: what happened there."""
+"""/notifications: the caller's own, and …/activity: what happened in an organisation or a workspace."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,11 +8,13 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.auth import Me, person, scope
+from backend.accounts.orgs import service as orgs
+from backend.core.auth import Actor, Me, person, scope
 from backend.core.db import Db
-from backend.core.events import EventRow, scopes_by_name
+from backend.core.events import EventRow
 from backend.core.paging import Cursor, Limit, Page, decode, page
 from backend.edge.feed.service import Fact
 from backend.edge.notifications import schemas, service
@@ -41,16 +43,35 @@ async def mark_notifications_read(db: Db, actor: Me, data: JSONBody[schemas.Mark
     return schemas.Unread(await service.mark_read(db, actor, data.ids))
 
 
+@post("/notifications/{notification_id:uuid}/accept", guards=[person], status_code=204)
+async def accept_notified_invitation(db: Db, actor: Me, notification_id: FromPath[UUID]) -> None:
+    """Joins the organisation that the notification invites to, which goes away by that."""
+    await service.accept(db, actor, notification_id)
+
+
 @get("/workspace/{workspace_id:uuid}/activity", guards=[scope("workspaces:read")])
 async def list_activity(
     db: Db, actor: Me, workspace_id: FromPath[UUID], limit: Limit = 50, cursor: Cursor = ""
 ) -> Page[Fact]:
     """Facts of the last 30 days that the caller may read, newest first."""
-    before = decode(cursor, tuple[Annotated[int, Meta(ge=0, le=1 << 62)]])
     workspace = await workspaces.get(db, actor, workspace_id)
-    mine = [n for n, needs in scopes_by_name().items() if actor.may(workspace.organization_id, needs, workspace.id)]
-    query = select(EventRow).where(EventRow.workspace_id == workspace.id, EventRow.name.in_(mine))
-    query = query.where(EventRow.organization_id == workspace.organization_id)
+    return await _activity(db, actor, workspace.organization_id, limit, cursor, EventRow.workspace_id == workspace.id)
+
+
+@get("/organizations/{organization_id:uuid}/activity", guards=[scope("organization:read")])
+async def list_organization_activity(
+    db: Db, actor: Me, organization_id: FromPath[UUID], limit: Limit = 50, cursor: Cursor = ""
+) -> Page[Fact]:
+    """The same of a whole organisation."""
+    orgs.require(actor, organization_id, "organization:read")
+    return await _activity(db, actor, organization_id, limit, cursor)
+
+
+async def _activity(
+    db: AsyncSession, actor: Actor, organization_id: UUID, limit: int, cursor: str, *where: ColumnElement[bool]
+) -> Page[Fact]:
+    before = decode(cursor, tuple[Annotated[int, Meta(ge=0, le=1 << 62)]])
+    query = select(EventRow).where(EventRow.organization_id == organization_id, service.readable(actor), *where)
     if before is not None:
         query = query.where(EventRow.id < before[0])
     rows = (await db.scalars(query.order_by(EventRow.id.desc()).limit(limit + 1))).all()
@@ -68,6 +89,13 @@ def show_fact(row: EventRow) -> Fact:
 
 router = Router(
     "",
-    route_handlers=[list_notifications, count_unread_notifications, mark_notifications_read, list_activity],
+    route_handlers=[
+        list_notifications,
+        count_unread_notifications,
+        mark_notifications_read,
+        accept_notified_invitation,
+        list_activity,
+        list_organization_activity,
+    ],
     tags=["notifications"],
 )

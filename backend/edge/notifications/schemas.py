@@ -9,14 +9,15 @@ from msgspec import Meta
 
 
 class Notification(msgspec.Struct):
-    """`kind`: review_requested, approved, changes_requested, reviewed, commented, mentioned, assigned, merged, closed. `about` is
-    "pull" or "task", with its `number` in the workspace."""
+    """`kind`: review_requested, approved, changes_requested, reviewed, commented, mentioned, assigned, merged, closed, invited.
+    `about` is "pull" or "task", with its `number` in the workspace, or "invitation", with the organisation's name as `title`."""
 
     id: UUID
-    workspace_id: UUID
+    organization_id: UUID
+    workspace_id: UUID | None
     kind: str
     about: str
-    number: int
+    number: int | None
     title: str
     by_name: str
     created_at: datetime
