@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+PROCESSES ?= 3
 NPM_IN = PATH="$(CURDIR)/.venv/node/bin:$$PATH" node .venv/node/lib/node_modules/npm/bin/npm-cli.js --prefix
 NPM = $(NPM_IN) frontend
 CLIENTS = tests/clients_js/node_modules/installed
@@ -19,7 +20,7 @@ down: .venv/installed ## end the server of this data directory, and its terminal
 	@.venv/bin/codeyard down
 
 test: .venv/installed frontend $(CLIENTS) ## all tests; ARGS="tests/core -k settings" for some
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
 
 check: .venv/installed frontend/node_modules/installed ## style, types and the architecture
 	.venv/bin/ruff check .

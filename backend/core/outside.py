@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,13 +84,19 @@ class _Checked(AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all: reading the machine's certificates takes 20 ms."""
+    return ssl.create_default_context()
+
+
 class _Transport(httpx.AsyncHTTPTransport):
     """httpx's own, over a pool whose connections are checked."""
 
     def __init__(self, *, allow_private: bool, connections: int) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_tls(), trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(  # httpx has no parameter for the backend; httpcore's is public
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_tls(),
             max_connections=connections,
             max_keepalive_connections=connections // 2,
             keepalive_expiry=15,

@@ -72,6 +72,8 @@ export class Refused extends Error {
   }
 }
 
+const wait = (milliseconds: number) => new Promise((done) => window.setTimeout(done, milliseconds));
+
 let csrfToken = "";
 
 export function keepCsrfToken(token: string): void {
@@ -82,17 +84,19 @@ export function keepCsrfToken(token: string): void {
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-CSRF-Token": csrfToken };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer: Response;
-  try {
-    answer = await fetch(`/api/v1${path}`, {
+  const ask = async () => {
+    const answer = await fetch(`/api/v1${path}`, {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-  } catch {
+    return [answer, await answer.text()] as const;
+  };
+  // Where the server is this machine, a service that starts brings a network: Chromium drops whatever is under way then.
+  const patient = () => ask().catch((error) => (method === "GET" ? wait(300).then(ask) : Promise.reject(error)));
+  const [answer, text] = await patient().catch(() => {
     throw new Refused(0, "unreachable", "The server cannot be reached. Is it running? Trying again is safe.");
-  }
-  const text = await answer.text();
+  });
   const decoded = text ? JSON.parse(text) : null;
   if (!answer.ok) {
     const error = decoded?.error ?? {};

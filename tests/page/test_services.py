@@ -143,7 +143,7 @@ def runs(request):
 
 
 def test_each_service_says_how_it_is_and_why_it_failed(page, mock):
-    expect(row(page, "web")).to_contain_text(re.compile(r"application · :5173 · 1 h 1\d min"))
+    expect(row(page, "web")).to_contain_text(re.compile(r"application · :5173 · 1 h \d\d min"))
     expect(row(page, "web").locator(".mark.good")).to_have_text("healthy")
     expect(row(page, "api").locator(".mark.bad")).to_have_text("failed")
     expect(row(page, "api")).to_contain_text("3 restarts")

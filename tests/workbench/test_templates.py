@@ -111,35 +111,6 @@ async def cleared(resources):
 
 
 @pytest.mark.docker
-async def test_the_three_service_template_goes_from_a_click_to_a_page_served_by_its_api_out_of_its_database(
-    client, resources, cleared
-):
-    require.images("node", "python", "postgres")
-    made = (await client.post("/workspace/auto-create", json={"template": "full-stack"})).json()
-    here = f"/workspace/{made['session_id']}"
-    done = await finished(client, here, made["operation"])
-    assert done["status"] == "succeeded", done
-    driver = resources.runtime
-
-    async def get(service: str, port: int, path: str) -> str:
-        host, _ = await driver.address(driver.handle(made["session_id"], service), port)
-        reader, writer = await asyncio.open_connection(host, port)
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: {service}\r\n\r\n".encode())
-        answer = (await reader.read()).decode()
-        writer.close()
-        return answer
-
-    assert "<title>Notes</title>" in await get("page", 5173, "/")
-    assert "Edit page/index.html" in await get("page", 5173, "/api/notes")
-    page = (await client.post(f"{here}/filesystem", json={"op": "read", "path": "page/index.html"})).json()["content"]
-    body = {"op": "write", "path": "page/index.html", "content": page.replace("<h1>Notes</h1>", "<h1>Edited</h1>")}
-    assert (await client.post(f"{here}/filesystem", json=body)).status_code == 200
-    async with asyncio.timeout(20):
-        while "<h1>Edited</h1>" not in await get("page", 5173, "/"):
-            await asyncio.sleep(0.1)
-
-
-@pytest.mark.docker
 @pytest.mark.parametrize(
     ("template", "image", "service", "port"), [("redis", "redis", "cache", 6379), ("static-site", "nginx", "web", 80)]
 )

@@ -1,8 +1,9 @@
 // The session's services: what each is doing, run, stopped and restarted by one key, and what compose.yaml is told about.
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { call, files, type Refused } from "../api";
+import { call, files, type Refused, type Session } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { AddService } from "./AddService";
+import { CopyData } from "./CopyData";
 import { EditService, type Undo } from "./EditService";
 import { Icon, Mark } from "./Icon";
 import { Idle } from "./Idle";
@@ -17,8 +18,8 @@ import { bytes, isIdle, isUp, look, percent, since, stepping } from "./words";
 
 export type Part = "overview" | "logs" | "preview" | "database" | "terminal";
 type Props = {
-  sessionId: string;
-  workspaceId: string;
+  session: Session;
+  others: Session[];
   stack: Stack;
   current: string;
   onLook: (service: Service, part?: Part) => void;
@@ -27,11 +28,13 @@ type Props = {
 
 const TOOLTIP = "Enter look · R run · S stop · X restart · L logs · P preview · D database · T terminal · E change";
 
-export function ServicesView({ sessionId, workspaceId, stack, current, onLook, onOpen }: Props) {
+export function ServicesView({ session, others, stack, current, onLook, onOpen }: Props) {
   const { found, operations } = stack;
+  const sessionId = session.id;
   const [adding, setAdding] = useState(false);
   const [editing, setEditing] = useState<Service | null>(null);
   const [setting, setSetting] = useState(false);
+  const [copying, setCopying] = useState(false);
   const [undo, setUndo] = useState<Undo | null>(null);
   const [failure, setFailure] = useState("");
   const [dragged, setDragged] = useState("");
@@ -240,17 +243,28 @@ export function ServicesView({ sessionId, workspaceId, stack, current, onLook, o
         <Button kind="quiet" onClick={() => setSetting(true)} title="What compose.yaml asks for as ${NAME}">
           Variables
         </Button>
+        {found.runtime === "docker" && others.length > 0 && items.some((row) => row.volumes.length > 0) && (
+          <Button
+            kind="quiet"
+            onClick={() => setCopying(true)}
+            disabled={!items.every(isIdle)}
+            title={items.every(isIdle) ? "Begin with another session's databases" : "Stop the services first"}
+          >
+            Copy data…
+          </Button>
+        )}
       </div>
       {items.length > 0 && found.runtime !== "none" && <Idle sessionId={sessionId} />}
       {setting && (
         <Variables
-          workspaceId={workspaceId}
+          workspaceId={session.workspace_id}
           onClose={() => {
             setSetting(false);
             stack.load();
           }}
         />
       )}
+      {copying && <CopyData session={session} others={others} onClose={() => setCopying(false)} />}
       {adding && (
         <AddService
           sessionId={sessionId}

@@ -42,11 +42,14 @@ function lookAt(bench: Bench, service: Service, part?: Part): void {
 
 function Services({ bench }: { bench: Bench }) {
   const looked = useSelected(bench.layout, (layout) => (layout.dock?.data as Look | undefined)?.service);
+  const { session, sessions } = useStore(bench.info);
+  const stack = useStack();
+  if (!session) return null;
   return (
     <List
-      sessionId={bench.sessionId}
-      workspaceId={bench.workspaceId}
-      stack={useStack()}
+      session={session}
+      others={sessions.filter((one) => one.id !== session.id)}
+      stack={stack}
       current={looked ?? ""}
       onLook={(service, part) => lookAt(bench, service, part)}
       onOpen={(path, line) => bench.openFile(path, line)}
