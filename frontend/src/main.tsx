@@ -3,7 +3,6 @@ import { lazy, StrictMode, Suspense, useCallback, useEffect, useState } from "re
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
 import { MeContext, ReloadContext } from "./me";
-import { Enter } from "./pages/Enter";
 import { Button, Notice } from "./parts/controls";
 import { go, usePath } from "./router";
 import { forget, load as loadSettings } from "./shell/settings";
@@ -22,7 +21,11 @@ document.createElement = ((tag: string, options?: ElementCreationOptions) => {
 
 // Whoever signs in needs none of them yet; whoever opens a session needs none of the other pages.
 const Workbench = lazy(() => import("./session/Workbench"));
+const Enter = lazy(() => import("./pages/enter/Enter"));
 const Frame = lazy(() => import("./pages/Frame"));
+
+const ENTRANCE = ["/sign-in", "/setup", "/register", "/forgot-password", "/reset-password", "/verify-email"];
+const WANTED = "wanted"; // where one wanted to go before having to sign in
 
 function App() {
   const path = usePath();
@@ -48,9 +51,11 @@ function App() {
         (found) => {
           keepCsrfToken(found.csrf_token);
           setMe(found);
+          return found;
         },
         (error: Refused) => {
           if (error.status === 401) arrive(null);
+          return null;
         },
       ),
     [arrive],
@@ -58,8 +63,18 @@ function App() {
 
   useEffect(load, [load]);
   useEffect(() => {
-    if (me === null && !["/sign-in", "/setup", "/register"].includes(path)) go("/sign-in");
-    if (me && ["/sign-in", "/setup", "/register"].includes(path)) go("/");
+    if (me === null && !ENTRANCE.includes(path)) {
+      sessionStorage.setItem(WANTED, path + location.search);
+      go("/sign-in");
+    }
+    if (me && ["/sign-in", "/setup"].includes(path)) {
+      const invitation = new URLSearchParams(location.search).get("invitation");
+      const wanted = invitation
+        ? `/register?invitation=${encodeURIComponent(invitation)}`
+        : sessionStorage.getItem(WANTED);
+      sessionStorage.removeItem(WANTED);
+      go(wanted ?? "/");
+    }
   }, [me, path]);
 
   if (failure)
@@ -70,17 +85,27 @@ function App() {
       </main>
     );
   if (me === undefined) return <main className="centre" aria-busy="true" />;
-  if (me === null) return <Enter path={path} onEnter={arrive} />;
   const leave = () => {
+    go("/"); // whoever signs in next begins at the start
     forget();
     arrive(null);
+  };
+  const enter = (found: Me | null) => {
+    arrive(found);
+    if (found && path === "/register") go("/");
   };
   const session = /^\/s\/([\w-]+)$/.exec(path)?.[1];
   return (
     <MeContext.Provider value={me}>
       <ReloadContext.Provider value={reload}>
         <Suspense fallback={<main className="centre" aria-busy="true" />}>
-          {session ? <Workbench key={session} sessionId={session} /> : <Frame path={path} onLeave={leave} />}
+          {me === null || ENTRANCE.includes(path) ? (
+            <Enter path={path} me={me} onEnter={enter} />
+          ) : session ? (
+            <Workbench key={session} sessionId={session} />
+          ) : (
+            <Frame path={path} onLeave={leave} />
+          )}
         </Suspense>
       </ReloadContext.Provider>
     </MeContext.Provider>

@@ -3,7 +3,7 @@ import { createContext, useContext } from "react";
 import type { Me } from "./api";
 
 export const MeContext = createContext<Me | null>(null);
-export const ReloadContext = createContext<() => Promise<void>>(async () => undefined);
+export const ReloadContext = createContext<() => Promise<Me | null>>(async () => null);
 
 export function useMe(): Me {
   const me = useContext(MeContext);

@@ -266,14 +266,14 @@ async def test_userinfo_is_asked_where_the_token_has_no_address_and_must_be_of_t
 
 async def test_linking_and_unlinking(enter, call, client, ada, database, issuer):
     where, _ = await enter(client, start="/account/identities/oidc/start")
-    assert where == "/settings"
+    assert where == "/profile"
     [row] = (await client.get("/account/identities")).json()["items"]
     assert row["provider"] == "oidc"
     _, browser = await enter()
     assert (await browser.get("/auth/me")).json()["user"]["email"] == ada.email
     bob = call(await make.person(database, ada.organization_id, Role.MEMBER))
     where, _ = await enter(bob, start="/account/identities/oidc/start")
-    assert where == "/settings?error=linked_elsewhere"
+    assert where == "/profile?error=linked_elsewhere"
     assert (await bob.delete(f"/account/identities/{row['id']}")).status_code == 404
     assert (await client.delete(f"/account/identities/{row['id']}")).status_code == 204
     assert (await client.get("/account/identities")).json()["items"] == []

@@ -41,7 +41,7 @@ async def start_provider_sign_in(
 async def start_linking(
     resources: Hands, request: AnyRequest, actor: Me, provider: FromPath[str]
 ) -> Response[schemas.Departure]:
-    """Send the browser to `url`; it comes back to /settings with the provider linked, or with ?error=…"""
+    """Send the browser to `url`; it comes back to /profile with the provider linked, or with ?error=…"""
     url, secret = await service.start(resources, provider, user_id=actor.id)
     return Response(schemas.Departure(url), cookies=[_cookie(request, resources, secret)])
 
@@ -63,9 +63,9 @@ async def come_back_from_provider(
         if user is not None:
             async with resources.database.begin() as db:
                 cookies += (await enter(db, resources, request, user, status=200)).cookies
-        return _to("/" if user is not None else "/settings", cookies)
+        return _to("/" if user is not None else "/profile", cookies)
     except AppError as error:
-        page = "/settings" if browser.startswith(service.LINKING) else "/sign-in"
+        page = "/profile" if browser.startswith(service.LINKING) else "/sign-in"
         return _to(f"{page}?{urlencode({'error': error.code})}", [_cookie(request, resources, "", max_age=0)])
 
 

@@ -46,7 +46,7 @@ class LastWayIn(Conflict):
 
 
 LINKING = "link."
-"""How the cookie of a browser that went to link begins: even where its state is no more, it is sent back to the settings."""
+"""How the cookie of a browser that went to link begins: even where its state is no more, it is sent back to the profile."""
 
 
 async def start(

@@ -21,6 +21,13 @@ export type Place = {
 export const PLACES: Place[] = [
   { path: "", title: "Workspaces", icon: "home", component: lazy(() => import("./Workspaces")) },
   { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
+  {
+    path: "profile",
+    title: "Profile",
+    icon: "person",
+    of: "account",
+    component: lazy(() => import("./account/Profile")),
+  },
   { path: "settings", title: "Settings", icon: "settings", of: "account", component: lazy(() => import("./Settings")) },
 ];
 

@@ -1,0 +1,101 @@
+// An invitation's link: signs up, or takes it with the account that one has.
+import { useEffect, useState } from "react";
+import { type Me, post, type Refused, type Role } from "../../api";
+import { useReload } from "../../me";
+import { Button, Notice } from "../../parts/controls";
+import { Link } from "../../parts/Link";
+import { When } from "../../parts/words";
+import { go } from "../../router";
+import { pathOf } from "../places";
+import { Card, type EnterProps } from "./Enter";
+import { NewAccount } from "./Register";
+import { Providers } from "./SignIn";
+
+type Shown = { organization: string; email: string; role: Role; expires_at: string };
+
+export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
+  const [shown, setShown] = useState<Shown | null>(null);
+  const [failure, setFailure] = useState("");
+  useEffect(() => {
+    post<Shown>("/auth/invitation", { invitation: code }).then(setShown, (refused: Refused) =>
+      setFailure(refused.message),
+    );
+  }, [code]);
+
+  if (!shown)
+    return failure ? (
+      <Card lead="This invitation cannot be taken any more.">
+        <Notice text="It was used, withdrawn, sent again with a newer link, or is over. Ask whoever invited you to send it again." />
+        <Link className="button" to={me ? "/" : "/sign-in"}>
+          {me ? "All workspaces" : "Sign in"}
+        </Link>
+      </Card>
+    ) : (
+      <main className="centre" aria-busy="true" />
+    );
+  if (me) return <Taking code={code} shown={shown} me={me} onEnter={onEnter} />;
+  return (
+    <Card
+      lead={
+        <>
+          You are invited to <strong>{shown.organization}</strong> as {shown.role}, until <When at={shown.expires_at} />
+          .
+        </>
+      }
+    >
+      <NewAccount path="/auth/register" more={{ invitation: code }} email={shown.email} onEnter={onEnter} />
+      <Notice text={failure} />
+      <Providers invitation={code} onFailure={setFailure} />
+      <p className="below">
+        <Link className="link" to={`/sign-in?invitation=${encodeURIComponent(code)}`}>
+          I have an account: sign in
+        </Link>
+      </p>
+    </Card>
+  );
+}
+
+function Taking({ code, shown, me, onEnter }: { code: string; shown: Shown; me: Me; onEnter: EnterProps["onEnter"] }) {
+  const reload = useReload();
+  const [failure, setFailure] = useState("");
+  const theirs = me.user.email === shown.email;
+  const take = async () => {
+    try {
+      await post("/auth/accept-invitation", { invitation: code });
+      const before = new Set(me.organizations.map((one) => one.id));
+      const joined = (await reload())?.organizations.find((one) => !before.has(one.id));
+      go(joined ? pathOf(joined) : "/");
+    } catch (error) {
+      setFailure((error as Error).message);
+    }
+  };
+  return (
+    <Card
+      lead={
+        <>
+          {shown.email} is invited to <strong>{shown.organization}</strong> as {shown.role}.
+        </>
+      }
+    >
+      {theirs ? (
+        <Button kind="main" onClick={take} autoFocus>
+          Join {shown.organization}
+        </Button>
+      ) : (
+        <>
+          <Notice
+            kind="info"
+            text={`You are signed in as ${me.user.email}. Sign out and open the link again, or ask for an invitation to this address.`}
+          />
+          <Button onClick={() => post("/auth/logout").then(() => onEnter(null))}>Sign out</Button>
+        </>
+      )}
+      <Notice text={failure} />
+      <p className="below">
+        <Link className="link" to="/">
+          Not now
+        </Link>
+      </p>
+    </Card>
+  );
+}

@@ -1,0 +1,84 @@
+// A new account: the first one by the one-time link, one by an invitation, or where sign-up is open.
+import { type FormEvent, useState } from "react";
+import { type Me, post, type Refused } from "../../api";
+import { Button, Field, Notice } from "../../parts/controls";
+import { Link } from "../../parts/Link";
+import { Card, type EnterProps } from "./Enter";
+
+export function Setup({ token, onEnter }: EnterProps & { token: string }) {
+  return (
+    <Card lead="Create the first account of this server.">
+      <NewAccount path="/auth/setup" more={{ token }} withOrganization onEnter={onEnter} />
+    </Card>
+  );
+}
+
+export function Register({ onEnter }: EnterProps) {
+  return (
+    <Card lead="Create your account.">
+      <NewAccount path="/auth/register" more={{}} withOrganization onEnter={onEnter} />
+      <p className="below">
+        <Link className="link" to="/sign-in">
+          Sign in with the one you have
+        </Link>
+      </p>
+    </Card>
+  );
+}
+
+export function NewAccount({
+  path,
+  more,
+  email,
+  withOrganization = false,
+  onEnter,
+}: {
+  path: string;
+  more: Record<string, string>;
+  email?: string;
+  withOrganization?: boolean;
+  onEnter: (me: Me) => void;
+}) {
+  const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    setBusy(true);
+    post<Me>(path, { ...Object.fromEntries(new FormData(event.currentTarget)), ...more }).then(
+      onEnter,
+      (refused: Refused) => {
+        setBusy(false);
+        setFailure(refused.message);
+      },
+    );
+  };
+  return (
+    <form onSubmit={submit}>
+      <Field label="Name" name="name" autoComplete="name" maxLength={200} required autoFocus />
+      <Field
+        label="E-mail"
+        name="email"
+        type="email"
+        autoComplete="username"
+        defaultValue={email}
+        readOnly={email !== undefined}
+        hint={email === undefined ? undefined : "The invitation is for this address."}
+        required
+      />
+      <Field
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="new-password"
+        minLength={8}
+        hint="At least 8 characters."
+        required
+      />
+      {withOrganization && <Field label="Organisation" name="organization" autoComplete="organization" required />}
+      <Notice text={failure} />
+      <Button type="submit" kind="main" className="whole" disabled={busy}>
+        Create account
+      </Button>
+    </form>
+  );
+}
