@@ -32,6 +32,7 @@ FEATURES = [
     "workbench.connections",
     "workbench.vcs",
     "workbench.pulls",
+    "workbench.mirrors",
     "workbench.services",
     "workbench.imports",
     "workbench.templates",

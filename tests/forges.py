@@ -10,21 +10,25 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests import remotes
+from tests.forge_pulls import Pulls
 from tests.remotes import TOKEN, Answered
 
 NAME = "acme/project"
 
 
 class Forge:
-    """`base` is where it lives; `answers` can put another answer (status, headers, body) in place of a path's."""
+    """`base` is where it lives; `answers` can put another answer (status, headers, body) in place of a path's; `accounts` are
+    those that its tokens are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.base = ""
+        self.accounts = {TOKEN: "ada"}
+        self.pulls = Pulls(folder / f"{NAME}.git")
         self.answers: dict[str, Answered] = {}
         self.clone_url = ""
         self.default_branch = "main"
 
-    def __call__(self, path: str, headers: Mapping[str, str]) -> Answered | None:
+    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
         parts = urlsplit(path)
         prefix = next((one for one in ("/api/v3", "/api/v4", "/2.0") if parts.path.startswith(one + "/")), None)
         if prefix is None:
@@ -32,11 +36,17 @@ class Forge:
         asked = parts.path.removeprefix(prefix)
         if unquote(asked) in self.answers:
             return self.answers[unquote(asked)]
-        given = headers.get("authorization", "")
-        basic = "Basic " + base64.b64encode(f"me:{TOKEN}".encode()).decode()
-        if given not in (f"Bearer {TOKEN}", basic):
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        token = base64.b64decode(given).decode().partition(":")[2] if kind == "Basic" else given
+        if token not in self.accounts:
             return 401, {}, b'{"message": "Bad credentials"}'
+        self.me = self.accounts[token]
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        api = {"/api/v3": "github", "/api/v4": "gitlab", "/2.0": "bitbucket"}[prefix]
+        about = self.pulls.answer(api, method, asked, query, json.loads(body) if body else None, self.me)
+        if about is not None:
+            status, said = about
+            return status, {"content-type": "application/json"}, b"" if said is None else json.dumps(said).encode()
         speak = {"/api/v3": self.github, "/api/v4": self.gitlab, "/2.0": self.bitbucket}[prefix]
         found = speak(asked, query)
         if found is None:
@@ -61,7 +71,7 @@ class Forge:
             "description": None,
         }
         return {
-            "/user": {"login": "ada", "id": 1},
+            "/user": {"login": self.me, "id": 1},
             "/user/orgs": [{"login": "acme", "id": 2}],
             "/user/repos": [repository],
             "/orgs/acme/repos": [repository],
@@ -78,7 +88,7 @@ class Forge:
                    "visibility": "private", "description": None}  # fmt: skip
         listed = [project] if query.get("search", "proj").startswith("proj") else []
         return {
-            "/user": {"username": "ada", "id": 1},
+            "/user": {"username": self.me, "id": 1},
             "/groups": [{"full_path": "acme", "full_name": "Acme"}],
             "/projects": listed,
             "/groups/acme/projects": listed,
@@ -92,7 +102,7 @@ class Forge:
                                           {"name": "https", "href": self.url.replace("://", "://ada@", 1)}]}}  # fmt: skip
         listed = {"values": [repository] if "proj" in query.get("q", "proj") else []}
         return {
-            "/user": {"username": "ada"},
+            "/user": {"username": self.me},
             "/workspaces": {"values": [{"slug": "acme", "name": "Acme"}]},
             "/repositories": listed,
             "/repositories/acme": listed,
@@ -107,7 +117,7 @@ class Forge:
 @contextmanager
 def forge(folder: Path) -> Iterator[Forge]:
     """One that serves `folder`/acme/project.git."""
-    here = Forge()
-    with remotes.over_http(folder, api=here) as base:
+    here = Forge(folder)
+    with remotes.over_http(folder, api=here, tokens=here.accounts) as base:
         here.base = base
         yield here

@@ -5,7 +5,7 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +25,14 @@ def bare(at: Path) -> Path:
 
 @contextmanager
 def over_http(
-    folder: Path, *, elsewhere: str = "", api: Callable[[str, Mapping[str, str]], Answered | None] | None = None
+    folder: Path,
+    *,
+    elsewhere: str = "",
+    api: Callable[[str, str, Mapping[str, str], bytes], Answered | None] | None = None,
+    tokens: Container[str] = (TOKEN,),
 ) -> Iterator[str]:
-    """Serves the repositories in `folder` to who shows `TOKEN` as a password; with `elsewhere`, redirects there instead. `api`
-    is asked first, by path and headers, and gives (status, headers, body) for what is not git's."""
+    """Serves the repositories in `folder` to who shows one of `tokens` as a password; with `elsewhere`, redirects there instead.
+    `api` is asked first, by method, path, headers and body, and gives (status, headers, body) for what is not git's."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -45,9 +49,11 @@ def over_http(
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
             self.answer(body)
 
+        do_PUT = do_PATCH = do_DELETE = do_POST
+
         def answer(self, body: bytes) -> None:
             seen.append(self.headers.get("authorization", ""))
-            if api is not None and (answered := api(self.path, self.headers)) is not None:
+            if api is not None and (answered := api(self.command, self.path, self.headers, body)) is not None:
                 status, headers, content = answered
                 self.send_response(status)
                 for name, value in (headers | {"content-length": str(len(content))}).items():
@@ -61,7 +67,7 @@ def over_http(
                 self.end_headers()
                 return
             given = self.headers.get("authorization", "").removeprefix("Basic ")
-            if not base64.b64decode(given).endswith(f":{TOKEN}".encode()):
+            if base64.b64decode(given).decode().partition(":")[2] not in tokens:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
                 self.end_headers()

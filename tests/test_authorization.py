@@ -283,6 +283,10 @@ MATRIX = [
     reading("GET", PULL, "pulls:read"),
     writing("PUT", PULL, "pulls:write", body={"title": "t"}),
     reading("POST", f"{PULL}/refresh", "pulls:read"),
+    writing("POST", f"{PULL}/mirror", "pulls:write"),
+    writing("DELETE", f"{PULL}/mirror", "pulls:write", ok=409),
+    reading("GET", f"{PULL}/checks", "pulls:read"),
+    writing("PUT", f"{PULL}/checks", "pulls:write", body={"name": "ci", "state": "success"}),
     writing("POST", f"{PULL}/merge", "pulls:write", ok=423, body={"expected_head": "0" * 40}),
     reading("POST", f"{PULL}/conflict-content", "pulls:read", ok=409, body={}),
     writing(

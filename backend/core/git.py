@@ -100,6 +100,12 @@ class PushRejected(GitFailed):
     status = 409
 
 
+class PushDeclined(GitFailed):
+    """The remote does not let that branch be pushed to: it is protected, or a hook declines. Open a pull request there."""
+
+    status = 409
+
+
 class BadCloneUrl(Invalid):
     """That is not a URL that can be cloned: https://, ssh:// or user@host:path."""
 
@@ -292,6 +298,8 @@ def explain(errors: str, token: str) -> GitFailed:
         return RemoteUnreachable()
     if "rejected" in low or "fetch first" in low or "non-fast-forward" in low:
         return PushRejected()
+    if "failed to push some refs" in low:
+        return PushDeclined()
     last = next((line for line in reversed(text.splitlines()) if line.startswith(("fatal:", "error:"))), "")
     return GitFailed(f"Git could not do that: {last.partition(':')[2].strip()[:300] or 'no reason was given'}")
 

@@ -23,6 +23,7 @@ from backend.edge.incoming.models import ReceivedDelivery, WebhookIntegration
 from backend.edge.incoming.providers import PROVIDERS
 from backend.edge.incoming.repository import Addressed, New, Settled, Waiting
 from backend.ledger.secrets.service import vault
+from backend.workbench.mirrors import service as mirrors
 from backend.workbench.workspaces import service as workspaces
 
 READ, WRITE = "workspaces:read", "workspaces:write"
@@ -30,6 +31,12 @@ TOPIC: Final = "incoming"
 NOT_JSON: Final = "the body is not a JSON object: choose the content type application/json at the provider"
 BATCH: Final = 200
 TOKEN_LENGTH: Final = 43
+MIRRORED: Final = {
+    "github": ("pull_request", "issue_comment", "check_", "status"),
+    "gitlab": ("merge_request", "note", "pipeline", "build"),
+    "bitbucket": ("pullrequest:", "repo:commit_status"),
+}
+"""Events after which mirrored pull requests look again, by how their names begin."""
 
 
 class NoSuchIntegration(NotFound):
@@ -84,10 +91,11 @@ async def receive(resources: Resources, token: str, headers: Mapping[str, str], 
     wanted = {*provider.delivery, *provider.event, *providers.KEPT_HEADERS}
     kept = {name: value[:500].replace("\x00", "") for name, value in headers.items() if name in wanted}
     settled, tasks = _judge(provider, msgspec.json.decode(found.rules, type=list[schemas.Rule]), kept, payload)
-    if tasks:
+    waits = tasks or (isinstance(payload, dict) and _mirrored(found.provider, settled.event))
+    if waits:
         settled = settled._replace(state="received")
     new = await receiving.keep(New(new_id(), found.id, key, msgspec.json.encode(kept).decode(), body, *settled))
-    if new and tasks:
+    if new and waits:
         resources.live.ring(TOPIC)
     return new
 
@@ -102,6 +110,11 @@ def _decoded(body: bytes) -> Any:
         return outside.decoded(body)
     except ValueError:
         return None
+
+
+def _mirrored(provider: str, event: str) -> bool:
+    """Whether mirrored pull requests may have to look again after such an event."""
+    return event.startswith(MIRRORED.get(provider, ()))
 
 
 def _judge(
@@ -138,7 +151,12 @@ async def process(resources: Resources) -> bool:
 
 async def _apply(db: AsyncSession, one: Waiting, integration: WebhookIntegration) -> Settled:
     asked = msgspec.convert(integration.rules, list[schemas.Rule])
-    settled, wanted = _judge(PROVIDERS[integration.provider], asked, one.headers, _decoded(one.body))
+    payload = _decoded(one.body)
+    settled, wanted = _judge(PROVIDERS[integration.provider], asked, one.headers, payload)
+    if isinstance(payload, dict) and _mirrored(integration.provider, settled.event):
+        about = mirrors.spoken_of(payload)
+        if await mirrors.remind(db, integration.workspace_id, integration.provider, about) and not wanted:
+            settled = Settled("done", settled.event, "a mirrored pull request looks again")
     for task in wanted:
         fact = WebhookReceived(
             organization_id=integration.organization_id,

@@ -128,14 +128,28 @@ def credential_of(resources: Resources, row: Connection) -> Credential:
     return Credential(row.username or _USERNAMES[row.provider], token)
 
 
-async def credential_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Credential | None:
-    """What that person or key has for the host of a remote; to no other host, port or scheme is it ever sent."""
+async def connection_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Connection | None:
+    """What that person or key has for the host of a remote; to no other host, port or scheme is its token ever sent."""
     parts = urlsplit(url.address)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == origin)
     async with resources.database.begin() as db:
-        row = (await db.scalars(query.order_by(Connection.created_at))).first()
+        return (await db.scalars(query.order_by(Connection.created_at))).first()
+
+
+async def credential_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Credential | None:
+    row = await connection_for(resources, owner_id, url)
     return credential_of(resources, row) if row is not None else None
+
+
+async def owners_of(db: AsyncSession, row: Connection, accounts: Sequence[str]) -> dict[str, UUID]:
+    """Who has proved, by a token, to be which of these accounts of `row`'s provider. One that two have is nobody's."""
+    same = Connection.provider == row.provider, Connection.base_url == row.base_url
+    query = select(Connection.account, Connection.owner_id).where(*same, Connection.account.in_(accounts)).distinct()
+    found: dict[str, list[UUID]] = {}
+    for account, owner_id in await db.execute(query):
+        found.setdefault(account, []).append(owner_id)
+    return {account: owners[0] for account, owners in found.items() if len(owners) == 1}
 
 
 def show(row: Connection) -> schemas.Connection:

@@ -6,8 +6,8 @@ from uuid import UUID
 from backend.core.events import Event
 
 
-class PullEvent(Event, frozen=True):
-    """`session_id` is the head session's; `how` says in a word what changed."""
+class PullEvent(Event, frozen=True, kw_only=True):
+    """`session_id` is the head session's; `how` says in a word what changed; `mirrored` that it was so at the provider first."""
 
     scope: ClassVar[str] = "pulls:read"
     pull_id: UUID
@@ -16,9 +16,10 @@ class PullEvent(Event, frozen=True):
     by: UUID | None
     by_name: str
     how: str
+    mirrored: bool = False
 
 
-class PullOpened(PullEvent, frozen=True):
+class PullOpened(PullEvent, frozen=True, kw_only=True):
     """`how` is "reopened" for one that had been closed."""
 
     name: ClassVar[str] = "pull.opened"
@@ -26,15 +27,15 @@ class PullOpened(PullEvent, frozen=True):
     reviewer_teams: tuple[UUID, ...] = ()
 
 
-class PullUpdated(PullEvent, frozen=True):
-    """`how`: "edited", "commits"; `reviewers` and `reviewer_teams` are those newly asked."""
+class PullUpdated(PullEvent, frozen=True, kw_only=True):
+    """`how`: "edited", "commits", "checks", "mirror" (its state); `reviewers` and `reviewer_teams` are those newly asked."""
 
     name: ClassVar[str] = "pull.updated"
     reviewers: tuple[UUID, ...] = ()
     reviewer_teams: tuple[UUID, ...] = ()
 
 
-class PullCommented(PullEvent, frozen=True):
+class PullCommented(PullEvent, frozen=True, kw_only=True):
     """`how`: "created", "edited", "deleted", "resolved", "unresolved"."""
 
     name: ClassVar[str] = "pull.commented"
@@ -42,14 +43,14 @@ class PullCommented(PullEvent, frozen=True):
     comment_id: UUID | None = None
 
 
-class PullReviewed(PullEvent, frozen=True):
+class PullReviewed(PullEvent, frozen=True, kw_only=True):
     """`how` is the verdict."""
 
     name: ClassVar[str] = "pull.reviewed"
     review_id: UUID
 
 
-class PullMerged(PullEvent, frozen=True):
+class PullMerged(PullEvent, frozen=True, kw_only=True):
     """`how`: the method, or "elsewhere" when its commits came into the base by another way."""
 
     name: ClassVar[str] = "pull.merged"
@@ -57,7 +58,7 @@ class PullMerged(PullEvent, frozen=True):
     commit_id: str | None = None
 
 
-class PullClosed(PullEvent, frozen=True):
+class PullClosed(PullEvent, frozen=True, kw_only=True):
     """Without being merged."""
 
     name: ClassVar[str] = "pull.closed"

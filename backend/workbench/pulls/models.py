@@ -1,6 +1,7 @@
-"""The tables of pull requests, their reviews, threads of comments, viewed files, and the rules of branches."""
+"""The tables of pull requests, their reviews, threads of comments, checks, viewed files, mirrors, and the rules of branches."""
 
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
@@ -104,7 +105,6 @@ class PullReview(Base):
     verdict: Mapped[str] = mapped_column(String(20))
     body: Mapped[str]
     commit_id: Mapped[str] = mapped_column(String(64))
-    provider_id: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[CreatedAt]
 
 
@@ -144,7 +144,6 @@ class PullComment(Base):
     author_label: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
     applied_commit: Mapped[str | None] = mapped_column(String(64))
-    provider_id: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[CreatedAt]
     edited_at: Mapped[Time | None]
 
@@ -169,3 +168,56 @@ class BranchRule(Base):
     required_approvals: Mapped[int] = mapped_column(default=0)
     dismiss_stale: Mapped[bool] = mapped_column(default=True)
     updated_at: Mapped[UpdatedAt]
+
+
+class PullCheck(Base):
+    """What a CI job says of a commit. `ours` was said here, and is `told` to the mirror's provider; others come from there."""
+
+    __tablename__ = "pull_checks"
+    __table_args__ = (UniqueConstraint("pull_id", "commit_id", "name"),)
+
+    id: Mapped[Key]
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"))
+    commit_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    url: Mapped[str] = mapped_column(String(2000))
+    description: Mapped[str] = mapped_column(String(300))
+    ours: Mapped[bool]
+    told: Mapped[bool] = mapped_column(default=False)
+    updated_at: Mapped[UpdatedAt]
+
+
+class PullMirror(Base):
+    """A pull request's twin at a provider, kept in step by the connection of `owner_id`. `seen` is what both sides last agreed
+    on: which of them has changed since is told by it. `wanted` grows with each reason to look again; one at a time does so, by
+    its `lease`. `error` is {code, cause, remedy}."""
+
+    __tablename__ = "pull_mirrors"
+
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"), primary_key=True)
+    owner_id: Mapped[UUID]
+    state: Mapped[str] = mapped_column(String(10), default="opening")
+    seen: Mapped[dict[str, Any]]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    wanted: Mapped[int] = mapped_column(default=1)
+    tries: Mapped[int] = mapped_column(default=0)
+    lease: Mapped[UUID | None]
+    leased_until: Mapped[Time | None]
+    last_synced_at: Mapped[Time | None]
+
+
+class PullLink(Base):
+    """Which comment, thread or review here is which at the provider. `ours` began here. The digests are those of both texts when
+    they last agreed."""
+
+    __tablename__ = "pull_links"
+    __table_args__ = (UniqueConstraint("pull_id", "kind", "local_id"),)
+
+    pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    remote_id: Mapped[str] = mapped_column(String(300), primary_key=True)
+    local_id: Mapped[UUID]
+    ours: Mapped[bool]
+    here: Mapped[str] = mapped_column(String(64), default="")
+    there: Mapped[str] = mapped_column(String(64), default="")

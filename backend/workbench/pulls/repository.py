@@ -11,7 +11,9 @@ from backend.core.auth import Actor
 from backend.workbench.pulls.models import (
     ALIVE,
     BranchRule,
+    PullCheck,
     PullComment,
+    PullMirror,
     PullRequest,
     PullReview,
     PullThread,
@@ -159,3 +161,12 @@ async def comments_by_id(
 async def viewed(db: AsyncSession, pull_id: UUID, user_id: UUID | None) -> set[tuple[str, str]]:
     query = select(PullView.path, PullView.content).where(PullView.pull_id == pull_id, PullView.user_id == user_id)
     return {(path, content) for path, content in await db.execute(query)}
+
+
+async def mirrors(db: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, PullMirror]:
+    return {row.pull_id: row for row in await db.scalars(select(PullMirror).where(PullMirror.pull_id.in_(ids)))}
+
+
+async def checks(db: AsyncSession, pull_id: UUID, commit_id: str) -> Sequence[PullCheck]:
+    query = select(PullCheck).where(PullCheck.pull_id == pull_id, PullCheck.commit_id == commit_id)
+    return (await db.scalars(query.order_by(PullCheck.name))).all()

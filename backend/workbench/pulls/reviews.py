@@ -22,10 +22,18 @@ from backend.workbench.pulls.errors import (
     NotYours,
     StaleHead,
 )
-from backend.workbench.pulls.events import PullCommented, PullReviewed
+from backend.workbench.pulls.events import PullCommented, PullReviewed, PullUpdated
 from backend.workbench.pulls.lines import Span
 from backend.workbench.pulls.merging import Replacement
-from backend.workbench.pulls.models import BranchRule, PullComment, PullRequest, PullReview, PullThread, PullView
+from backend.workbench.pulls.models import (
+    BranchRule,
+    PullCheck,
+    PullComment,
+    PullRequest,
+    PullReview,
+    PullThread,
+    PullView,
+)
 from backend.workbench.pulls.repository import COMMENT, READ, WRITE
 from backend.workbench.pulls.service import Sides, facts
 from backend.workbench.sessions import service as sessions
@@ -244,6 +252,23 @@ async def review(
     return shown
 
 
+async def set_check(
+    db: AsyncSession, actor: Actor, workspace_id: UUID, ref: str, data: schemas.CheckSet
+) -> schemas.Check:
+    pull = await service.get(db, actor, workspace_id, ref, WRITE)
+    key = {"pull_id": pull.id, "commit_id": data.commit_id or pull.head_commit, "name": data.name}
+    said = {"state": data.state, "url": data.url, "description": data.description}
+    values = said | {"ours": True, "told": False, "updated_at": now()}
+    made = insert(PullCheck).values(id=new_id(), **key, **values)
+    row = await db.scalar(
+        made.on_conflict_do_update(index_elements=list(key), set_=values).returning(PullCheck),
+        execution_options={"populate_existing": True},
+    )
+    assert row is not None
+    await emit(db, PullUpdated(**facts(pull, actor), how="checks"))
+    return show_check(row)
+
+
 async def set_rules(db: AsyncSession, actor: Actor, workspace_id: UUID, session_id: UUID, data: schemas.Rules) -> None:
     """What merging into that session's branch needs; the organisation's admins say."""
     workspace = await service.workspace_of(db, actor, workspace_id, READ)
@@ -413,6 +438,19 @@ def show_review(review: PullReview, pull: PullRequest) -> schemas.Review:
         review.commit_id,
         review.commit_id != pull.head_commit,
         review.created_at,
+    )
+
+
+def show_check(row: PullCheck) -> schemas.Check:
+    return schemas.Check(
+        row.id,
+        row.name,
+        row.state,  # type: ignore[arg-type]
+        row.url,
+        row.description,
+        row.commit_id,
+        not row.ours,
+        row.updated_at,
     )
 
 

@@ -80,14 +80,6 @@ async def get_pull_request(
     return await _shown(resources, actor, workspace_id, pull)
 
 
-@post("/{pull:str}/refresh", guards=[scope("pulls:read")], status_code=200)
-async def refresh_pull_request(
-    resources: Hands, actor: Me, workspace_id: FromPath[UUID], pull: FromPath[str]
-) -> schemas.Pull:
-    """Looks at both branches again, commits made in terminals included; one whose commits are in the base becomes merged."""
-    return await _shown(resources, actor, workspace_id, pull)
-
-
 async def _shown(resources: Hands, actor: Me, workspace_id: UUID, pull: str) -> schemas.Pull:
     sides = await service.load(resources, actor, workspace_id, pull)
     async with resources.database.begin() as db:
@@ -241,6 +233,21 @@ async def list_reviews(db: Db, actor: Me, workspace_id: FromPath[UUID], pull: Fr
     return Page([reviews.show_review(row, found) for row in await repository.reviews(db, [found.id])])
 
 
+@get("/{pull:str}/checks", guards=[scope("pulls:read")])
+async def list_checks(db: Db, actor: Me, workspace_id: FromPath[UUID], pull: FromPath[str]) -> Page[schemas.Check]:
+    """What CI jobs say of the head, by name: set here, or at the mirror's provider."""
+    found = await service.get(db, actor, workspace_id, pull)
+    return Page([reviews.show_check(row) for row in await repository.checks(db, found.id, found.head_commit)])
+
+
+@put("/{pull:str}/checks", guards=[scope("pulls:write")])
+async def set_check(
+    db: Db, actor: Me, workspace_id: FromPath[UUID], pull: FromPath[str], data: JSONBody[schemas.CheckSet]
+) -> schemas.Check:
+    """What a CI job says of a commit, in place of what one of that name said before."""
+    return await reviews.set_check(db, actor, workspace_id, pull, data)
+
+
 @get("/rules", guards=[scope("pulls:read")])
 async def get_branch_rules(
     db: Db, actor: Me, workspace_id: FromPath[UUID], session_id: FromPath[UUID]
@@ -333,7 +340,6 @@ router = Router(
                 list_pull_requests,
                 count_pull_requests,
                 get_pull_request,
-                refresh_pull_request,
                 update_pull_request,
                 merge_pull_request,
                 get_conflict_content,
@@ -347,6 +353,8 @@ router = Router(
                 delete_comment,
                 apply_suggestions,
                 list_reviews,
+                list_checks,
+                set_check,
             ],
         ),
         Router(

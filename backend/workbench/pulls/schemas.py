@@ -22,12 +22,14 @@ Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}$")]
 Side = Literal["base", "head"]
 Method = Literal["merge", "squash", "rebase"]
 Verdict = Literal["approve", "request_changes", "comment"]
+CheckState = Literal["pending", "success", "failure", "cancelled"]
 LineNumber = Annotated[int, Meta(ge=1, le=10_000_000)]
 SafePath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
 
 
 class PullCreate(msgspec.Struct, forbid_unknown_fields=True):
-    """What the head session has committed, for the base session (the default one where it is left out)."""
+    """What the head session has committed, for the base session (the default one where it is left out). `mirror` opens it at the
+    provider that the repository was imported from too, by the caller's connection."""
 
     head_session_id: UUID
     title: Title
@@ -38,6 +40,7 @@ class PullCreate(msgspec.Struct, forbid_unknown_fields=True):
     reviewers: Reviewers = []
     reviewer_teams: Reviewers = []
     labels: Labels = []
+    mirror: bool = False
 
 
 class PullUpdate(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,6 +69,26 @@ class Reviewer(msgspec.Struct):
     id: UUID
     name: str
     answered: bool
+
+
+class MirrorError(msgspec.Struct):
+    """`remedy` says what to do; then refresh the pull request."""
+
+    code: str
+    cause: str
+    remedy: str
+
+
+class Mirror(msgspec.Struct):
+    """The pull request's twin at the provider. `state`: opening; in_step, as of `last_synced_at`; waiting, tried again by itself;
+    failed, until somebody does what `error` says."""
+
+    provider: str | None
+    url: str | None
+    number: int | None
+    state: Literal["opening", "in_step", "waiting", "failed"]
+    last_synced_at: datetime | None
+    error: MirrorError | None
 
 
 class Pull(msgspec.Struct):
@@ -102,6 +125,7 @@ class Pull(msgspec.Struct):
     provider: str | None
     provider_number: int | None
     provider_url: str | None
+    mirror: Mirror | None
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None
@@ -276,6 +300,29 @@ class Thread(msgspec.Struct):
     resolved_by: UUID | None
     comments: list[Comment]
     created_at: datetime
+
+
+class CheckSet(msgspec.Struct, forbid_unknown_fields=True):
+    """`commit_id` is the head of the last look where it is left out."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    state: CheckState
+    url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[\x21-\x7e]+)?$")] = ""
+    description: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    commit_id: Sha | None = None
+
+
+class Check(msgspec.Struct):
+    """`from_provider` says that it was read at the mirror's provider."""
+
+    id: UUID
+    name: str
+    state: CheckState
+    url: str
+    description: str
+    commit_id: str
+    from_provider: bool
+    updated_at: datetime
 
 
 class Suggestions(msgspec.Struct, forbid_unknown_fields=True):

@@ -33,7 +33,7 @@ from backend.workbench.pulls.errors import (
 )
 from backend.workbench.pulls.events import PullClosed, PullMerged, PullOpened, PullUpdated
 from backend.workbench.pulls.lines import Span
-from backend.workbench.pulls.models import ALIVE, PullRequest, PullThread, State
+from backend.workbench.pulls.models import ALIVE, PullMirror, PullRequest, PullThread, State
 from backend.workbench.pulls.repository import READ, WRITE
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as session_rows
@@ -77,8 +77,8 @@ def merge_ref(pull: PullRequest) -> str:
     return f"refs/codeyard/pulls/{pull.number}/merge"
 
 
-def facts(pull: PullRequest, actor: Actor | None = None) -> dict[str, Any]:
-    """What every event of a pull request carries."""
+def facts(pull: PullRequest, actor: Actor | None = None, *, there: str | None = None) -> dict[str, Any]:
+    """What every event of a pull request carries. `there` is who did it at the provider, empty where that does not say."""
     return {
         "organization_id": pull.organization_id,
         "workspace_id": pull.workspace_id,
@@ -87,7 +87,8 @@ def facts(pull: PullRequest, actor: Actor | None = None) -> dict[str, Any]:
         "number": pull.number,
         "title": pull.title,
         "by": actor.user_id if actor else None,
-        "by_name": actor.name if actor else "",
+        "by_name": actor.name if actor else there or "",
+        "mirrored": there is not None,
     }
 
 
@@ -213,6 +214,9 @@ async def _add(
     with clash("uq_pull_requests_alive", AlreadyOpen):
         await db.flush()
     asked = await asking.ask(db, pull, data.reviewers, data.reviewer_teams)
+    if data.mirror:
+        db.add(PullMirror(pull_id=pull.id, owner_id=actor.id, seen={}))
+        await db.flush()
     await db.refresh(pull)
     await emit(db, PullOpened(**facts(pull, actor), how="opened", **vars(asked)))
     return pull
@@ -253,7 +257,7 @@ async def refresh(resources: Resources, pull_id: UUID) -> None:
         if row is None or row.state not in ALIVE or row.head_commit != pull.head_commit:
             return  # somebody else looked, or ended it, meanwhile
         if news.merged is not None:
-            await _end_as_merged(db, row, None, news.merged, "elsewhere")
+            await end_as_merged(db, row, None, news.merged, "elsewhere")
             return
         new_head = row.head_commit != news.seen.head
         _take(row, news.seen)
@@ -411,7 +415,7 @@ async def _merged(resources: Resources, actor: Actor, sides: Sides, commit: str,
         if row is None:
             raise NoSuchPull
         if row.merge_method in (None, "elsewhere"):
-            await _end_as_merged(db, row, actor, commit, method)
+            await end_as_merged(db, row, actor, commit, method)
             if sides.base_session is not None:
                 await emit(db, WorkingCopyChanged(**sessions.where(sides.base_session), how=BY_PULL))
         await db.flush()
@@ -419,13 +423,15 @@ async def _merged(resources: Resources, actor: Actor, sides: Sides, commit: str,
         return await show_one(db, row)
 
 
-async def _end_as_merged(db: AsyncSession, row: PullRequest, actor: Actor | None, commit: str, method: str) -> None:
+async def end_as_merged(
+    db: AsyncSession, row: PullRequest, actor: Actor | None, commit: str, method: str, *, there: str | None = None
+) -> None:
     told = row.state == State.MERGED
     row.state, row.ended_at = State.MERGED, row.ended_at or now()
     row.merge_commit, row.merge_method, row.conflicts = commit, method, []
     row.merged_by = actor.user_id if actor else None
     if not told:
-        await emit(db, PullMerged(**facts(row, actor), how=method, commit_id=commit))
+        await emit(db, PullMerged(**facts(row, actor, there=there), how=method, commit_id=commit))
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------------
@@ -433,13 +439,14 @@ async def _end_as_merged(db: AsyncSession, row: PullRequest, actor: Actor | None
 
 @dataclass(frozen=True)
 class Standing:
-    """Who was asked, who approves, who asks for changes, and how many approvals the base wants."""
+    """Who was asked, who approves, who asks for changes, how many approvals the base wants, and the mirror."""
 
     asked: list[schemas.Reviewer]
     asked_teams: list[schemas.Reviewer]
     approved: list[schemas.Author]
     refused: list[schemas.Author]
     required: int
+    mirror: PullMirror | None
 
     def lacks(self, pull: PullRequest) -> list[str]:
         """What keeps it from being merged, in the words of `blocked_by`."""
@@ -465,6 +472,7 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
     reviews = await repository.reviews(db, ids)
     members = {org: await repository.members(db, org) for org in {pull.organization_id for pull in pulls}}
     rules = {id: await repository.rule(db, id) for id in {pull.base_session_id for pull in pulls}}
+    mirrors = await repository.mirrors(db, ids)
     found = {}
     for pull in pulls:
         rule = rules[pull.base_session_id]
@@ -485,7 +493,7 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
             if review.verdict == "request_changes"
         ]
         asked = people.get(pull.id, []), teams.get(pull.id, [])
-        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals)
+        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals, mirrors.get(pull.id))
     return found
 
 
@@ -506,5 +514,17 @@ def show(pull: PullRequest, standing: Standing) -> schemas.Pull:
             "changes_requested_by": standing.refused,
             "required_approvals": standing.required,
             "blocked_by": standing.lacks(pull),
+            "mirror": _show_mirror(pull, standing.mirror) if standing.mirror else None,
         }
+    )
+
+
+def _show_mirror(pull: PullRequest, row: PullMirror) -> schemas.Mirror:
+    return schemas.Mirror(
+        pull.provider,
+        pull.provider_url,
+        pull.provider_number,
+        row.state,  # type: ignore[arg-type]
+        row.last_synced_at,
+        msgspec.convert(row.error, schemas.MirrorError) if row.error else None,
     )

@@ -172,7 +172,10 @@ async def merge(resources: Resources, actor: Actor, at: Target, data: schemas.Me
 
 async def merge_commit(resources: Resources, actor: Actor, at: Target, theirs: str, text: str) -> schemas.Merged:
     """Merges a commit that the bare repository has. Conflicts leave everything as it was."""
-    author = await author_of(resources, actor, None)
+    return await merge_as(resources, await author_of(resources, actor, None), at, theirs, text)
+
+
+async def merge_as(resources: Resources, author: tuple[str, str], at: Target, theirs: str, text: str) -> schemas.Merged:
     tree = await resources.in_thread(changes.plan_merge, at.place, theirs)
     if tree is None:
         head = await resources.in_thread(lambda: worktree.head_of(git.open_session(at.place)))
