@@ -3,6 +3,7 @@
 import { marked } from "marked";
 import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Notice } from "../parts/controls";
+import "../parts/markdown.css";
 import type { EditorProps } from "../shell/registry";
 import { useStore } from "../shell/store";
 import { pictureUrl, readBytes, useBytes } from "./content";

@@ -20,6 +20,8 @@ export type Place = {
 
 export const PLACES: Place[] = [
   { path: "", title: "Workspaces", icon: "home", component: lazy(() => import("./Workspaces")) },
+  { path: "tasks", title: "Tasks", icon: "check", component: lazy(() => import("./tasks/Tasks")) },
+  { path: "activity", title: "Activity", icon: "history", component: lazy(() => import("./notices/Activity")) },
   { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
   {
     path: "profile",
@@ -32,7 +34,9 @@ export const PLACES: Place[] = [
 ];
 
 /** What stands at the right of the top bar, before the account: the bell. */
-export const TOOLS: LazyExoticComponent<ComponentType<{ organization: Organization }>>[] = [];
+export const TOOLS: LazyExoticComponent<ComponentType<{ organization: Organization }>>[] = [
+  lazy(() => import("./notices/Bell")),
+];
 
 const ROLES: Role[] = ["owner", "admin", "member", "commenter", "viewer"];
 

@@ -1,10 +1,13 @@
 // The top of the page: where one is, the way to everything else, and what is shown around the editors.
+import { lazy, Suspense } from "react";
 import { go } from "../router";
 import type { Bench } from "./bench";
 import { CommandButton, MenuButton, menuOf } from "./controls";
 import { Icon } from "./icons";
 import { shown } from "./keys";
 import { useStore } from "./store";
+
+const Bell = lazy(() => import("../pages/notices/Bell"));
 
 export function Brand() {
   return (
@@ -50,6 +53,9 @@ export function TitleBar({ bench }: { bench: Bench }) {
         <kbd>{shown("Mod-P")}</kbd>
       </button>
       <div className="top-tools">
+        <Suspense>
+          <Bell />
+        </Suspense>
         <CommandButton bench={bench} id="side.toggle" />
         <CommandButton bench={bench} id="panel.toggle" />
         <CommandButton bench={bench} id="help.keys" />

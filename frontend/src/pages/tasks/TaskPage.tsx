@@ -1,0 +1,318 @@
+// One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
+import { useEffect, useState } from "react";
+import { call, get, type Organization, type Page, type Refused, type Session } from "../../api";
+import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { Link } from "../../parts/Link";
+import { Markdown, MarkdownField } from "../../parts/Markdown";
+import { When } from "../../parts/words";
+import { go } from "../../router";
+import { Icon } from "../../shell/icons";
+import { PageHead } from "../Frame";
+import { useLoad } from "../load";
+import { pathOf } from "../places";
+import { Doer, LabelField, labelsOf, StatusChoice } from "./parts";
+import type { Fields, Task, TaskLink } from "./types";
+import type { Doers } from "./useTasks";
+
+type Pull = { id: string; number: number; title: string };
+
+export function TaskPage({
+  organization,
+  workspace,
+  number,
+  back,
+  doers,
+  known,
+  writes,
+}: {
+  organization: Organization;
+  workspace: string;
+  number: string;
+  back: string;
+  doers: Doers;
+  known: string[];
+  writes: boolean;
+}) {
+  const at = `/workspace/${workspace}/tasks/${encodeURIComponent(number)}`;
+  const { data: task, failure, load } = useLoad<Task>(at, /task\./);
+  const [wrong, setWrong] = useState("");
+  const [writing, setWriting] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const change = async (fields: Fields) => {
+    setWrong("");
+    try {
+      await call("PUT", at, fields);
+      await load();
+      return true;
+    } catch (error) {
+      setWrong((error as Refused).message);
+      return false;
+    }
+  };
+  if (!task)
+    return (
+      <>
+        <Link to={back}>← All tasks</Link>
+        <Notice text={failure} />
+      </>
+    );
+  return (
+    <article className="task" aria-label={`Task ${task.number}`}>
+      <Link to={back}>← All tasks</Link>
+      <PageHead
+        title={task.title}
+        lead={
+          <>
+            #{task.number}, by {task.author.name} <When at={task.created_at} />
+          </>
+        }
+      >
+        {writes && !writing && (
+          <>
+            <Button onClick={() => setWriting(true)}>Edit</Button>
+            <Button kind="quiet" onClick={() => setDeleting(true)}>
+              Delete
+            </Button>
+          </>
+        )}
+      </PageHead>
+      <Notice text={wrong || failure} />
+      <div className="task-middle">
+        <div className="task-words">
+          {writing ? (
+            <Words task={task} doers={doers} onSave={change} onDone={() => setWriting(false)} />
+          ) : task.body ? (
+            <Markdown text={task.body} />
+          ) : (
+            <p className="soft">No description.</p>
+          )}
+        </div>
+        <aside className="task-facts" aria-label="About this task">
+          <h2>Status</h2>
+          <StatusChoice value={task.status} disabled={!writes} onChange={(status) => void change({ status })} />
+          <h2>Assignee</h2>
+          <Doer
+            label="Assignee"
+            doers={doers}
+            disabled={!writes}
+            value={task.assignee_id ?? task.team_id ?? "none"}
+            onChange={(who) => void change(who)}
+          />
+          <h2>Labels</h2>
+          <LabelsOf task={task} known={known} writes={writes} onSave={(labels) => change({ labels })} />
+          <h2>Links</h2>
+          <Links organization={organization} workspace={workspace} task={task} writes={writes} onSave={change} />
+        </aside>
+      </div>
+      {deleting && (
+        <Dialog
+          title={`Delete “${task.title}”?`}
+          onClose={() => setDeleting(false)}
+          onSubmit={() =>
+            call("DELETE", at).then(
+              () => go(back),
+              (error: Refused) => setWrong(error.message),
+            )
+          }
+        >
+          <p>It is gone for good, its number too.</p>
+          <Notice text={wrong} />
+          <div className="row end">
+            <Button onClick={() => setDeleting(false)}>Cancel</Button>
+            <Button type="submit" kind="danger">
+              Delete
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </article>
+  );
+}
+
+function Words({
+  task,
+  doers,
+  onSave,
+  onDone,
+}: {
+  task: Task;
+  doers: Doers;
+  onSave: (fields: Fields) => Promise<boolean>;
+  onDone: () => void;
+}) {
+  const [title, setTitle] = useState(task.title);
+  const [body, setBody] = useState(task.body);
+  return (
+    <form
+      onSubmit={async (event) => {
+        event.preventDefault();
+        if (await onSave({ title, body })) onDone();
+      }}
+    >
+      <Field
+        label="Title"
+        value={title}
+        onChange={(e) => setTitle(e.target.value)}
+        required
+        maxLength={300}
+        autoFocus
+      />
+      <MarkdownField
+        label="Description"
+        value={body}
+        people={doers.people}
+        onChange={setBody}
+        rows={12}
+        hint="Markdown. @ mentions somebody; a task of nobody's becomes theirs."
+      />
+      <div className="row end">
+        <Button onClick={onDone}>Cancel</Button>
+        <Button type="submit" kind="main">
+          Save
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function LabelsOf({
+  task,
+  known,
+  writes,
+  onSave,
+}: {
+  task: Task;
+  known: string[];
+  writes: boolean;
+  onSave: (labels: string[]) => Promise<boolean>;
+}) {
+  const there = task.labels.join(", ");
+  const [text, setText] = useState(there);
+  useEffect(() => setText(there), [there]);
+  if (!writes) return <p>{there || <span className="soft">None</span>}</p>;
+  const save = () => {
+    const labels = labelsOf(text);
+    if (labels.join(", ") !== there) void onSave(labels);
+  };
+  return <LabelField value={text} known={known} onChange={setText} onLeave={save} />;
+}
+
+function Links({
+  organization,
+  workspace,
+  task,
+  writes,
+  onSave,
+}: {
+  organization: Organization;
+  workspace: string;
+  task: Task;
+  writes: boolean;
+  onSave: (fields: Fields) => Promise<boolean>;
+}) {
+  const [sessions, setSessions] = useState<Session[]>([]);
+  const [pulls, setPulls] = useState<Pull[]>([]);
+  const [url, setUrl] = useState("");
+  useEffect(() => {
+    get<Page<Session>>(`/sessions/${workspace}/sessions?limit=200`).then(
+      (page) => setSessions(page.items),
+      () => setSessions([]), // whoever may not see sessions ties none
+    );
+    get<Page<Pull>>(`/workspace/${workspace}/pull-requests?limit=200`).then(
+      (page) => setPulls(page.items),
+      () => setPulls([]),
+    );
+  }, [workspace]);
+  const shown = (link: TaskLink): { title: string; to: string; icon: "branch" | "pull" | "link" } => {
+    if (link.kind === "session") {
+      const found = sessions.find((one) => one.id === link.id);
+      return { title: found?.name ?? "a session", to: `/s/${link.id}`, icon: "branch" };
+    }
+    if (link.kind === "pull") {
+      const found = pulls.find((one) => one.id === link.id);
+      const to = pathOf(organization, "pulls", workspace, String(found?.number ?? ""));
+      return { title: found ? `#${found.number} ${found.title}` : "a pull request", to, icon: "pull" };
+    }
+    return { title: link.url ?? "", to: link.url ?? "", icon: "link" };
+  };
+  const add = (link: TaskLink) => onSave({ links: [...task.links, link] });
+  const has = (id: string) => task.links.some((one) => one.id === id);
+  return (
+    <>
+      <ul className="task-links">
+        {task.links.map((link, number) => {
+          const { title, to, icon } = shown(link);
+          return (
+            <li key={link.id ?? link.url}>
+              <Icon name={icon} />
+              {link.kind === "issue" ? (
+                <a href={to} target="_blank" rel="noopener noreferrer">
+                  {title}
+                </a>
+              ) : (
+                <Link to={to}>{title}</Link>
+              )}
+              {writes && (
+                <Button
+                  kind="quiet"
+                  aria-label={`Remove link to ${title}`}
+                  onClick={() => void onSave({ links: task.links.filter((_, other) => other !== number) })}
+                >
+                  Remove
+                </Button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {!writes && task.links.length === 0 && <p className="soft">None</p>}
+      {writes && (
+        <>
+          <select
+            aria-label="Link a session or pull request"
+            value=""
+            onChange={(event) => {
+              const id = event.target.value;
+              if (id) void add({ kind: pulls.some((one) => one.id === id) ? "pull" : "session", id, url: null });
+            }}
+          >
+            <option value="">Link a session or pull request…</option>
+            <optgroup label="Sessions">
+              {sessions.map((one) => (
+                <option key={one.id} value={one.id} disabled={has(one.id)}>
+                  {one.name}
+                </option>
+              ))}
+            </optgroup>
+            {pulls.length > 0 && (
+              <optgroup label="Pull requests">
+                {pulls.map((one) => (
+                  <option key={one.id} value={one.id} disabled={has(one.id)}>
+                    #{one.number} {one.title}
+                  </option>
+                ))}
+              </optgroup>
+            )}
+          </select>
+          <form
+            className="row"
+            onSubmit={async (event) => {
+              event.preventDefault();
+              if (url.trim() && (await add({ kind: "issue", id: null, url: url.trim() }))) setUrl("");
+            }}
+          >
+            <input
+              type="url"
+              className="grow"
+              aria-label="Address of an issue"
+              placeholder="https://… of an issue"
+              value={url}
+              onChange={(event) => setUrl(event.target.value)}
+            />
+            <Button type="submit">Link</Button>
+          </form>
+        </>
+      )}
+    </>
+  );
+}
