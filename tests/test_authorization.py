@@ -179,6 +179,7 @@ MATRIX = [
     administering("DELETE", f"{ORG}/api-keys", ok=204),
     administering("GET", f"{ORG}/audit"),
     administering("GET", f"{ORG}/audit/csv"),
+    administering("GET", f"{ORG}/audit/actions"),
     administering("GET", f"{ORG}/audit/verify"),
     administering("GET", f"{ORG}/webhook-events"),
     administering("GET", f"{ORG}/webhooks"),

@@ -14,6 +14,7 @@ from backend.accounts.orgs.service import require
 from backend.core.auth import Me, scope
 from backend.core.db import Db
 from backend.core.errors import Invalid
+from backend.core.events import kinds
 from backend.core.paging import Cursor, Limit, Page, decode, page
 
 MOST = 10_000
@@ -74,6 +75,13 @@ async def download_audit_entries(
     return Response(body, media_type="text/csv", headers=name)
 
 
+@get("/actions", guards=[scope("admin")])
+async def list_audit_actions(actor: Me, organization_id: FromPath[UUID]) -> list[str]:
+    """Every action that an entry can have, by name."""
+    require(actor, organization_id, "admin")
+    return [kind.name for kind in kinds() if kind.audited]
+
+
 @get("/verify", guards=[scope("admin")])
 async def verify_audit_log(db: Db, actor: Me, organization_id: FromPath[UUID]) -> schemas.Verified:
     """Computes every hash anew and says whether an entry was changed, removed or put in between."""
@@ -83,6 +91,6 @@ async def verify_audit_log(db: Db, actor: Me, organization_id: FromPath[UUID]) -
 
 router = Router(
     "/organizations/{organization_id:uuid}/audit",
-    route_handlers=[list_audit_entries, download_audit_entries, verify_audit_log],
+    route_handlers=[list_audit_entries, download_audit_entries, list_audit_actions, verify_audit_log],
     tags=["audit"],
 )

@@ -23,6 +23,8 @@ export const PLACES: Place[] = [
   { path: "tasks", title: "Tasks", icon: "check", component: lazy(() => import("./tasks/Tasks")) },
   { path: "activity", title: "Activity", icon: "history", component: lazy(() => import("./notices/Activity")) },
   { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
+  { path: "keys", title: "API keys", icon: "lock", component: lazy(() => import("./Keys")), least: "admin" },
+  { path: "audit", title: "Audit log", icon: "history", component: lazy(() => import("./Audit")), least: "admin" },
   {
     path: "profile",
     title: "Profile",

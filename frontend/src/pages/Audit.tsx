@@ -1,0 +1,208 @@
+// The audit log: who did what, from where; narrowed, checked, taken along as CSV.
+import { useEffect, useState } from "react";
+import { get, type Page, type Refused } from "../api";
+import { Button, Notice } from "../parts/controls";
+import { inFull, plural } from "../source/words";
+import { PageHead } from "./Frame";
+import { useLoad } from "./load";
+import type { Member } from "./people/types";
+import type { PageProps } from "./places";
+
+type Entry = {
+  number: number;
+  at: string;
+  action: string;
+  actor_id: string | null;
+  actor_name: string;
+  by_key: boolean;
+  address: string;
+  data: Record<string, unknown>;
+};
+type Verified = { intact: boolean; entries: number; broken_at: number | null; head: string };
+type Only = { action: string; actor_id: string; since: string; until: string };
+
+const ALL: Only = { action: "", actor_id: "", since: "", until: "" };
+const DAY = 86_400_000;
+
+/** The query of a list: days as the reader's own, whole ones. */
+function queryOf(only: Only): URLSearchParams {
+  const words = new URLSearchParams();
+  if (only.action) words.set("action", only.action);
+  if (only.actor_id) words.set("actor_id", only.actor_id);
+  const start = (day: string) => new Date(`${day}T00:00:00`).getTime();
+  if (only.since) words.set("since", new Date(start(only.since)).toISOString());
+  if (only.until) words.set("until", new Date(start(only.until) + DAY).toISOString());
+  return words;
+}
+
+export default function Audit({ organization }: PageProps) {
+  const at = `/organizations/${organization.id}/audit`;
+  const [only, setOnly] = useState(ALL);
+  const query = queryOf(only).toString();
+  const first = useLoad<Page<Entry>>(`${at}?${query}`);
+  const [more, setMore] = useState<Page<Entry>[]>([]);
+  const [failure, setFailure] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its start
+  useEffect(() => setMore([]), [query, first.data]);
+
+  const rows = [first.data, ...more].flatMap((page) => page?.items ?? []);
+  const cursor = (more.at(-1) ?? first.data)?.next_cursor;
+  const next = () =>
+    get<Page<Entry>>(`${at}?${query}&cursor=${encodeURIComponent(cursor ?? "")}`).then(
+      (page) => setMore((old) => [...old, page]),
+      (error: Refused) => setFailure(error.message),
+    );
+  return (
+    <>
+      <PageHead title="Audit log" lead="What matters, for good: nobody can change or remove an entry unseen.">
+        <Button onClick={first.load}>Refresh</Button>
+        <a className="button" href={`/api/v1${at}/csv?${query}`} download="audit.csv">
+          CSV
+        </a>
+      </PageHead>
+      <Chain at={at} />
+      <Filters at={at} organization={organization} only={only} onOnly={setOnly} />
+      <Notice text={failure || first.failure} />
+      {first.data?.items.length === 0 && (
+        <p className="soft empty">{query ? "No entry fits." : "Nothing has happened yet."}</p>
+      )}
+      {rows.length > 0 && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too
+        <section className="sideways" aria-label="Entries" tabIndex={0}>
+          <table className="grid log">
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">What</th>
+                <th scope="col">Who</th>
+                <th scope="col">From</th>
+                <th scope="col">Details</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <tr key={row.number}>
+                  <td>
+                    <time dateTime={row.at} title={inFull(row.at)}>
+                      {short.format(new Date(row.at))}
+                    </time>
+                  </td>
+                  <td>{row.action}</td>
+                  <td>
+                    {row.actor_name || <span className="soft">the server</span>}
+                    {row.by_key && <span className="soft"> (key)</span>}
+                  </td>
+                  <td>{row.address}</td>
+                  <td>
+                    <Details of={row.data} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {cursor && (
+        <p className="below">
+          <Button onClick={next}>Older entries</Button>
+        </p>
+      )}
+    </>
+  );
+}
+
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+
+function Details({ of }: { of: Record<string, unknown> }) {
+  const said = Object.entries(of).filter(([, value]) => value !== null && value !== "");
+  return (
+    <span className="soft">
+      {said.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ")}
+    </span>
+  );
+}
+
+function Filters({
+  at,
+  organization,
+  only,
+  onOnly,
+}: {
+  at: string;
+  organization: PageProps["organization"];
+  only: Only;
+  onOnly: (only: Only) => void;
+}) {
+  const { data: actions } = useLoad<string[]>(`${at}/actions`);
+  const { data: members } = useLoad<Page<Member>>(`/organizations/${organization.id}/members`, /member\./);
+  const day = (name: "since" | "until", label: string) => (
+    <label>
+      {label}
+      <input type="date" value={only[name]} onChange={(event) => onOnly({ ...only, [name]: event.target.value })} />
+    </label>
+  );
+  return (
+    <search className="filters">
+      <label>
+        What
+        <select value={only.action} onChange={(event) => onOnly({ ...only, action: event.target.value })}>
+          <option value="">Everything</option>
+          {actions?.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Who
+        <select value={only.actor_id} onChange={(event) => onOnly({ ...only, actor_id: event.target.value })}>
+          <option value="">Everybody</option>
+          {members?.items.map((one) => (
+            <option key={one.user_id} value={one.user_id}>
+              {one.name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {day("since", "From")}
+      {day("until", "To")}
+      {only !== ALL && (
+        <Button kind="quiet" onClick={() => onOnly(ALL)}>
+          Clear
+        </Button>
+      )}
+    </search>
+  );
+}
+
+function Chain({ at }: { at: string }) {
+  const [found, setFound] = useState<Verified | null>(null);
+  const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
+  const check = () => {
+    setBusy(true);
+    setFailure("");
+    get<Verified>(`${at}/verify`)
+      .then(setFound, (error: Refused) => setFailure(error.message))
+      .then(() => setBusy(false));
+  };
+  return (
+    <>
+      <Notice text={failure} />
+      {found && (
+        <Notice
+          kind={found.intact ? "info" : "error"}
+          text={
+            found.intact
+              ? `Whole: ${plural(found.entries, "entry", "entries")}, each fits the one before. Keep the last hash elsewhere to know tomorrow that none is missing: ${found.head}`
+              : `Broken at entry ${found.broken_at}: it was changed or is missing.`
+          }
+        />
+      )}
+      <Button kind="quiet" onClick={check} disabled={busy}>
+        {busy ? "Checking…" : "Check the chain of hashes"}
+      </Button>
+    </>
+  );
+}
