@@ -8,6 +8,8 @@ NPM_IN = PATH="$(CURDIR)/.venv/node/bin:$$PATH" node .venv/node/lib/node_modules
 NPM = $(NPM_IN) frontend
 CLIENTS = tests/clients_js/node_modules/installed
 
+unexport PYTHONDONTWRITEBYTECODE # where it is set, each of the many processes of the tests would compile the house again
+
 .PHONY: help up down test check format bench frontend clean
 
 help: ## this list
