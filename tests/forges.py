@@ -3,17 +3,88 @@ repository, and git over HTTP beside it, to who shows the token."""
 
 import base64
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
 from tests import remotes
 from tests.forge_pulls import Pulls
 from tests.remotes import TOKEN, Answered
 
 NAME = "acme/project"
+
+
+CLIENT, SECRET = "codeyard-client", "the client's secret"
+
+
+class OAuth:
+    """The forge as an authorization server (RFC 6749, 7636, 7009; docs.github.com "Authorizing OAuth apps", docs.gitlab.com
+    "OAuth 2.0 identity provider API"). A refresh token is taken once; `lasts` is how long tokens hold, None without an end."""
+
+    def __init__(self, forge: "Forge") -> None:
+        self._forge = forge
+        self.codes: dict[str, dict[str, str]] = {}
+        self.renewals: set[str] = set()
+        self.lasts: int | None = 7200
+        self.renewed, self.revoked = 0, list[str]()
+
+    def visit(self, url: str) -> dict[str, str]:
+        """What a browser does there: the person says yes, and is sent back with a code and the state."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert asked["code_challenge_method"] == "S256" and asked["client_id"] == CLIENT
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = asked
+        return {"code": code, "state": asked["state"]}
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        def said(found: Any, status: int = 200) -> Answered:
+            return status, {"content-type": "application/json"}, json.dumps(found).encode()
+
+        base = self._forge.base
+        if path == "/.well-known/openid-configuration":
+            places = {"authorization_endpoint": "oauth/authorize", "token_endpoint": "oauth/token", "jwks_uri": "keys"}
+            return said({"issuer": base} | {name: f"{base}/{at}" for name, at in places.items()})
+        form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+        basic = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        by_us = headers.get("authorization") == basic or form.get("client_secret") == SECRET
+        if method == "DELETE" and path == f"/api/v3/applications/{CLIENT}/token" and by_us:
+            return self._revoke(json.loads(body)["access_token"])
+        if method != "POST" or not by_us:
+            return None
+        if path == "/oauth/revoke":
+            return self._revoke(form["token"])
+        if path not in ("/login/oauth/access_token", "/oauth/token", "/site/oauth2/access_token"):
+            return None
+        if form["grant_type"] == "refresh_token":
+            if form["refresh_token"] not in self.renewals:
+                return said({"error": "invalid_grant"}, 400)
+            self.renewals.remove(form["refresh_token"])
+            self.renewed += 1
+        else:
+            asked = self.codes.pop(form["code"], None)
+            if (
+                asked is None
+                or create_s256_code_challenge(form["code_verifier"]) != asked["code_challenge"]
+                or form["redirect_uri"] != asked["redirect_uri"]
+            ):
+                return said({"error": "invalid_grant"}, 400)
+        access, renewal = (f"{kind}-{secrets.token_hex(8)}" for kind in ("access", "renewal"))
+        self._forge.accounts[access] = "ada"
+        found: dict[str, Any] = {"access_token": access, "token_type": "bearer"}
+        if self.lasts is not None:
+            self.renewals.add(renewal)
+            found |= {"refresh_token": renewal, "expires_in": self.lasts}
+        return said(found)
+
+    def _revoke(self, token: str) -> Answered:
+        self._forge.accounts.pop(token, None)
+        self.revoked.append(token)
+        return 204, {}, b""
 
 
 class Forge:
@@ -24,12 +95,15 @@ class Forge:
         self.base = ""
         self.accounts = {TOKEN: "ada"}
         self.pulls = Pulls(folder / f"{NAME}.git")
+        self.oauth = OAuth(self)
         self.answers: dict[str, Answered] = {}
         self.clone_url = ""
         self.default_branch = "main"
 
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
         parts = urlsplit(path)
+        if (said := self.oauth.answer(method, parts.path, headers, body)) is not None:
+            return said
         prefix = next((one for one in ("/api/v3", "/api/v4", "/2.0") if parts.path.startswith(one + "/")), None)
         if prefix is None:
             return None

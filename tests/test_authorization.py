@@ -92,6 +92,8 @@ def connecting(provider: str) -> list[Row]:
     return [
         own("GET", "", 200),
         own("POST", "", 422, body={"token": "x", "base_url": "http://127.0.0.1:9"}),
+        own("POST", "/start", 404),
+        open_to_all("GET", f"{at}/callback", 303),
         own("DELETE", "/{nobody}", 404),
         own("GET", "/organizations", 409),
         own("GET", "/repositories", 409),

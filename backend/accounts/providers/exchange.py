@@ -7,7 +7,7 @@ answers are bounded, and nothing of a token's header but `alg` and `kid` is beli
 import asyncio
 import hmac
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -23,6 +23,7 @@ from backend.core.errors import Forbidden, Unavailable
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 LEEWAY = 60
 MOST = 1_000_000
+LONGEST_TOKEN = 4000
 
 
 class ProviderAway(Unavailable):
@@ -40,6 +41,15 @@ class Endpoints(msgspec.Struct):
     userinfo: str = ""
     by_body: bool = False
     """Whether the client's secret goes into the body; else HTTP Basic."""
+
+
+class Tokens(msgspec.Struct):
+    """What a code or a refresh token is exchanged for; `lasts` is in seconds, None for what does not expire."""
+
+    access: str
+    refresh: str
+    lasts: int | None
+    id_token: Any
 
 
 class Person(msgspec.Struct):
@@ -69,14 +79,21 @@ async def endpoints(provider: Provider) -> Endpoints:
     return Endpoints(authorization, token, keys, userinfo, by_body="client_secret_basic" not in methods)
 
 
-def departure(provider: Provider, places: Endpoints, *, redirect: str, state: str, nonce: str, verifier: str) -> str:
+SIGN_IN = {"oidc": "openid email profile", "github": "read:user user:email", "bitbucket": "account email"}
+"""What signing in asks a kind of provider for."""
+REPOSITORIES = {"github": "repo read:org", "gitlab": "api", "bitbucket": "account repository:write pullrequest:write"}
+"""What a connection asks a provider for: to read and push repositories, and to work on pull requests."""
+
+
+def departure(
+    provider: Provider, places: Endpoints, *, scopes: str, redirect: str, state: str, nonce: str, verifier: str
+) -> str:
     """The address that the browser is sent to."""
-    scopes = {"oidc": "openid email profile", "github": "read:user user:email", "bitbucket": "account email"}
     asked = {
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": redirect,
-        "scope": scopes[provider.kind],
+        "scope": scopes,
         "state": state,
         "code_challenge": create_s256_code_challenge(verifier),
         "code_challenge_method": "S256",
@@ -89,18 +106,55 @@ def departure(provider: Provider, places: Endpoints, *, redirect: str, state: st
 async def person_of(provider: Provider, code: str, *, redirect: str, nonce: str, verifier: str) -> Person:
     """Who came back with `code`. Raises ProviderRefused, ProviderAway."""
     places = await endpoints(provider)
+    tokens = await redeem(provider, places, code, redirect=redirect, verifier=verifier)
+    if provider.kind == "oidc":
+        return await _by_id_token(provider, places, tokens.id_token, tokens.access, nonce)
+    return await (_at_github if provider.kind == "github" else _at_bitbucket)(provider, tokens.access)
+
+
+async def redeem(provider: Provider, places: Endpoints, code: str, *, redirect: str, verifier: str) -> Tokens:
+    """Tokens for a code (RFC 6749 §4.1.3). Raises ProviderRefused, ProviderAway."""
     sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, "code_verifier": verifier}
+    return await _tokens(provider, places, sent)
+
+
+async def refresh(provider: Provider, token: str) -> Tokens:
+    """New tokens for a refresh token, which most providers take once (RFC 6749 §6)."""
+    places = await endpoints(provider)
+    return await _tokens(provider, places, {"grant_type": "refresh_token", "refresh_token": token})
+
+
+async def _tokens(provider: Provider, places: Endpoints, sent: dict[str, str]) -> Tokens:
     auth: tuple[str, str] | None = (provider.client_id, provider.client_secret)
     if places.by_body or not provider.client_secret:
         sent |= {"client_id": provider.client_id, "client_secret": provider.client_secret}
         auth = None
-    tokens = await _json(provider, "POST", places.token, data=sent, auth=auth)
-    access = tokens.get("access_token")
-    if not isinstance(access, str):
+    found = await _json(provider, "POST", places.token, data=sent, auth=auth)
+    access, renew, lasts = found.get("access_token"), found.get("refresh_token"), found.get("expires_in")
+    if not isinstance(access, str) or not 0 < len(access) <= LONGEST_TOKEN or not access.isprintable():
         raise ProviderRefused
-    if provider.kind == "oidc":
-        return await _by_id_token(provider, places, tokens.get("id_token"), access, nonce)
-    return await (_at_github if provider.kind == "github" else _at_bitbucket)(provider, access)
+    return Tokens(
+        access,
+        renew if isinstance(renew, str) and 0 < len(renew) <= LONGEST_TOKEN else "",
+        lasts if isinstance(lasts, int) and not isinstance(lasts, bool) and 0 < lasts < 10**9 else None,
+        found.get("id_token"),
+    )
+
+
+async def revoke(provider: Provider, token: str) -> None:
+    """Makes the provider forget a token: RFC 7009 at GitLab, "Delete an app token" at GitHub. Bitbucket has no such call."""
+    base, by = provider.base.rstrip("/"), (provider.client_id, provider.client_secret)
+    if provider.kind == "github":
+        api = _api_of_github(base)
+        at = f"{api}/applications/{quote(provider.client_id, safe='')}/token"
+        await _json(provider, "DELETE", at, kind=object, json={"access_token": token}, auth=by)
+    elif provider.kind == "oidc":
+        sent = {"token": token, "client_id": by[0], "client_secret": by[1]}
+        await _json(provider, "POST", f"{base}/oauth/revoke", kind=object, data=sent)
+
+
+def _api_of_github(base: str) -> str:
+    return "https://api.github.com" if base == "https://github.com" else f"{base}/api/v3"
 
 
 async def _by_id_token(provider: Provider, places: Endpoints, token: Any, access: str, nonce: str) -> Person:
@@ -146,7 +200,7 @@ def check_id_token(provider: Provider, token: Any, keys: dict[str, Any], nonce: 
 
 async def _at_github(provider: Provider, access: str) -> Person:
     base = provider.base.rstrip("/")
-    api = "https://api.github.com" if base == "https://github.com" else f"{base}/api/v3"
+    api = _api_of_github(base)
     user = await _json(provider, "GET", f"{api}/user", token=access)
     emails = await _json(provider, "GET", f"{api}/user/emails", kind=list, token=access)
     email = next((row["email"] for row in _rows(emails) if row.get("primary") and row.get("verified") is True), "")
@@ -194,9 +248,9 @@ async def _json(provider: Provider, method: str, url: str, *, kind: type = dict,
     if 400 <= answer.status_code < 500:
         raise ProviderRefused
     try:
-        found = outside.decoded(body)
+        found = outside.decoded(body) if body or kind is not object else None
     except ValueError as error:
         raise ProviderAway from error
-    if answer.status_code != 200 or not isinstance(found, kind):
+    if answer.status_code not in (200, 204) or not isinstance(found, kind):
         raise ProviderAway
     return found

@@ -9,7 +9,7 @@ from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from backend.accounts.providers import catalogue, schemas, service
+from backend.accounts.providers import catalogue, exchange, schemas, service
 from backend.accounts.signin.routes import enter
 from backend.core.auth import Me, anyone, is_secure, person
 from backend.core.db import Db
@@ -34,7 +34,7 @@ async def start_provider_sign_in(
 ) -> Response[schemas.Departure]:
     """Send the browser to `url`; it comes back signed in, or to /sign-in?error=…"""
     url, secret = await service.start(resources, provider, invitation=data.invitation)
-    return Response(schemas.Departure(url), cookies=[_cookie(request, resources, secret)])
+    return Response(schemas.Departure(url), cookies=[cookie(request, resources, secret)])
 
 
 @post("/account/identities/{provider:str}/start", guards=[person], status_code=200)
@@ -43,7 +43,7 @@ async def start_linking(
 ) -> Response[schemas.Departure]:
     """Send the browser to `url`; it comes back to /profile with the provider linked, or with ?error=…"""
     url, secret = await service.start(resources, provider, user_id=actor.id)
-    return Response(schemas.Departure(url), cookies=[_cookie(request, resources, secret)])
+    return Response(schemas.Departure(url), cookies=[cookie(request, resources, secret)])
 
 
 @get("/auth/providers/{provider:str}/callback", guards=[anyone], status_code=303)
@@ -55,18 +55,21 @@ async def come_back_from_provider(
     code: Given = "",
     iss: Given = "",
 ) -> Response[None]:
-    """Where the provider sends the browser."""
-    browser = request.cookies.get(_name(request, resources), "")
+    """Where the provider sends the browser. Who went to connect goes on to where connections are made: one redirect is
+    registered for both."""
+    if returned.startswith(service.CONNECTING) and provider in exchange.REPOSITORIES:
+        return to(f"/api/v1/{provider}/callback?{urlencode({'state': returned, 'code': code, 'iss': iss})}", [])
+    browser = request.cookies.get(cookie_name(request, resources), "")
     try:
         user = await service.come_back(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
-        cookies = [_cookie(request, resources, "", max_age=0)]
+        cookies = [cookie(request, resources, "", max_age=0)]
         if user is not None:
             async with resources.database.begin() as db:
                 cookies += (await enter(db, resources, request, user, status=200)).cookies
-        return _to("/" if user is not None else "/profile", cookies)
+        return to("/" if user is not None else "/profile", cookies)
     except AppError as error:
         page = "/profile" if browser.startswith(service.LINKING) else "/sign-in"
-        return _to(f"{page}?{urlencode({'error': error.code})}", [_cookie(request, resources, "", max_age=0)])
+        return to(f"{page}?{urlencode({'error': error.code})}", [cookie(request, resources, "", max_age=0)])
 
 
 @get("/account/identities", guards=[person])
@@ -80,19 +83,25 @@ async def unlink_identity(db: Db, actor: Me, identity_id: FromPath[UUID]) -> Non
     await service.unlink(db, actor, identity_id)
 
 
-def _to(path: str, cookies: list[Cookie]) -> Response[None]:
+def to(path: str, cookies: list[Cookie]) -> Response[None]:
     return Response(None, status_code=303, headers={"location": path, "cache-control": "no-store"}, cookies=cookies)
 
 
-def _name(request: AnyRequest, resources: Resources) -> str:
+def cookie_name(request: AnyRequest, resources: Resources) -> str:
     return "__Host-codeyard-provider" if is_secure(request, resources.settings) else "codeyard-provider"
 
 
-def _cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: int = 600) -> Cookie:
+def cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: int = 600) -> Cookie:
     """Lax, since the browser comes back from another site."""
     secure = is_secure(request, resources.settings)
     return Cookie(
-        _name(request, resources), value=value, path="/", max_age=max_age, secure=secure, httponly=True, samesite="lax"
+        cookie_name(request, resources),
+        value=value,
+        path="/",
+        max_age=max_age,
+        secure=secure,
+        httponly=True,
+        samesite="lax",
     )
 
 

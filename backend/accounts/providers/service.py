@@ -49,14 +49,25 @@ LINKING = "link."
 """How the cookie of a browser that went to link begins: even where its state is no more, it is sent back to the profile."""
 
 
+CONNECTING = "connect."
+"""How the state of a browser begins that went to connect: what it comes back with opens no account and links none."""
+
+
 async def start(
-    resources: Resources, name: str, *, user_id: UUID | None = None, invitation: str | None = None
+    resources: Resources,
+    name: str,
+    *,
+    user_id: UUID | None = None,
+    invitation: str | None = None,
+    connecting: bool = False,
 ) -> tuple[str, str]:
     """(where to send the browser, the secret for its cookie)."""
     settings = resources.settings
     provider = catalogue.find(settings, name)
     places = await exchange.endpoints(provider)
-    state, browser = crypto.new_token(), (LINKING if user_id else "") + crypto.new_token()
+    state = (CONNECTING if connecting else "") + crypto.new_token()
+    browser = (LINKING if user_id else "") + crypto.new_token()
+    scopes = exchange.REPOSITORIES[name] if connecting else exchange.SIGN_IN[provider.kind]
     nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     async with resources.database.begin() as db:
         await db.execute(delete(Attempt).where(Attempt.expires_at < now()))
@@ -73,7 +84,9 @@ async def start(
             )
         )
     redirect = catalogue.redirect_of(settings, provider)
-    url = exchange.departure(provider, places, redirect=redirect, state=state, nonce=nonce, verifier=verifier)
+    url = exchange.departure(
+        provider, places, scopes=scopes, redirect=redirect, state=state, nonce=nonce, verifier=verifier
+    )
     return url, browser
 
 
@@ -81,6 +94,20 @@ async def come_back(
     resources: Resources, name: str, *, state: str, code: str, issuer: str, browser: str
 ) -> User | None:
     """Who may be signed in; None where somebody linked. Each state works once. Raises ProviderRefused and what says why not."""
+    provider, attempt = await claim(resources, name, state=state, code=code, issuer=issuer, browser=browser)
+    redirect = catalogue.redirect_of(resources.settings, provider)
+    person = await exchange.person_of(provider, code, redirect=redirect, nonce=attempt.nonce, verifier=attempt.verifier)
+    async with resources.database.begin() as db:
+        if attempt.user_id is not None:
+            await _link(db, provider, attempt.user_id, person)
+            return None
+        return await _user(db, resources, provider, person, attempt.invitation)
+
+
+async def claim(
+    resources: Resources, name: str, *, state: str, code: str, issuer: str, browser: str
+) -> tuple[catalogue.Provider, Attempt]:
+    """The attempt that this state is of, which is used up by asking. Raises ProviderRefused."""
     provider = catalogue.find(resources.settings, name)
     async with resources.database.begin() as db:
         used = delete(Attempt).where(Attempt.hash == crypto.digest(state), Attempt.expires_at > now())
@@ -90,13 +117,7 @@ async def come_back(
         raise ProviderRefused
     if issuer and issuer != provider.issuer:  # RFC 9207: the answer of another issuer
         raise ProviderRefused
-    redirect = catalogue.redirect_of(resources.settings, provider)
-    person = await exchange.person_of(provider, code, redirect=redirect, nonce=attempt.nonce, verifier=attempt.verifier)
-    async with resources.database.begin() as db:
-        if attempt.user_id is not None:
-            await _link(db, provider, attempt.user_id, person)
-            return None
-        return await _user(db, resources, provider, person, attempt.invitation)
+    return provider, attempt
 
 
 async def _link(db: AsyncSession, provider: catalogue.Provider, user_id: UUID, person: Person) -> None:

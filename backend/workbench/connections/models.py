@@ -5,12 +5,13 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, CreatedAt, Key
+from backend.core.db import Base, CreatedAt, Key, Time
 
 
 class Connection(Base):
     """A token that one person or API key (`owner_id`) gave for one instance of a provider. Nobody else uses or sees it. It lies
-    sealed by the installation's key `key_id`."""
+    sealed by the installation's key `key_id`, and so does, of one by OAuth, what renews it when it `expires_at`. One at a time
+    renews, until `renewing_until`."""
 
     __tablename__ = "connections"
     __table_args__ = (UniqueConstraint("owner_id", "provider", "base_url", "account"),)
@@ -23,4 +24,8 @@ class Connection(Base):
     username: Mapped[str] = mapped_column(String(200), default="")
     key_id: Mapped[str] = mapped_column(String(16))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    renewal: Mapped[bytes | None] = mapped_column(LargeBinary)
+    oauth: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[Time | None]
+    renewing_until: Mapped[Time | None]
     created_at: Mapped[CreatedAt]

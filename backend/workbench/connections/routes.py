@@ -1,13 +1,17 @@
 """/github, /gitlab and /bitbucket: the caller's connections, and what lies there."""
 
 from typing import Annotated, Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import Request, Router, delete, get, post
+from litestar import Request, Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from backend.core.auth import Me, scope
+from backend.accounts.providers.routes import cookie, cookie_name, to
+from backend.accounts.providers.schemas import Departure
+from backend.core.auth import Me, anyone, scope
 from backend.core.db import Db
+from backend.core.errors import AppError
 from backend.core.paging import Cursor, Page, decode, encode
 from backend.core.resources import Hands
 from backend.workbench.connections import schemas, service
@@ -44,12 +48,39 @@ async def connect_provider(
     return await service.connect(resources, actor, asked(request), data)
 
 
+@post(at("/start"), guards=IMPORTS, status_code=200)
+async def start_connecting(request: Request[Any, Any, Any], resources: Hands, actor: Me) -> Response[Departure]:
+    """Connect by OAuth, where the settings name an app (GET /auth/providers lists it): send the browser to `url`. It comes back
+    to /integrations?connected=…, or with ?error=…"""
+    url, secret = await service.start(resources, actor, asked(request))
+    return Response(Departure(url), cookies=[cookie(request, resources, secret)])
+
+
+@get(at("/callback"), guards=[anyone], status_code=303)
+async def come_back_to_connect(
+    request: Request[Any, Any, Any],
+    resources: Hands,
+    returned: Annotated[str, QueryParameter(name="state", max_length=500)] = "",
+    code: Annotated[str, QueryParameter(max_length=4000)] = "",
+    iss: Annotated[str, QueryParameter(max_length=500)] = "",
+) -> Response[None]:
+    """Where the provider's answer goes on to, by way of /auth/providers/{name}/callback, the one redirect that is registered."""
+    provider, browser = asked(request), request.cookies.get(cookie_name(request, resources), "")
+    try:
+        await service.come_back(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
+        where = urlencode({"connected": provider})
+    except AppError as error:
+        where = urlencode({"error": error.code})
+    return to(f"/integrations?{where}", [cookie(request, resources, "", max_age=0)])
+
+
 @delete(at("/{connection_id:uuid}"), guards=IMPORTS)
 async def disconnect_provider(
-    request: Request[Any, Any, Any], db: Db, actor: Me, connection_id: FromPath[UUID]
+    request: Request[Any, Any, Any], resources: Hands, actor: Me, connection_id: FromPath[UUID]
 ) -> None:
-    """Forget the token. Repositories that were imported stay."""
-    await service.disconnect(db, actor, asked(request), connection_id)
+    """Forget the token; one by OAuth is revoked at GitHub and GitLab too, and at Bitbucket, which cannot, expires within two
+    hours. Repositories that were imported stay."""
+    await service.disconnect(resources, actor, asked(request), connection_id)
 
 
 @get(at("/organizations"), guards=IMPORTS)
@@ -101,6 +132,8 @@ router = Router(
     route_handlers=[
         list_connections,
         connect_provider,
+        start_connecting,
+        come_back_to_connect,
         disconnect_provider,
         list_provider_organizations,
         list_provider_repositories,

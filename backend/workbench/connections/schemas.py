@@ -22,12 +22,13 @@ class ConnectionCreate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Connection(msgspec.Struct):
-    """`account` is who the provider says that it is of."""
+    """`account` is who the provider says that it is of; `oauth` that it was made there by a click, not by a token."""
 
     id: UUID
     provider: str
     base_url: str
     account: str
+    oauth: bool
     created_at: datetime
 
 

@@ -9,14 +9,17 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.providers import catalogue, exchange
+from backend.accounts.providers import service as providers
+from backend.accounts.providers.exchange import Tokens
 from backend.core import outside
-from backend.core.auth import Actor
+from backend.core.auth import Actor, NeedsPerson
 from backend.core.db import new_id
 from backend.core.errors import Conflict, Invalid, NotFound
 from backend.core.git import CloneUrl
 from backend.core.resources import Resources
-from backend.ledger.secrets.service import vault
 from backend.workbench.connections import schemas
+from backend.workbench.connections import tokens as sealing
 from backend.workbench.connections.clients.bitbucket import Bitbucket
 from backend.workbench.connections.clients.contract import Client, ProviderRefused
 from backend.workbench.connections.clients.github import GitHub
@@ -51,32 +54,55 @@ class Credential(NamedTuple):
 async def connect(
     resources: Resources, actor: Actor, provider: Provider, data: schemas.ConnectionCreate
 ) -> schemas.Connection:
-    """Asks the provider whose token it is, and keeps it for the caller; a second one of the same account takes its place."""
+    """By a token of one's own."""
     base_url = _base(resources, provider, data.base_url)
-    account = await _client(resources, provider, base_url, data.token, data.username).account()
+    return await keep(resources, actor.id, provider, base_url, Tokens(data.token, "", None, None), data.username)
+
+
+async def keep(
+    resources: Resources,
+    owner_id: UUID,
+    provider: str,
+    base_url: str,
+    tokens: Tokens,
+    username: str = "",
+    *,
+    oauth: bool = False,
+) -> schemas.Connection:
+    """Asks the provider whose token it is, and keeps it for its owner; a second one of the same account takes its place."""
+    account = await _client(resources, provider, base_url, tokens.access, username).account()
     if not account:
         raise ProviderRefused
-    id = new_id()
-    key_id, sealed = vault(resources.data).seal(data.token, of=_of(actor.id, provider, base_url))
+    again = {"username": username, "oauth": oauth} | sealing.sealed(resources, owner_id, provider, base_url, tokens)
     row = insert(Connection).values(
-        id=id,
-        owner_id=actor.id,
-        provider=provider,
-        base_url=base_url,
-        account=account[:200],
-        username=data.username,
-        key_id=key_id,
-        sealed=sealed,
+        id=new_id(), owner_id=owner_id, provider=provider, base_url=base_url, account=account[:200], **again
     )
-    again = {"username": data.username, "key_id": key_id, "sealed": sealed}
     kept = row.on_conflict_do_update(index_elements=["owner_id", "provider", "base_url", "account"], set_=again)
     async with resources.database.begin() as db:
-        found = (await db.scalars(kept.returning(Connection))).one()
-        return show(found)
+        query = kept.returning(Connection)
+        return show((await db.scalars(query, execution_options={"populate_existing": True})).one())
 
 
-def _of(owner_id: UUID, provider: str, base_url: str) -> str:
-    return f"connections:{owner_id}:{provider}:{base_url}"
+async def start(resources: Resources, actor: Actor, provider: Provider) -> tuple[str, str]:
+    """(where to send the browser, the secret for its cookie). Raises NoSuchProvider, NeedsPerson."""
+    if actor.user_id is None:
+        raise NeedsPerson
+    return await providers.start(resources, provider, user_id=actor.user_id, connecting=True)
+
+
+async def come_back(
+    resources: Resources, provider: Provider, *, state: str, code: str, issuer: str, browser: str
+) -> schemas.Connection:
+    """Makes the connection that a browser came back for. Each state works once, in the browser that went, for who sent it."""
+    if not state.startswith(providers.CONNECTING):
+        raise exchange.ProviderRefused
+    found, attempt = await providers.claim(resources, provider, state=state, code=code, issuer=issuer, browser=browser)
+    if attempt.user_id is None:
+        raise exchange.ProviderRefused
+    places, redirect = await exchange.endpoints(found), catalogue.redirect_of(resources.settings, found)
+    tokens = await exchange.redeem(found, places, code, redirect=redirect, verifier=attempt.verifier)
+    base_url = _base(resources, provider, found.base)
+    return await keep(resources, attempt.user_id, provider, base_url, tokens, oauth=True)
 
 
 def _base(resources: Resources, provider: str, given: str | None) -> str:
@@ -100,10 +126,15 @@ async def mine(db: AsyncSession, actor: Actor, provider: Provider) -> Sequence[C
     return (await db.scalars(query.order_by(Connection.created_at))).all()
 
 
-async def disconnect(db: AsyncSession, actor: Actor, provider: Provider, connection_id: UUID) -> None:
+async def disconnect(resources: Resources, actor: Actor, provider: Provider, connection_id: UUID) -> None:
+    """Gone here at once; what was made by OAuth is taken back at the provider too, as well as that can."""
     own = Connection.id == connection_id, Connection.owner_id == actor.id, Connection.provider == provider
-    if await db.scalar(delete(Connection).where(*own).returning(Connection.id)) is None:
+    async with resources.database.begin() as db:
+        row: Connection | None = await db.scalar(delete(Connection).where(*own).returning(Connection))
+    if row is None:
         raise NoSuchConnection
+    if row.oauth:
+        await sealing.revoke(resources, row)
 
 
 async def one_of(resources: Resources, actor: Actor, provider: Provider, connection_id: UUID | None) -> Connection:
@@ -116,7 +147,7 @@ async def one_of(resources: Resources, actor: Actor, provider: Provider, connect
             raise NoSuchConnection
     if not found:
         raise NotConnected
-    return found[0]
+    return await sealing.renewed(resources, found[0])
 
 
 def client_of(resources: Resources, row: Connection) -> Client:
@@ -124,8 +155,7 @@ def client_of(resources: Resources, row: Connection) -> Client:
 
 
 def credential_of(resources: Resources, row: Connection) -> Credential:
-    token = vault(resources.data).open(row.key_id, row.sealed, of=_of(row.owner_id, row.provider, row.base_url))
-    return Credential(row.username or _USERNAMES[row.provider], token)
+    return Credential(row.username or _USERNAMES[row.provider], sealing.access_of(resources, row))
 
 
 async def connection_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Connection | None:
@@ -134,7 +164,8 @@ async def connection_for(resources: Resources, owner_id: UUID, url: CloneUrl) ->
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == origin)
     async with resources.database.begin() as db:
-        return (await db.scalars(query.order_by(Connection.created_at))).first()
+        row = (await db.scalars(query.order_by(Connection.created_at))).first()
+    return await sealing.renewed(resources, row) if row is not None else None
 
 
 async def credential_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Credential | None:
@@ -153,4 +184,4 @@ async def owners_of(db: AsyncSession, row: Connection, accounts: Sequence[str]) 
 
 
 def show(row: Connection) -> schemas.Connection:
-    return schemas.Connection(row.id, row.provider, row.base_url, row.account, row.created_at)
+    return schemas.Connection(row.id, row.provider, row.base_url, row.account, row.oauth, row.created_at)
