@@ -27,6 +27,7 @@ FEATURES = [
     "workbench.access",
     "workbench.sessions",
     "workbench.provisioning",
+    "workbench.closing",
     "workbench.snapshots",
     "workbench.files",
     "workbench.connections",

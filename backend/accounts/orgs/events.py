@@ -47,3 +47,26 @@ class MemberLeft(Event, frozen=True):
     scope: ClassVar[str] = "organization:read"
     audited: ClassVar[bool] = True
     user_id: UUID
+
+
+class OrganizationRenamed(Event, frozen=True):
+    name: ClassVar[str] = "organization.renamed"
+    scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
+    organization_name: str
+
+
+class OrganizationDeleted(Event, frozen=True):
+    """Into the bin."""
+
+    name: ClassVar[str] = "organization.deleted"
+    scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
+    organization_name: str
+
+
+class OrganizationRestored(Event, frozen=True):
+    name: ClassVar[str] = "organization.restored"
+    scope: ClassVar[str] = "organization:read"
+    audited: ClassVar[bool] = True
+    organization_name: str

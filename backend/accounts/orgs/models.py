@@ -10,7 +10,7 @@ from backend.core.db import Base, CreatedAt, Key, Time
 
 
 class Organization(Base):
-    """Owns workspaces, members and keys."""
+    """Owns workspaces, members and keys. `deleted_at` puts it into the bin, where nobody has rights in it."""
 
     __tablename__ = "organizations"
 
@@ -18,6 +18,7 @@ class Organization(Base):
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(80), unique=True)
     created_at: Mapped[CreatedAt]
+    deleted_at: Mapped[Time | None]
 
 
 class Membership(Base):

@@ -25,7 +25,8 @@ async def list_all(db: AsyncSession, actor: Actor) -> Sequence[Row[Organization,
 async def of_user(db: AsyncSession, user_id: UUID) -> Sequence[Row[Organization, Role]]:
     """The person's organisations with their role in each."""
     query = select(Organization, Membership.role).join(Membership, Membership.organization_id == Organization.id)
-    return (await db.execute(query.where(Membership.user_id == user_id).order_by(Organization.name))).all()
+    mine = Membership.user_id == user_id, Organization.deleted_at.is_(None)
+    return (await db.execute(query.where(*mine).order_by(Organization.name))).all()
 
 
 async def lock(db: AsyncSession, organization_id: UUID) -> Organization | None:

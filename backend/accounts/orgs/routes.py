@@ -36,6 +36,16 @@ async def create_organization(
     return shown
 
 
+@put("/{organization_id:uuid}", guards=[scope("admin")])
+async def update_organization(
+    db: Db, actor: Me, organization_id: FromPath[UUID], data: JSONBody[schemas.OrganizationCreate]
+) -> schemas.Organization:
+    """Renames it; its slug, which links name, stays."""
+    organization = await service.rename(db, actor, organization_id, data.name)
+    membership = await repository.membership(db, organization_id, actor.id)
+    return show(organization, membership.role if membership else None)
+
+
 @get("/{organization_id:uuid}/members", guards=[scope("organization:read")])
 async def list_members(db: Db, actor: Me, organization_id: FromPath[UUID]) -> Page[schemas.Member]:
     service.require(actor, organization_id, "organization:read")
@@ -130,6 +140,7 @@ of_organizations = Router(
     route_handlers=[
         list_organizations,
         create_organization,
+        update_organization,
         list_members,
         set_member_role,
         remove_member,

@@ -9,7 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
 from backend.accounts.orgs import repository
-from backend.accounts.orgs.events import InvitationChanged, MemberChanged, MemberInvited, MemberJoined, MemberLeft
+from backend.accounts.orgs.events import (
+    InvitationChanged,
+    MemberChanged,
+    MemberInvited,
+    MemberJoined,
+    MemberLeft,
+    OrganizationRenamed,
+)
 from backend.accounts.orgs.models import Invitation, Membership, Organization
 from backend.accounts.orgs.schemas import InvitationCreate
 from backend.accounts.users.models import User
@@ -40,6 +47,17 @@ def require(actor: Actor, organization_id: UUID, scope: str) -> None:
     if not actor.may(organization_id, "organization:read") and not actor.may(organization_id, scope):
         raise NotFound("There is no such organisation.")
     actor.require(organization_id, scope)
+
+
+async def rename(db: AsyncSession, actor: Actor, organization_id: UUID, name: str) -> Organization:
+    """Its slug stays, since links name it."""
+    require(actor, organization_id, "admin")
+    organization = await repository.lock(db, organization_id)
+    if organization is None:
+        raise NotFound("There is no such organisation.")
+    organization.name = name.strip()
+    await emit(db, OrganizationRenamed(organization_id=organization_id, organization_name=organization.name))
+    return organization
 
 
 async def create(db: AsyncSession, user: User, name: str) -> Organization:

@@ -31,7 +31,8 @@ _WHO = (
     " (SELECT json_agg(json_build_array(g.organization_id, g.workspace_id, g.access, g.user_id IS NOT NULL))"
     "  FROM workspace_grants g WHERE g.user_id = s.user_id"
     "  OR g.team_id IN (SELECT team_id FROM team_members t WHERE t.user_id = s.user_id)) AS accesses"
-    " FROM sign_ins s JOIN users u ON u.id = s.user_id LEFT JOIN memberships m ON m.user_id = u.id"
+    " FROM sign_ins s JOIN users u ON u.id = s.user_id LEFT JOIN (memberships m JOIN organizations o"
+    " ON o.id = m.organization_id AND o.deleted_at IS NULL) ON m.user_id = u.id"
     " WHERE s.{} = $1 AND s.expires_at > now() GROUP BY s.id, u.id"
 )
 _BY_COOKIE = _WHO.format("hash")

@@ -26,7 +26,8 @@ class Addressed(NamedTuple):
 
 
 _ADDRESSED = (
-    "SELECT token, id, provider, key_id, sealed, rules FROM webhook_integrations WHERE token = ANY($1) AND enabled"
+    "SELECT w.token, w.id, w.provider, w.key_id, w.sealed, w.rules FROM webhook_integrations w"
+    " JOIN organizations o ON o.id = w.organization_id AND o.deleted_at IS NULL WHERE w.token = ANY($1) AND w.enabled"
 )
 
 

@@ -1,6 +1,7 @@
 """Workspaces come and go: empty, cloned, duplicated; into the bin, out of it, and purged so that nothing is left."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -148,10 +149,20 @@ def _copies(living: list[Session], workspace: Workspace) -> dict[UUID, Session]:
 
 async def put_into_bin(db: AsyncSession, actor: Actor, workspace_id: UUID) -> None:
     """The workspace and all of its sessions go into the bin together."""
-    workspace = await workspaces.get(db, actor, workspace_id, "workspaces:write")
-    workspace.deleted_at = now()
+    await _bin(db, await workspaces.get(db, actor, workspace_id, "workspaces:write"), now())
+
+
+async def bin_all_of(db: AsyncSession, organization_id: UUID, *, at: datetime) -> None:
+    """Every workspace of an organisation that is going."""
+    living = Workspace.organization_id == organization_id, Workspace.deleted_at.is_(None)
+    for workspace in (await db.scalars(select(Workspace).where(*living).order_by(Workspace.id))).all():
+        await _bin(db, workspace, at)
+
+
+async def _bin(db: AsyncSession, workspace: Workspace, at: datetime) -> None:
+    workspace.deleted_at = at
     for session in await sessions.of_workspace(db, workspace.id):
-        await session_rules.bin_row(db, session, at=workspace.deleted_at)
+        await session_rules.bin_row(db, session, at=at)
     await emit(db, WorkspaceDeleted(**facts(workspace)))
 
 
