@@ -121,7 +121,10 @@ MATRIX = [
     open_to_all("GET", "/api/docs/openapi.json", 200),
     open_to_all("GET", "/api/docs/{path}", 404),
     open_to_all("GET", "/api/v1/openapi.json", 200),
-    *(open_to_all("GET", path, 200) for path in ("/", *ENTRANCE, *ACCOUNT, "/s/{session}", "/o/acme/people")),
+    *(
+        open_to_all("GET", path, 200)
+        for path in ("/", *ENTRANCE, *ACCOUNT, "/s/{session}", "/o/acme/people", "/w/{workspace}/pulls")
+    ),
     open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
@@ -436,6 +439,7 @@ def absolute(path: str) -> str:
         *ACCOUNT,
         "/s/",
         "/o/",
+        "/w/",
     )
     return path if path == "/" or path.startswith(outside) else f"/api/v1{path}"
 

@@ -4,6 +4,7 @@ import "./shell/commands";
 import "./session/register";
 import "./terminal/register";
 import "./source/register";
+import "./pulls/register";
 import "./editor/register";
 import "./editor/lsp/register";
 import "./services/register";

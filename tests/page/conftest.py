@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.page.yard import git
 from tests.server import Server
@@ -40,18 +40,29 @@ def tolerated():
 
 
 @pytest.fixture
-def page(browser, server, tolerated):
-    """A page of a fresh browser; whatever it complains of – a policy violated, an error thrown – fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    made = context.new_page()
-    complaints = []
-    made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    made.on("pageerror", lambda error: complaints.append(str(error)))
-    made.set_default_timeout(15_000)
-    yield made
-    context.close()
+def new_page(browser, tolerated):
+    """Pages, each of a fresh browser; whatever one complains of – a policy violated, an error thrown – fails the test."""
+    contexts, complaints = [], []
+
+    def make() -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 800}))
+        made = contexts[-1].new_page()
+        made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        made.on("pageerror", lambda error: complaints.append(str(error)))
+        made.set_default_timeout(15_000)
+        return made
+
+    yield make
+    for context in contexts:
+        context.close()
     left = [text for text in complaints if not EXPECTED.search(text)]
     assert [text for text in left if not any(word in text for word in tolerated)] == []
+
+
+@pytest.fixture
+def page(new_page, server):
+    """One such page."""
+    return new_page()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ ACCOUNT = ["/settings", "/profile", "/outbox"]
 
 
 @get(
-    ["/", *ENTRANCE, *ACCOUNT, "/s/{rest:str}", "/o/{rest:path}"],
+    ["/", *ENTRANCE, *ACCOUNT, "/s/{rest:str}", "/o/{rest:path}", "/w/{rest:path}"],
     guards=[anyone],
     include_in_schema=False,
 )

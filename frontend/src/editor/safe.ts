@@ -22,8 +22,11 @@ const ALLOWED: Config = {
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 };
 
-/** Chromium reports handlers to the console even where they cannot run; they go before anything reads them. */
-const quiet = (html: string) => html.replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\bon[a-z]+\s*=/gi, "data-off="));
+/** Chromium reports handlers and style sheets to the console even where they cannot act; they go before anything reads them. */
+const quiet = (html: string) =>
+  html
+    .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\bon[a-z]+\s*=/gi, "data-off="))
+    .replace(/<(\/?)style\b/gi, "<$1template");
 
 /** The same without scripts, styles, forms and handlers; `keep` names attributes that stay all the same. */
 export function harmless(html: string, keep: string[] = []): string {

@@ -33,6 +33,14 @@ export const PLACES: Place[] = [
     component: lazy(() => import("./account/Profile")),
   },
   { path: "settings", title: "Settings", icon: "settings", of: "account", component: lazy(() => import("./Settings")) },
+  {
+    path: "w",
+    title: "Pull requests",
+    icon: "pull",
+    component: lazy(() => import("./Pulls")),
+    of: "account",
+    hidden: true,
+  },
 ];
 
 /** What stands at the right of the top bar, before the account: the bell. */

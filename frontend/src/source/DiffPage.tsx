@@ -17,9 +17,7 @@ type Props = Slots & {
   head?: ReactNode;
   tools?: ReactNode;
   empty?: string;
-  onHunk?: Parameters<typeof DiffView>[0]["onHunk"];
-  onKey?: Parameters<typeof DiffView>[0]["onKey"];
-};
+} & Pick<Parameters<typeof DiffView>[0], "onHunk" | "onKey" | "goal" | "folding">;
 
 export function DiffPage({ label, diff, failure, head, tools, empty = "Nothing differs.", ...rest }: Props) {
   const box = useRef<HTMLDivElement>(null);

@@ -4,13 +4,14 @@
 //   <DiffView label="Changes of a.py" files={diff.files} sides hunkTools={(file, hunk) => …} below={(at) => …} />
 //
 // `gutter` is drawn beside the number of each line, `below` across the width beneath it; both get the line, its hunk, its file and
-// the side that it stands on. Rows are as high as they are: whatever a slot draws is measured.
+// the side that it stands on; `fileBelow` is drawn beneath a file's head. Rows are as high as they are: whatever a slot draws is
+// measured.
 import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Icon } from "../shell/icons";
 import { pieces, tokensOf, useParser } from "./colour";
 import { Letter } from "./Letter";
-import { isChange, type LineRow, nextStop, placeOf, type Row, rowsOf, stopsOf } from "./rows";
+import { isChange, type LineRow, nextStop, placeOf, type Row, rowsOf, stopsOf, toggled } from "./rows";
 import type { FileDiff, Hunk, Line } from "./types";
 import { STATUS_WORDS } from "./words";
 
@@ -22,15 +23,22 @@ export type Slots = {
   hunkTools?: (file: FileDiff, hunk: Hunk) => ReactNode;
   gutter?: (at: LineAt) => ReactNode;
   below?: (at: LineAt) => ReactNode;
+  fileBelow?: (file: FileDiff) => ReactNode;
 };
+/** Where to show: a file, or a line of it on one side. A new object each time. */
+export type DiffGoal = { path: string; side?: Side; line?: number };
+/** Which files are folded away, for who wants to say so. */
+type Folding = { folded: ReadonlySet<string>; onFold: (path: string) => void };
 type Props = Slots & {
   files: FileDiff[];
   label: string;
   sides: boolean;
   /** Told of the hunk that the keys are at. */
   onHunk?: (file: FileDiff, hunk: Hunk | null) => void;
-  /** Keys that it does not know itself, with the hunk that they are for. */
-  onKey?: (event: KeyboardEvent, file: FileDiff, hunk: Hunk | null) => void;
+  /** Keys that it does not know itself, with the hunk that they are for, and the line's place in it. */
+  onKey?: (event: KeyboardEvent, file: FileDiff, hunk: Hunk | null, number: number) => void;
+  goal?: DiffGoal | null;
+  folding?: Folding;
 };
 
 /** The difference that "next change" is for: the one that was last looked at. */
@@ -38,14 +46,16 @@ let walked: ((by: 1 | -1) => void) | null = null;
 export const walk = (by: 1 | -1) => walked?.(by);
 export const canWalk = () => walked !== null;
 
-const HEIGHT: Record<Row["kind"], number> = { file: 37, note: 44, hunk: 27, line: 20 };
+const HEIGHT: Record<Row["kind"], number> = { file: 37, under: 0, note: 44, hunk: 27, line: 20 };
 
-export function DiffView({ files, label, sides, onHunk, onKey, ...slots }: Props) {
-  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+export function DiffView({ files, label, sides, onHunk, onKey, goal, folding, ...slots }: Props) {
+  const [ownFolded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const folded = folding?.folded ?? ownFolded;
   const [at, setAt] = useState(-1); // the row that the keys are at
   const [said, setSaid] = useState("");
   const box = useRef<HTMLElement>(null);
-  const rows = useMemo(() => rowsOf(files, sides, folded), [files, sides, folded]);
+  const under = slots.fileBelow !== undefined;
+  const rows = useMemo(() => rowsOf(files, sides, folded, under), [files, sides, folded, under]);
   const stops = useMemo(() => stopsOf(rows), [rows]);
   const heads = useMemo(() => rows.flatMap((row, n) => (row.kind === "file" ? [n] : [])), [rows]);
   const sticky = useRef(0);
@@ -91,8 +101,13 @@ export function DiffView({ files, label, sides, onHunk, onKey, ...slots }: Props
     };
   }, [step]);
 
-  const fold = (path: string) =>
-    setFolded((old) => new Set(old.has(path) ? [...old].filter((one) => one !== path) : [...old, path]));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each goal is gone to once, when it is set
+  useEffect(() => {
+    const to = goal ? rows.findIndex((row) => isGoal(row, files, goal)) : -1;
+    if (to >= 0) move(to, goal?.line === undefined ? "start" : "center");
+  }, [goal]);
+
+  const fold = folding?.onFold ?? ((path: string) => setFolded((old) => toggled(old, path)));
   const key = (event: KeyboardEvent) => {
     if ((event.target as HTMLElement).closest("input, textarea, select, [contenteditable=true]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -105,7 +120,8 @@ export function DiffView({ files, label, sides, onHunk, onKey, ...slots }: Props
     else {
       const row = rows[at];
       const where = row && files[row.file];
-      if (where) onKey?.(event, where, row.kind === "line" ? (where.hunks[row.hunk] ?? null) : null);
+      const line = row?.kind === "line" ? row : null;
+      if (where) onKey?.(event, where, (line && where.hunks[line.hunk]) ?? null, line?.new ?? line?.old ?? -1);
       return;
     }
     event.preventDefault();
@@ -148,6 +164,15 @@ export function DiffView({ files, label, sides, onHunk, onKey, ...slots }: Props
   );
 }
 
+function isGoal(row: Row, files: FileDiff[], { path, side, line }: DiffGoal): boolean {
+  const file = files[row.file];
+  if (file?.path !== path) return false;
+  if (line === undefined) return row.kind === "file";
+  const number = row.kind === "line" ? (side === "old" ? row.old : row.new) : null;
+  if (row.kind !== "line" || number === null) return false;
+  return file.hunks[row.hunk]?.lines[number]?.[side ?? "new"] === line;
+}
+
 type RowProps = {
   row: Row;
   files: FileDiff[];
@@ -161,6 +186,7 @@ function OneRow({ row, files, slots, folded, onFold, sides }: RowProps) {
   const file = files[row.file];
   if (!file) return null;
   if (row.kind === "note") return <p className="diff-note soft">{row.text}</p>;
+  if (row.kind === "under") return slots.fileBelow?.(file);
   if (row.kind === "file")
     return (
       <div className="diff-file">
@@ -281,11 +307,10 @@ function Half({
   slots: Slots;
   children: ReactNode;
 }) {
-  const changed = at !== null && at.line.kind !== " ";
   return (
     <div className={`half ${at ? kindOf(at.line) : "none"}`}>
       <span className="number">{number ?? ""}</span>
-      <span className="gutter">{at && changed && slots.gutter?.(at)}</span>
+      <span className="gutter">{at && slots.gutter?.(at)}</span>
       <span className="sign">{at && signOf(at.line)}</span>
       <code>{children}</code>
     </div>

@@ -3,19 +3,22 @@ import type { FileDiff, Hunk, Line } from "./types";
 
 export type Row =
   | { kind: "file"; key: string; file: number }
+  | { kind: "under"; key: string; file: number }
   | { kind: "note"; key: string; file: number; text: string }
   | { kind: "hunk"; key: string; file: number; hunk: number }
   | { kind: "line"; key: string; file: number; hunk: number; old: number | null; new: number | null };
 /** `old` and `new` are places in the hunk's lines: both are the same for a line that both sides have. */
 export type LineRow = Extract<Row, { kind: "line" }>;
 
-/** The rows of all files that are not in `folded` (by path); side by side, the n-th removed line stands beside the n-th added. */
-export function rowsOf(files: FileDiff[], sides: boolean, folded: ReadonlySet<string>): Row[] {
+/** The rows of all files that are not in `folded` (by path); side by side, the n-th removed line stands beside the n-th added.
+ *  With `under`, there is one beneath each file's head for whatever somebody puts there. */
+export function rowsOf(files: FileDiff[], sides: boolean, folded: ReadonlySet<string>, under = false): Row[] {
   const rows: Row[] = [];
   files.forEach((file, at) => {
     const key = `${file.status}:${file.path}`;
     rows.push({ kind: "file", key, file: at });
     if (folded.has(file.path)) return;
+    if (under) rows.push({ kind: "under", key: `${key}:under`, file: at });
     const text = noteOf(file);
     if (text) rows.push({ kind: "note", key: `${key}:note`, file: at, text });
     file.hunks.forEach((hunk, number) => {
@@ -87,3 +90,7 @@ export function placeOf(hunk: Hunk): string {
   const [start, lines] = gone ? [hunk.old_start, hunk.old_lines] : [hunk.new_start, hunk.new_lines];
   return `${lines > 1 ? `Lines ${start}–${start + lines - 1}` : `Line ${start}`}${gone ? " removed" : ""}`;
 }
+
+/** The set with it, or without where it had it. */
+export const toggled = (old: ReadonlySet<string>, one: string): ReadonlySet<string> =>
+  new Set(old.has(one) ? [...old].filter((other) => other !== one) : [...old, one]);
