@@ -123,7 +123,7 @@ MATRIX = [
     open_to_all("GET", "/api/v1/openapi.json", 200),
     *(
         open_to_all("GET", path, 200)
-        for path in ("/", *ENTRANCE, *ACCOUNT, "/s/{session}", "/o/acme/people", "/w/{workspace}/pulls")
+        for path in ("/", *ENTRANCE, *ACCOUNT, "/s/{session}", "/o/acme/people", "/w/acme/people")
     ),
     open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
@@ -422,7 +422,7 @@ def shape(path: str) -> str:
     import re
 
     return re.sub(
-        r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql|(?<=^/o/)acme/people",
+        r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql|(?<=^/[ow]/)acme/people",
         "{}",
         path,
     )
