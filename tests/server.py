@@ -105,7 +105,7 @@ class Server:
         """`codeyard down`: the server and its terminals."""
         environment = os.environ | self.settings
         subprocess.run(
-            [sys.executable, "-m", "backend.cli", "down"], cwd=ROOT, env=environment, capture_output=True, timeout=30
+            [sys.executable, "-m", "backend.cli", "down"], cwd=ROOT, env=environment, capture_output=True, timeout=120
         )
         if self.process is not None:
             if self.process.poll() is None:

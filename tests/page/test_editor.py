@@ -1,7 +1,10 @@
 """The editor with real language servers on a package from PyPI; drafts, conflicts, search, files as what they are."""
 
 import base64
+import contextlib
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -44,8 +47,11 @@ def served(page: Page) -> None:
     expect(page.locator(".status").get_by_role("button", name="python", exact=True)).to_be_visible(timeout=30_000)
 
 
-def test_one_completes_jumps_renames_and_fixes_while_another_edits_beside(page, browser, server, package):
-    """The story of the workbench on httpx: the second browser shares the servers that the first one warmed."""
+def test_one_completes_jumps_renames_fixes_commits_and_restores_while_another_edits_beside(
+    page, browser, server, package
+):
+    """The story of the workbench on httpx, from a completion to a restored snapshot: the second browser shares the servers that
+    the first one warmed."""
     yard = Yard(server, "story", package)
     yard.write("httpx/greeting.py", "import os\n\n\ndef greet(name: str) -> str:\n    return 'hello ' + name\n")
     yard.write("httpx/caller.py", "from .greeting import greet\n\nprint(greet('x'))\n")
@@ -124,6 +130,91 @@ def test_one_completes_jumps_renames_and_fixes_while_another_edits_beside(page, 
     expect(line(page, "def greet(")).to_be_visible()
     assert "import greet" in yard.read("httpx/caller.py")
     second.close()
+
+    models = yard.read("httpx/_models.py")
+    yard.write("httpx/_models.py", models + "\n\nLEFT_OUT = 1\n")
+    page.keyboard.press("Control+Shift+G")
+    page.get_by_role("tree", name="Changed files").get_by_role("treeitem", name="httpx/_models.py, changed").click()
+    boxes = page.get_by_role("checkbox", name="Commit this change")
+    expect(boxes).to_have_count(2)
+    boxes.last.uncheck()
+    page.get_by_label("Commit message").fill("Greet, and say who was here")
+    picture(page, "editor-commits")
+    page.get_by_role("button", name="Commit what is chosen").click()
+    expect(page.locator(".note")).to_contain_text("Committed")
+    assert yard.git("show", "HEAD:httpx/_models.py") == models
+    assert yard.git("show", "HEAD:httpx/caller.py") == yard.read("httpx/caller.py")
+
+    page.get_by_role("button", name="History", exact=True).click()
+    page.get_by_role("button", name="Snapshots", exact=True).click()
+    page.get_by_role("button", name="Take a snapshot…").click()
+    page.get_by_label("Label").fill("before the mess")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.locator(".note")).to_contain_text("Took a snapshot")
+    yard.write("httpx/caller.py", "mess\n")
+    page.get_by_role("list", name="Snapshots").get_by_role("button", name="before the mess").first.click()
+    page.get_by_role("button", name="Restore", exact=True).click()
+    expect(page.locator(".note")).to_contain_text("Restored before the mess.")
+    picture(page, "editor-restores")
+    assert "import greet" in yard.read("httpx/caller.py") and "LEFT_OUT" in yard.read("httpx/_models.py")
+
+
+def test_a_language_server_that_is_killed_or_hangs_is_named_and_the_editor_goes_on(page, server):
+    yard = Yard(server, "sick")
+    yard.write("a.py", "import os\n\n\ndef greet(name: str) -> str:\n    return name\n")
+    yard.open(page)
+    quick_open(page, "a.py", "a.py")
+    served(page)
+    warnings = page.locator(".status").get_by_role("button", name=re.compile("[1-9] warnings"))
+    expect(warnings).to_be_visible(timeout=30_000)
+
+    def pids() -> set[int]:
+        """Of the session's servers for Python."""
+        found = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if b"server" in words[1:] and (process / "cwd").readlink() == yard.root.resolve():
+                    found.add(int(process.name))
+        return found
+
+    before = pids()
+    assert len(before) == 2
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    line(page, "return name").click()
+    page.keyboard.press("End")
+    page.keyboard.type(".upp", delay=30)  # typed on while they come back
+    wait_until(lambda: len(new := pids()) == len(before) and not new & before, 30)
+    served(page)
+    upper = page.get_by_role("option", name="upper").first
+
+    def completes() -> bool:  # a server that has just begun may answer with nothing
+        if not upper.is_visible():
+            page.keyboard.press("Control+Space")
+            page.wait_for_timeout(500)
+        return upper.is_visible()
+
+    wait_until(completes, 30)
+    picture(page, "editor-again")
+    page.keyboard.press("Escape")
+
+    for pid in (stopped := pids()):
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        page.keyboard.type("er()  # still typing", delay=10)
+        expect(line(page, "still typing")).to_be_visible()
+        page.keyboard.press("Control+s")
+        expect(page.get_by_title("not saved")).to_have_count(0, timeout=30_000)  # waits for no formatter that hangs
+        assert "still typing" in yard.read("a.py")
+        expect(page.locator(".status").get_by_role("button", name=re.compile("not answering"))).to_be_visible(
+            timeout=60_000
+        )
+        picture(page, "editor-sick")
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated):
