@@ -22,6 +22,7 @@ export const PLACES: Place[] = [
   { path: "", title: "Workspaces", icon: "home", component: lazy(() => import("./Workspaces")) },
   { path: "tasks", title: "Tasks", icon: "check", component: lazy(() => import("./tasks/Tasks")) },
   { path: "activity", title: "Activity", icon: "history", component: lazy(() => import("./notices/Activity")) },
+  { path: "webhooks", title: "Webhooks", icon: "webhook", component: lazy(() => import("./webhooks/Webhooks")) },
   { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
   { path: "keys", title: "API keys", icon: "lock", component: lazy(() => import("./Keys")), least: "admin" },
   { path: "audit", title: "Audit log", icon: "history", component: lazy(() => import("./Audit")), least: "admin" },

@@ -1,0 +1,183 @@
+// One receiver: its address, its rules, what came in and what came of it.
+import { useState } from "react";
+import { call, get, type Organization, type Page, post, type Refused } from "../../api";
+import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { Link } from "../../parts/Link";
+import { Copied, When } from "../../parts/words";
+import { go } from "../../router";
+import { PageHead } from "../Frame";
+import { useLoad } from "../load";
+import { pathOf } from "../places";
+import { Payload } from "./Payload";
+import { Rules } from "./Rules";
+import { PROVIDER_WORDS, type Received, type ReceivedDetail, type Receiver } from "./types";
+
+const STATES = { received: "waits", done: "became a task", ignored: "ignored", failed: "failed" };
+const TRIES = 20; // how often a page asks what became of what it replayed
+
+export function OneReceiver({ organization, id }: { organization: Organization; id: string }) {
+  const at = `/webhook-integrations/${id}`;
+  const home = pathOf(organization, "webhooks", "in");
+  const { data: receiver, failure, load } = useLoad<Receiver>(at);
+  const mine = useLoad<{ scopes: string[] }>(receiver && `/workspace/${receiver.workspace_id}/access/mine`, /access/);
+  const deliveries = useLoad<Page<Received>>(`${at}/deliveries`, /webhook\.received/);
+  const [wrong, setWrong] = useState("");
+  const [asked, setAsked] = useState<"secret" | "delete" | null>(null);
+  const [secret, setSecret] = useState("");
+  const writes = mine.data?.scopes.includes("workspaces:write") ?? false;
+  const fail = (error: Refused) => setWrong(error.message);
+  const change = async (fields: Record<string, unknown>) => {
+    setWrong("");
+    try {
+      await call("PUT", at, fields);
+      await load();
+      return true;
+    } catch (error) {
+      fail(error as Refused);
+      return false;
+    }
+  };
+  const replay = async (one: Received) => {
+    setWrong("");
+    try {
+      await post(`${at}/deliveries/${one.id}/replay`);
+      for (let tries = 0; tries < TRIES; tries++) {
+        await deliveries.load();
+        if ((await get<Received>(`${at}/deliveries/${one.id}`)).state !== "received") break;
+        await new Promise((after) => window.setTimeout(after, 150));
+      }
+    } catch (error) {
+      fail(error as Refused);
+    }
+    await deliveries.load();
+  };
+  if (!receiver)
+    return (
+      <>
+        <Link to={home}>← All receivers</Link>
+        <Notice text={failure} />
+      </>
+    );
+  return (
+    <>
+      <Link to={home}>← All receivers</Link>
+      <PageHead title={receiver.name} lead={`Receives what ${PROVIDER_WORDS[receiver.provider]} reports.`}>
+        {writes && (
+          <>
+            <Button onClick={() => setAsked("secret")}>New secret</Button>
+            <Button onClick={() => void change({ enabled: !receiver.enabled })}>
+              {receiver.enabled ? "Disable" : "Enable"}
+            </Button>
+            <Button kind="quiet" onClick={() => setAsked("delete")}>
+              Delete
+            </Button>
+          </>
+        )}
+      </PageHead>
+      {!receiver.enabled && <Notice kind="info" text="Disabled: its address answers 404, and nothing is kept." />}
+      <Notice text={wrong || failure} />
+      <p>Enter this address at the provider, content type application/json:</p>
+      <Copied label="Address" text={location.origin + receiver.path} />
+      <Rules
+        key={JSON.stringify(receiver.rules)}
+        receiver={receiver}
+        writes={writes}
+        onSave={(rules) => change({ rules })}
+      />
+      <div className="row part">
+        <h2 className="grow">Deliveries of the last 30 days</h2>
+        <Button onClick={() => void deliveries.load()}>Refresh</Button>
+      </div>
+      <Notice text={deliveries.failure} />
+      {deliveries.data?.items.length === 0 && (
+        <p className="soft empty">Nothing came yet. Most providers can send a test delivery.</p>
+      )}
+      <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.data}>
+        {deliveries.data?.items.map((row) => (
+          <li key={row.id}>
+            <One row={row} at={at} onReplay={writes ? () => void replay(row) : undefined} />
+          </li>
+        ))}
+      </ul>
+      {asked === "secret" && (
+        <Dialog
+          title="New secret"
+          onClose={() => setAsked(null)}
+          onSubmit={async () => {
+            if (!(await change({ secret }))) return;
+            setSecret("");
+            setAsked(null);
+          }}
+        >
+          <p>What the provider signs with from now on; the one before is not taken any more.</p>
+          <Field
+            label="Secret"
+            type="password"
+            autoComplete="off"
+            required
+            minLength={8}
+            maxLength={200}
+            autoFocus
+            value={secret}
+            onChange={(event) => setSecret(event.target.value)}
+          />
+          <Notice text={wrong} />
+          <div className="row end">
+            <Button onClick={() => setAsked(null)}>Cancel</Button>
+            <Button type="submit" kind="main">
+              Save
+            </Button>
+          </div>
+        </Dialog>
+      )}
+      {asked === "delete" && (
+        <Dialog
+          title={`Delete ${receiver.name}?`}
+          onClose={() => setAsked(null)}
+          onSubmit={() => call("DELETE", at).then(() => go(home), fail)}
+        >
+          <p>With everything that it received. Its address answers 404 from then on; tasks that came of it stay.</p>
+          <Notice text={wrong} />
+          <div className="row end">
+            <Button onClick={() => setAsked(null)}>Cancel</Button>
+            <Button type="submit" kind="danger">
+              Delete
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function One({ row, at, onReplay }: { row: Received; at: string; onReplay?: () => void }) {
+  const [open, setOpen] = useState(false);
+  const detail = useLoad<ReceivedDetail>(open ? `${at}/deliveries/${row.id}` : null);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <code>{row.event || "unknown"}</code>{" "}
+        <span className={row.state === "done" ? "good" : row.state === "failed" ? "warn" : "soft"}>
+          {STATES[row.state]}
+        </span>{" "}
+        <span className="soft">
+          <When at={row.received_at} />
+        </span>
+        {row.note && <small className="soft">{row.note}</small>}
+      </summary>
+      <Notice text={detail.failure} />
+      {onReplay && <Button onClick={onReplay}>Replay</Button>}
+      {detail.data && (
+        <>
+          <Payload
+            title="Headers"
+            text={Object.entries(detail.data.headers)
+              .map(([name, value]) => `${name}: ${value}`)
+              .join("\n")}
+          />
+          <Payload title="Body" text={detail.data.body} />
+        </>
+      )}
+    </details>
+  );
+}
