@@ -130,19 +130,29 @@ def check_out(place: Place, branch: str, *, as_: str = "") -> None:
     if commit is None:
         create_empty(place, as_ or branch)
         return
-    create_session(place, as_ or branch)
+    check_out_commit(place, str(commit.peel(pygit2.Commit).id), as_ or branch)
+
+
+def check_out_commit(place: Place, commit_id: str, branch: str) -> None:
+    """A session on a new `branch` at that commit of the bare repository."""
+    create_session(place, branch)
     repository = git.open_session(place)
-    found = commit.peel(pygit2.Commit)
-    repository.references.create(f"refs/heads/{as_ or branch}", found.id, force=True)
+    found = repository[commit_id].peel(pygit2.Commit)
+    repository.references.create(f"refs/heads/{branch}", found.id, force=True)
     _fill(place, found.tree_id)
 
 
-def move_in(staged: Place, place: Place) -> None:
+def move_in(staged: Place, place: Place, inside: Sequence[str] = ()) -> None:
     """Brings a repository that was checked out apart into a session that people work in: nobody could touch it while it was
-    made, and the paths in it are relative, so they hold. Raises OSError where its folder is taken."""
+    made, and the paths in it are relative, so they hold. `inside` are the repositories in its folder, which come along. Raises
+    OSError where its folder is taken."""
     root = Place(place.data, place.workspace_id, place.session_id)
     with locked(place):
         exclude(root, [place.folder])
+        for name in inside:
+            target = place.git_dir.with_name(f"{name}.git")
+            remove_folder(target)  # of a first run that was cut off here
+            os.rename(staged.git_dir.with_name(f"{name}.git"), target)
         os.rename(staged.git_dir, place.git_dir)
         try:
             place.work_tree.mkdir()  # fails on whatever is there, a link too; then only an empty folder is replaced

@@ -35,7 +35,9 @@ def image():
 @pytest.mark.parametrize("instruction", ["VOLUME /", "HEALTHCHECK CMD kill -9 -1", "USER nobody:nosuchgroup"])
 async def test_attack_33_an_image_that_cannot_run_fails_with_a_reason_or_runs_alone(stack, image, instruction):
     name = image("USER root", instruction)
-    await stack.declare(f"services:\n  web:\n    image: {name}\n    command: sleep 600\n    restart: 'no'\n    stop_grace_period: 1s\n")
+    await stack.declare(
+        f"services:\n  web:\n    image: {name}\n    command: sleep 600\n    restart: 'no'\n    stop_grace_period: 1s\n"
+    )
     done = await stack.run("run-all")
     web = (await stack.services())["web"]
     if done["status"] == "failed":

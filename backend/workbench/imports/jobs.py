@@ -2,21 +2,25 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pygit2
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from backend.core import git, worktree
-from backend.core.db import now
+from backend.core.db import new_id, now
 from backend.core.errors import AppError, Conflict, Invalid
 from backend.core.events import emit
 from backend.core.git import CloneUrl, Place
 from backend.core.jobs import job
 from backend.core.resources import Resources
 from backend.workbench.connections import service as connections
+from backend.workbench.imports import submodules
+from backend.workbench.imports.submodules import name_for
 from backend.workbench.services import editing
 from backend.workbench.services.events import OperationProgress
 from backend.workbench.services.models import Operation
@@ -72,7 +76,9 @@ async def import_repository(data: Order, resources: Resources) -> None:
             raise Conflict("The session was deleted while the import waited.")
         if not place.git_dir.exists():
             await _fetch(resources, data, staged, telling)
-            await _check_out(resources, data, session, staged, place, telling)
+            await _check_out(resources, data, session, staged, telling)
+            inside = await _fetch_submodules(resources, data, session, staged, telling)
+            await resources.in_thread(_move_in, staged, place, inside)
         await telling.say("declaring")
         await _declare(resources, data, session)
     except (AppError, OSError, pygit2.GitError) as error:
@@ -89,20 +95,65 @@ async def import_repository(data: Order, resources: Resources) -> None:
 
 async def _fetch(resources: Resources, data: Order, staged: Place, telling: "_Telling") -> None:
     await resources.in_thread(worktree.remove_folder, staged.session)
-    await resources.in_thread(worktree.remove_folder, staged.bare)
-    url = CloneUrl(data.address)
+    await _clone(resources, data, staged, CloneUrl(data.address), telling)
+
+
+async def _clone(resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling") -> str:
+    """By the owner's connection to that host, where there is one; the default branch."""
+    await resources.in_thread(worktree.remove_folder, place.bare)
     found = await connections.credential_for(resources, data.owner_id, url)
     if found is not None:
-        url = CloneUrl(data.address, found.username, found.token)
+        url = CloneUrl(url.address, found.username, found.token)
     async with telling.following() as progress:
-        await worktree.clone(
-            staged, url, url.password, allow_file=resources.settings.allow_file_clone, progress=progress
+        return await worktree.clone(place, url, url.password, allow_file=False, progress=progress)
+
+
+async def _fetch_submodules(
+    resources: Resources, data: Order, session: Session, staged: Place, telling: "_Telling"
+) -> list[str]:
+    """The names of those that are there now; what is not is told with the import."""
+
+    async def fetch(place: Place, url: CloneUrl) -> str:
+        checked = await git.check_clone_url(
+            url.address, allow_file=False, allow_private=resources.settings.allow_private_clone
         )
+        telling.about = f"Submodule {place.folder}"
+        return await _clone(resources, data, place, CloneUrl(checked.address), telling)
+
+    async def claim(wanted: str, folder: str, address: str) -> str | None:
+        """Its row; that of a first run, which has the same folder, is taken over."""
+        name = name_for(wanted)
+        row = {"name": name, "path": folder, "remote_url": address, "default_branch": "main"}
+        made = insert(Repository).values(id=new_id(), workspace_id=session.workspace_id, **row).on_conflict_do_nothing()
+        same = Repository.workspace_id == session.workspace_id, Repository.name == name, Repository.path == folder
+        async with resources.database.begin() as db:
+            await db.execute(made)
+            return await db.scalar(select(Repository.name).where(*same))
+
+    branch = "" if session.is_default else session.branch
+    address = CloneUrl(data.address)
+    found = await submodules.fetch_all(resources, staged, address, fetch=fetch, claim=claim, branch=branch)
+    telling.about = found.said()
+    await _forget(resources, session.workspace_id, data.name, keep=found.done)
+    async with resources.database.begin() as db:
+        for name, default in found.done.values():
+            same = Repository.workspace_id == session.workspace_id, Repository.name == name
+            await db.execute(update(Repository).where(*same).values(default_branch=default))
+    return [name for name, _ in found.done.values()]
 
 
-async def _check_out(
-    resources: Resources, data: Order, session: Session, staged: Place, place: Place, telling: "_Telling"
-) -> None:
+async def _forget(resources: Resources, workspace_id: UUID, name: str, *, keep: Collection[str] = ()) -> None:
+    """The rows and histories of submodules in the import's folder, but for `keep`."""
+    inside = Repository.workspace_id == workspace_id, Repository.path.startswith(f"{name}/", autoescape=True)
+    async with resources.database.begin() as db:
+        gone = delete(Repository).where(*inside, Repository.path.not_in(keep)).returning(Repository.name)
+        names = list(await db.scalars(gone))
+    for each in names:
+        place = Place(resources.data, workspace_id, workspace_id, each)
+        await resources.in_thread(worktree.remove_folder, place.bare)
+
+
+async def _check_out(resources: Resources, data: Order, session: Session, staged: Place, telling: "_Telling") -> None:
     await telling.say("checking out")
 
     def work() -> None:
@@ -115,12 +166,15 @@ async def _check_out(
             if tree is None or data.subdirectory not in tree or not isinstance(tree[data.subdirectory], pygit2.Tree):
                 raise NoSuchFolder
         worktree.check_out(staged, data.branch, as_="" if session.is_default else session.branch)
-        try:
-            worktree.move_in(staged, place)
-        except FileExistsError:
-            raise Taken from None
 
     await resources.in_thread(work)
+
+
+def _move_in(staged: Place, place: Place, inside: list[str]) -> None:
+    try:
+        worktree.move_in(staged, place, inside)
+    except FileExistsError:
+        raise Taken from None
 
 
 async def _declare(resources: Resources, data: Order, session: Session) -> None:
@@ -138,6 +192,7 @@ async def _declare(resources: Resources, data: Order, session: Session) -> None:
 
 async def _take_back(resources: Resources, data: Order, place: Place) -> None:
     await resources.in_thread(worktree.remove_folder, place.bare)
+    await _forget(resources, place.workspace_id, data.name)
     async with resources.database.begin() as db:
         await db.execute(delete(Repository).where(Repository.id == data.repository_id))
 
@@ -149,9 +204,12 @@ class _Telling:
         self._resources = resources
         self._operation = operation
         [self._step] = msgspec.convert(operation.steps, list[Step])
+        self.about = ""
+        """What the import speaks of besides: a submodule on the way, in the end what became of all of them."""
 
     async def say(self, step: str, percent: int | None = None) -> None:
         self._step.step, self._step.percent, self._step.status = step, percent, "running"
+        self._step.message = self.about
         self._operation.status = "running"
         await self._write()
 
@@ -159,7 +217,7 @@ class _Telling:
         self._operation.error, self._operation.finished_at = error, now()
         self._operation.status = "failed" if error else "succeeded"
         self._step.status, self._step.percent = "failed" if error else "done", None
-        self._step.message = error["message"] if error else ""
+        self._step.message = error["message"] if error else self.about
         await self._resources.database.persist(self._write)
 
     def following(self) -> "_Following":

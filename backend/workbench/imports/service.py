@@ -2,7 +2,6 @@
 service in its compose.yaml. What takes time is a job; an operation tells how far it is."""
 
 import os
-import re
 from uuid import UUID
 
 import msgspec
@@ -16,6 +15,7 @@ from backend.core.resources import Resources
 from backend.workbench.connections import service as connections
 from backend.workbench.connections.clients.contract import ProviderUnreachable
 from backend.workbench.imports import jobs, schemas
+from backend.workbench.imports.submodules import name_for
 from backend.workbench.services import schemas as services
 from backend.workbench.services.definition import service_id
 from backend.workbench.services.models import Operation
@@ -53,7 +53,7 @@ async def start(
     )
     if not url.address.startswith(("https://", "http://")):
         raise ProviderUnreachable
-    name = _name(data.name or found.name.rpartition("/")[2])
+    name = name_for(data.name or found.name.rpartition("/")[2])
     place = disk.place_of(resources, session, name, name)
     if os.path.lexists(place.work_tree):
         raise FolderTaken
@@ -87,9 +87,3 @@ async def start(
         await db.flush()
         await enqueue(db, jobs.import_repository, order)
     return shown(operation, [step])
-
-
-def _name(given: str) -> str:
-    """A folder's, repository's and service's name: what all three take."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", given.strip()).strip("-.")[:60]
-    return f"{name}-repository" if name.lower() in ("", "root", "git") else name

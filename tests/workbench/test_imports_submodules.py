@@ -1,0 +1,139 @@
+"""Submodules of an import: repositories of their own in its folder; what a stranger's `.gitmodules` cannot do."""
+
+# ruff: noqa: F811 - fixtures of another file
+
+import pytest
+
+from backend.core.git import BadCloneUrl
+from backend.workbench.imports.submodules import resolve
+from tests.forges import NAME, forge
+from tests.remotes import bare
+from tests.workbench.test_imports import connected, imported, session, upstream  # noqa: F401 - fixtures
+from tests.workbench.yard import Yard, by_hand
+
+
+def repository(folder, name, files, modules=()):
+    """A repository at the forge with these files and submodules (path, url, commit); its commit."""
+    work = folder / f"work-{name.replace('/', '-')}"
+    if not (folder / f"{name}.git").exists():
+        bare(folder / f"{name}.git")
+    by_hand(folder, "clone", "-q", str(folder / f"{name}.git"), str(work))
+    for path, text in files.items():
+        (work / path).write_text(text)
+    lines = [f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n' for path, url, _ in modules]
+    if lines:
+        (work / ".gitmodules").write_text("".join(lines))
+    by_hand(work, "add", "-A")
+    for path, _, commit in modules:
+        by_hand(work, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+    by_hand(work, "commit", "-qm", "With submodules")
+    by_hand(work, "push", "-q", "origin", "HEAD:main")
+    return by_hand(work, "rev-parse", "HEAD").strip()
+
+
+async def test_submodules_come_along_with_histories_of_their_own(client, session, resources, upstream, tmp_path):
+    """Relative, absolute and by key, one in another; forked, committed, pushed; and what was not fetched is said."""
+    deep = repository(tmp_path, "acme/deep", {"deep.txt": "deep\n"})
+    library = repository(tmp_path, "acme/library", {"lib.txt": "lib\n"}, [("inner", "../deep.git", deep)])
+    repository(tmp_path, NAME, {"a.txt": "a\n"}, [
+        ("vendor/library", "../library.git", library),
+        ("deep", f"{upstream.base}/acme/deep.git", deep),
+        ("gone", "../gone.git", deep),
+        ("old", "../deep.git", "1" * 40),
+    ])  # fmt: skip
+    await connected(client, "github", upstream)
+    done = await imported(client, session)
+    assert done["status"] == "succeeded", done
+    message = done["steps"][0]["message"]
+    assert message.startswith("3 submodules fetched. Not fetched: gone (There is no such repository"), message
+    assert "old (its remote lacks the commit 1111111111)" in message
+    yard = Yard(client, session, resources.data)
+    project = yard.root / "project"
+    assert (project / "vendor/library/lib.txt").exists() and (project / "vendor/library/inner/deep.txt").exists()
+    assert (project / "deep/deep.txt").exists() and list((project / "gone").iterdir()) == []
+    rows = {row["path"]: row for row in (await yard.get("/repositories"))["items"]}
+    assert set(rows) == {"", "project", "project/vendor/library", "project/vendor/library/inner", "project/deep"}
+    inner = rows["project/vendor/library"]
+    assert (inner["head"], inner["branch"], inner["dirty"], rows["project"]["dirty"]) == (library, "main", False, False)
+    assert by_hand(project, "status", "--porcelain") == "" and by_hand(project / "deep", "log", "--format=%s") != ""
+
+    yard.write("project/vendor/library/lib.txt", "better\n")
+    made = (await yard.post("/commit", {"message": "Better", "repository": inner["name"]}, 201))["id"]
+    await yard.post("/push", {"repository": inner["name"]})
+    assert by_hand(tmp_path / "acme/library.git", "rev-parse", "main").strip() == made
+    files = (await yard.get("/status", repository="project"))["files"]
+    assert [(file["path"], file["status"]) for file in files] == [("vendor/library", "modified")]
+    await yard.post("/commit", {"message": "Take it", "repository": "project"}, 201)
+    assert by_hand(project, "ls-tree", "HEAD", "vendor/library").split()[2] == made
+    fork = (await client.post("/sessions", json={"workspace_id": session["workspace_id"], "name": "fork"})).json()
+    theirs = Yard(client, fork, resources.data)
+    assert (theirs.root / "project/vendor/library/lib.txt").read_text() == "better\n"
+    assert (theirs.root / "project/vendor/library/inner/deep.txt").exists()
+    assert [row["dirty"] for row in (await theirs.get("/repositories"))["items"]][1:] == [False] * 4
+
+
+async def test_a_token_goes_to_no_other_host_of_a_submodule(client, session, resources, upstream, tmp_path):
+    """Attack rows 13 and 36."""
+    other = tmp_path / "other"
+    other.mkdir()
+    deep = repository(other, "acme/project", {"x": "x\n"})
+    with forge(other) as lure:
+        repository(tmp_path, NAME, {"a.txt": "a\n"}, [("lure", f"{lure.base}/{NAME}.git", deep)])
+        await connected(client, "github", upstream)
+        done = await imported(client, session)
+        assert (
+            done["status"] == "succeeded" and "lure (The remote refused the credentials)" in done["steps"][0]["message"]
+        )
+    yard = Yard(client, session, resources.data)
+    assert [row["name"] for row in (await yard.get("/repositories"))["items"]] == ["root", "project"]
+    assert not list((resources.data / "repos" / session["workspace_id"]).glob("*lure*"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc", "/etc", "ext::sh -c touch% x", "--upload-pack=touch x", "-oProxyCommand=x", "ssh://-oX/y", "git://h/x",
+     "http://127.0.0.1:1/@evil\\x", "https://:@/", "../../../../etc?x", "https://h/x\\ny"],
+)  # fmt: skip
+async def test_addresses_of_submodules_that_mean_harm_fetch_nothing(
+    client, session, resources, upstream, tmp_path, url
+):
+    """Attack row 35: refused with the whole import by git's own check of `.gitmodules`, or left out and said."""
+    commit = repository(tmp_path, "acme/deep", {"deep.txt": "deep\n"})
+    repository(tmp_path, NAME, {"a.txt": "a\n"}, [("evil", f'"{url}"', commit)])
+    await connected(client, "github", upstream)
+    done = await imported(client, session)
+    if done["status"] == "succeeded":
+        assert "evil (" in done["steps"][0]["message"], done
+        assert list((resources.data / "sessions" / session["id"] / "workspace/project/evil").iterdir()) == []
+    names = {path.name for path in (resources.data / "sessions" / session["id"] / "git").iterdir()}
+    assert names <= {"root.git", "project.git"}
+
+
+@pytest.mark.parametrize(
+    "path", ["../../x", ".git/hooks", ".GIT/x", "a/.git::$INDEX_ALLOCATION/x", "link/x", "x\\r", "-x", "git~1/x"]
+)
+async def test_paths_of_submodules_that_mean_harm_are_nowhere(client, session, resources, upstream, tmp_path, path):
+    """Attack row 35 (CVE-2025-48384, CVE-2024-32002): a path counts only where the tree has a submodule; no link leads there."""
+    work = tmp_path / "work"
+    (work / "link").symlink_to("/tmp")
+    (work / ".gitmodules").write_text(f'[submodule "x"]\n\tpath = "{path}"\n\turl = ../project.git\n')
+    by_hand(work, "add", "-A")
+    by_hand(work, "commit", "-qm", "Evil")
+    by_hand(work, "push", "-q", "origin", "HEAD:main")
+    await connected(client, "github", upstream)
+    done = await imported(client, session)
+    assert done["status"] in ("succeeded", "failed")
+    names = {found.name for found in (resources.data / "sessions" / session["id"] / "git").iterdir()}
+    assert names <= {"root.git", "project.git"}
+
+
+def test_where_submodules_are():
+    parent = "https://github.com/acme/project.git"
+    assert resolve(parent, "../library.git") == "https://github.com/acme/library.git"
+    assert resolve(parent, "../../other/library") == "https://github.com/other/library"
+    assert resolve(parent, "./inner") == "https://github.com/acme/project.git/inner"
+    assert resolve(parent, "git@github.com:acme/x.git") == resolve(parent, "ssh://git@github.com/acme/x.git")
+    assert resolve(parent, "git@github.com:acme/x.git") == "https://github.com/acme/x.git"
+    for url in ("git@other.example:acme/x.git", "file:///etc", "/etc", "x", ""):
+        with pytest.raises(BadCloneUrl):
+            resolve(parent, url)
