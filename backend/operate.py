@@ -107,7 +107,7 @@ async def _reset(settings: Settings, email: str, password: str) -> None:
                 user = await users.by_email(db, users.normal_email(email))
                 if user is None:
                     raise users.NoSuchUser
-                await set_password(db, user.id, await users.hash_password(password))
+                await set_password(db, user.id, await users.hash_password(password), how="reset by the operator")
         finally:
             await database.close()
 

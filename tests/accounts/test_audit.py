@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 
+import pyotp
 import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +14,7 @@ from backend.accounts.audit.schemas import Entry
 from backend.accounts.audit.service import as_csv
 from backend.core.auth import Role
 from tests import make
+from tests.conftest import idle
 
 
 def log_of(somebody):
@@ -163,3 +165,39 @@ async def test_each_beginning_of_a_formula_is_seen(client, ada, name):
     shown = as_csv([Entry(**entry | {"actor_name": name})])
     [row] = csv.DictReader(io.StringIO(shown, newline=""))
     assert row["actor_name"] == "'" + name
+
+
+async def test_who_tried_to_get_in_and_what_changed_at_their_door(call, client, ada, database):
+    """Guessing fills no log, and a stranger learns nothing from what it answers."""
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    for _ in range(3):
+        wrong = await call(None).post("/auth/login", json={"email": bob.email, "password": "wrong"})
+        unknown = await call(None).post("/auth/login", json={"email": "nobody@example.com", "password": "wrong"})
+        assert wrong.json()["error"]["code"] == unknown.json()["error"]["code"] == "wrong_credentials"
+    passwords = {"current": make.PASSWORD, "new": "another one entirely"}
+    assert (await call(bob).post("/auth/password", json=passwords)).status_code == 204
+    fresh = {"password": passwords["new"]}
+    secret = (await call(bob).post("/account/second-factor", json=fresh)).json()["secret"]
+    code = {"code": pyotp.TOTP(secret).now()}
+    codes = (await call(bob).post("/account/second-factor/confirm", json=code)).json()["recovery_codes"]
+    login = fresh | {"email": bob.email, "code": codes[0]}
+    assert (await call(None).post("/auth/login", json=login)).status_code == 200
+    off = fresh | {"code": codes[1]}
+    assert (await call(bob).post("/account/second-factor/disable", json=off)).status_code == 204
+    assert (await call(bob).post("/auth/logout")).status_code == 204
+    await idle(database)
+    found = [(row["action"], row["data"].get("how", row["data"].get("attempts"))) for row in await entries(client, ada)]
+    assert sorted(found, key=str) == sorted(
+        [
+            ("member.login_failed", 1),
+            ("member.password_changed", "changed"),
+            ("member.second_factor_changed", "on"),
+            ("member.second_factor_changed", "recovery code used"),
+            ("member.signed_in", None),
+            ("member.second_factor_changed", "recovery code used"),
+            ("member.second_factor_changed", "off"),
+            ("member.signed_out", None),
+        ],
+        key=str,
+    )
+    assert {row["data"]["user_id"] for row in await entries(client, ada)} == {str(bob.user_id)}

@@ -81,18 +81,19 @@ async def new_codes(db: AsyncSession, user_id: UUID) -> list[str]:
     return codes
 
 
-async def check(db: AsyncSession, data: Path, user_id: UUID, code: str) -> None:
-    """Takes a code of the app, or a recovery code: each works once. Raises WrongCode."""
+async def check(db: AsyncSession, data: Path, user_id: UUID, code: str) -> bool:
+    """Takes a code of the app, or a recovery code: each works once. Whether it was a recovery code. Raises WrongCode."""
     factor = await find(db, user_id)
     if factor is None:
         raise NoFactor
     plain = code.strip().lower()
     if plain.replace(" ", "").isdigit():
         await _take_code(db, data, factor, plain.replace(" ", ""))
-        return
+        return False
     used = delete(RecoveryCode).where(RecoveryCode.user_id == user_id, RecoveryCode.hash == crypto.digest(plain))
     if await db.scalar(used.returning(RecoveryCode.user_id)) is None:
         raise WrongCode
+    return True
 
 
 async def remove(db: AsyncSession, user_id: UUID) -> None:

@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.orgs import service as orgs
 from backend.accounts.providers import catalogue, exchange
+from backend.accounts.providers.events import IdentityChanged
 from backend.accounts.providers.exchange import Person, ProviderRefused
 from backend.accounts.providers.models import Attempt, Identity
+from backend.accounts.signin.events import tell
 from backend.accounts.signin.service import RegistrationClosed
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
@@ -135,6 +137,7 @@ async def _link(db: AsyncSession, provider: catalogue.Provider, user_id: UUID, p
         db.add(row)
         with clash("uq_identities_issuer_subject", LinkedElsewhere):
             await db.flush()
+        await tell(db, user_id, IdentityChanged, provider=provider.name, how="linked")
 
 
 async def _user(
@@ -178,8 +181,10 @@ async def unlink(db: AsyncSession, actor: Actor, identity_id: UUID) -> None:
     """Raises LastWayIn; of two at once the second sees what the first left."""
     user = await db.get(User, actor.id, with_for_update=True)
     gone = delete(Identity).where(Identity.id == identity_id, Identity.user_id == actor.user_id)
-    if user is None or await db.scalar(gone.returning(Identity.id)) is None:
+    provider = await db.scalar(gone.returning(Identity.provider)) if user is not None else None
+    if user is None or provider is None:
         raise NotFound("There is no such linked identity.")
     left = await db.scalar(select(func.count()).where(Identity.user_id == user.id))
     if not user.password_hash and not left:
         raise LastWayIn
+    await tell(db, user.id, IdentityChanged, provider=provider, how="unlinked")

@@ -10,6 +10,7 @@ from backend.accounts.factors import service as factors
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs import service as orgs
 from backend.accounts.signin import addresses, schemas, service
+from backend.accounts.signin.events import SecondFactorChanged, tell
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
 from backend.core.auth import Actor, Me, anyone, person
@@ -90,6 +91,7 @@ async def confirm_second_factor(
 ) -> schemas.RecoveryCodes:
     """Turns it on by a first code, signs every other browser out, and shows the recovery codes once."""
     codes = await factors.confirm(db, resources.data, actor.id, data.code)
+    await tell(db, actor.id, SecondFactorChanged, how="on")
     await service.end_others(db, actor.id, keep=actor.sign_in_id)
     return schemas.RecoveryCodes(codes)
 
@@ -101,6 +103,7 @@ async def renew_recovery_codes(
     """Ten new ones; the old ones stop working. Asks for the password and a code."""
     await _with_both(resources, request, actor, data)
     async with resources.database.begin() as db:
+        await tell(db, actor.id, SecondFactorChanged, how="recovery codes renewed")
         return schemas.RecoveryCodes(await factors.new_codes(db, actor.id))
 
 
@@ -112,6 +115,7 @@ async def disable_second_factor(
     await _with_both(resources, request, actor, data)
     async with resources.database.begin() as db:
         await factors.remove(db, actor.id)
+        await tell(db, actor.id, SecondFactorChanged, how="off")
         await service.end_others(db, actor.id, keep=actor.sign_in_id)
 
 

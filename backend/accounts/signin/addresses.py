@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
 from backend.accounts.signin import service
+from backend.accounts.signin.events import EmailChanged, tell
 from backend.accounts.signin.models import EmailToken, FailedLogin
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
@@ -46,6 +47,8 @@ async def verify(db: AsyncSession, token: str) -> None:
     with clash("uq_users_email", users.EmailTaken):
         if await db.scalar(still.values(**values).returning(User.id)) is None:
             raise InvalidLink
+    if used.purpose == "change":
+        await tell(db, used.user_id, EmailChanged)
 
 
 async def ask_reset(database: Database, settings: Settings, email: str, browser: service.Browser) -> None:
@@ -68,7 +71,7 @@ async def reset(database: Database, token: str, password: str) -> None:
     password_hash = await users.hash_password(password)
     async with database.begin() as db:
         used = await _use(db, token, ("reset",))
-        await service.set_password(db, used.user_id, password_hash)
+        await service.set_password(db, used.user_id, password_hash, how="reset")
         mine = update(User).where(User.id == used.user_id, User.email == used.email)
         await db.execute(mine.values(email_verified_at=now()))
 

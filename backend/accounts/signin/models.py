@@ -1,11 +1,15 @@
 """The tables of sign-ins and of failed logins."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, Time
+
+WINDOW = timedelta(minutes=15)
+"""How long a failed login counts."""
 
 
 class SignIn(Base):

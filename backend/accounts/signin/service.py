@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Delete, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.factors import service as factors
-from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs import service as orgs
-from backend.accounts.signin.events import SignedIn
-from backend.accounts.signin.models import EmailToken, FailedLogin, SignIn
+from backend.accounts.signin import jobs
+from backend.accounts.signin.events import PasswordChanged, SecondFactorChanged, SignedIn, SignedOut, tell
+from backend.accounts.signin.models import WINDOW, EmailToken, FailedLogin, SignIn
 from backend.accounts.signin.schemas import Login, PasswordChange, Register, Setup
 from backend.accounts.users import service as users
 from backend.accounts.users.models import Installation, User
@@ -27,13 +27,14 @@ from backend.core import crypto
 from backend.core.auth import Actor, Call, calling
 from backend.core.db import Database, new_id, now
 from backend.core.errors import Forbidden, NotFound, TooMany, Unauthorized
-from backend.core.events import emit
+from backend.core.jobs import enqueue
 from backend.core.live import notify
 from backend.core.settings import Settings
 
-WINDOW = timedelta(minutes=15)
 WRONG_PER_ACCOUNT = 10
 WRONG_PER_ADDRESS = 100
+TOLD_AT = (1, 10, 100)
+"""Which failures of an account within the window the audit log tells."""
 
 
 class WrongCredentials(Unauthorized):
@@ -112,26 +113,28 @@ async def check_login(database: Database, folder: Path, data: Login, browser: Br
         await throttle(db, account, browser.address)
         user = await users.by_email(db, data.email.strip().lower()) if "\x00" not in data.email else None
     if not await users.password_fits(user, data.password) or user is None:
-        await _count_failure(database, account, browser)
+        await _count_failure(database, account, browser, user)
         raise WrongCredentials
-    await check_code(database, folder, user.id, account, browser, data.code)
+    await check_code(database, folder, user, account, browser, data.code)
     return user
 
 
 async def check_code(
-    database: Database, folder: Path, user_id: UUID, account: bytes, browser: Browser, code: str | None
+    database: Database, folder: Path, user: User, account: bytes, browser: Browser, code: str | None
 ) -> None:
     """The second factor, where there is one. A wrong code counts like a wrong password. Raises MfaRequired, WrongCode."""
     async with database.begin() as db:
-        if await factors.find(db, user_id) is None:
+        if await factors.find(db, user.id) is None:
             return
     if not code:
         raise MfaRequired
     try:
         async with database.begin() as db:
-            await factors.check(db, folder, user_id, code)
+            if await factors.check(db, folder, user.id, code):
+                calling.set(Call(Actor(name=user.name, user_id=user.id, grants={}), browser.address))
+                await tell(db, user.id, SecondFactorChanged, how="recovery code used")
     except factors.WrongCode:
-        await _count_failure(database, account, browser)
+        await _count_failure(database, account, browser, user)
         raise
 
 
@@ -142,12 +145,19 @@ async def check_second(database: Database, folder: Path, user: User, browser: Br
         await throttle(db, account, browser.address)
         if await factors.find(db, user.id) is None:
             raise factors.NoFactor
-    await check_code(database, folder, user.id, account, browser, code)
+    await check_code(database, folder, user, account, browser, code)
 
 
-async def _count_failure(database: Database, account: bytes, browser: Browser) -> None:
+async def _count_failure(database: Database, account: bytes, browser: Browser, user: User | None) -> None:
+    """The log is written by a job, which an account that does not exist gets, too: how long the answer takes says nothing."""
     async with database.begin() as db:
         db.add(FailedLogin(account=account, address=browser.address, at=now()))
+        await db.flush()
+        recent = FailedLogin.account == account, FailedLogin.at > now() - WINDOW
+        attempts = await db.scalar(select(func.count()).select_from(FailedLogin).where(*recent)) or 0
+        if attempts in TOLD_AT:
+            failure = jobs.Failure(user.id if user else None, browser.address, browser.agent, attempts)
+            await enqueue(db, jobs.tell_failure, failure)
 
 
 async def throttle(db: AsyncSession, account: bytes, address: str) -> None:
@@ -177,15 +187,13 @@ async def sign_in(db: AsyncSession, settings: Settings, user: User, browser: Bro
     db.add(row)
     await db.flush()
     calling.set(Call(Actor(name=user.name, user_id=user.id, grants={}), browser.address))
-    for organization, _ in await organizations.of_user(db, user.id):
-        await emit(db, SignedIn(organization_id=organization.id, user_id=user.id, browser=browser.agent))
+    await tell(db, user.id, SignedIn, browser=browser.agent)
     return row, secret
 
 
 async def sign_out(db: AsyncSession, actor: Actor) -> None:
     """Ends the sign-in that asks; its sockets close."""
-    await db.execute(delete(SignIn).where(SignIn.id == actor.sign_in_id))
-    await notify(db, "access")
+    await _end(db, delete(SignIn).where(SignIn.id == actor.sign_in_id))
 
 
 async def list_sign_ins(db: AsyncSession, actor: Actor) -> Sequence[SignIn]:
@@ -195,9 +203,18 @@ async def list_sign_ins(db: AsyncSession, actor: Actor) -> Sequence[SignIn]:
 
 async def end_sign_in(db: AsyncSession, actor: Actor, sign_in_id: UUID) -> None:
     mine = delete(SignIn).where(SignIn.id == sign_in_id, SignIn.user_id == actor.user_id)
-    if await db.scalar(mine.returning(SignIn.id)) is None:
+    if not await _end(db, mine):
         raise NotFound("There is no such sign-in.")
+
+
+async def _end(db: AsyncSession, which: Delete) -> bool:
+    """Whether there was one."""
+    ended = await db.scalar(which.returning(SignIn))
+    if ended is None:
+        return False
+    await tell(db, ended.user_id, SignedOut, browser=ended.browser)
     await notify(db, "access")
+    return True
 
 
 async def change_password(database: Database, actor: Actor, data: PasswordChange) -> None:
@@ -205,7 +222,7 @@ async def change_password(database: Database, actor: Actor, data: PasswordChange
     user = await person_with_password(database, actor, data.current)
     password_hash = await users.hash_password(data.new)
     async with database.begin() as db:
-        await set_password(db, user.id, password_hash, keep=actor.sign_in_id)
+        await set_password(db, user.id, password_hash, how="changed", keep=actor.sign_in_id)
 
 
 async def person_with_password(database: Database, actor: Actor, password: str) -> User:
@@ -224,8 +241,11 @@ async def end_others(db: AsyncSession, user_id: UUID, *, keep: UUID | None = Non
     await notify(db, "access")
 
 
-async def set_password(db: AsyncSession, user_id: UUID, password_hash: str, *, keep: UUID | None = None) -> None:
+async def set_password(
+    db: AsyncSession, user_id: UUID, password_hash: str, *, how: str, keep: UUID | None = None
+) -> None:
     """A password change ends all sign-ins but `keep`, sockets included, and the links to set another one."""
     await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
     await db.execute(delete(EmailToken).where(EmailToken.user_id == user_id, EmailToken.purpose == "reset"))
+    await tell(db, user_id, PasswordChanged, how=how)
     await end_others(db, user_id, keep=keep)
