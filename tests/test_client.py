@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from backend.client import show
 from tests.server import OWNER, ROOT, Server, wait_until
@@ -213,3 +215,36 @@ def test_webhooks_are_made_pinged_and_looked_into(codeyard):
     assert ping["id"] in codeyard("webhook", "deliveries", one["id"]).stdout
     assert codeyard("webhook", "rotate-secret", one["id"]).returncode == 0
     assert codeyard("webhook", "delete", one["id"]).returncode == 0
+
+
+def test_attack_46_a_key_that_may_only_read_may_only_read_by_every_way_in(codeyard, server: Server, demo, tmp_path):
+    keys = f"/organizations/{server.organization_id}/api-keys"
+    scopes = ["workspaces:read", "sessions:read", "files:read", "services:read", "vcs:read", "pulls:read"]
+    reads = server.ask("POST", keys, {"name": "reads", "scopes": scopes})["key"]
+    before = server.ask("GET", f"/workspace/{demo}/version-controls/status")
+    (tmp_path / "new.txt").write_text("new")
+    writes = (
+        ("run", demo, "--", "touch", "by-run"),
+        ("cp", str(tmp_path / "new.txt"), f"{demo}:by-cp"),
+        ("workspace", "create", "Another"),
+        ("key", "create", "more", "--scope", "admin"),
+        ("task", "create", "demo", "By a reader"),
+    )
+    by_cookie_or_full_key, server.key = server.key, reads
+    try:
+        for words in writes:
+            told = codeyard(*words)
+            assert told.returncode not in (0, 2) and "403" not in told.stdout, (words, told)
+            assert "may" in told.stderr or "scope" in told.stderr, (words, told.stderr)
+        write = {"op": "write", "path": "by-rest", "content": "x"}
+        assert server.request("POST", f"/workspace/{demo}/filesystem", write)[0] == 403
+        with pytest.raises(InvalidStatus) as refused:
+            connect(
+                f"{server.socket_url}/ws/terminal?session_id={demo}&cols=80&rows=24",
+                additional_headers={"Authorization": f"Bearer {reads}"},
+            )
+        assert refused.value.response.status_code == 403
+        assert codeyard("workspace", "list").returncode == 0
+    finally:
+        server.key = by_cookie_or_full_key
+    assert server.ask("GET", f"/workspace/{demo}/version-controls/status") == before
