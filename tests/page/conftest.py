@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.page.yard import git
 from tests.server import Server
@@ -17,6 +17,9 @@ FLAGS = [
 ]  # fmt: skip
 EXPECTED = re.compile(r"status of (401|412)")
 """What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first."""
+
+
+expect.set_options(timeout=15_000)  # as every action has: a machine that is busy is no fault
 
 
 @pytest.fixture(scope="module")
