@@ -5,6 +5,7 @@ own git dir and sent to the bare repository before anything outside of the sessi
 without its sessions, and a fork needs only the bare one.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -103,19 +104,26 @@ async def clone(
 ) -> str:
     """Fetches `url` into the bare repository; its default branch. `check_out` makes the session of it."""
     create_bare(place)
-    await git.run(
-        "fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--end-of-options", url.address,
-        "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
-        git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file, progress=progress,
-        timeout=3600,
+    asking = asyncio.create_task(
+        git.run(
+            "ls-remote", "--symref", "--end-of-options", url.address, "HEAD",
+            git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file,
+        )
     )  # fmt: skip
-    await git.run(
-        "commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare
-    )  # blame and log go by it
-    said = await git.run(
-        "ls-remote", "--symref", "--end-of-options", url.address, "HEAD",
-        git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file,
-    )  # fmt: skip
+    try:
+        await git.run(
+            "fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--end-of-options", url.address,
+            "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
+            git_dir=place.bare, token=token or url.password, username=url.username, allow_file=allow_file, progress=progress,
+            timeout=3600,
+        )  # fmt: skip
+        await git.run(
+            "commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare
+        )  # blame and log go by it
+        said = await asking
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
     for line in said.decode(errors="replace").splitlines():
         if line.startswith("ref: refs/heads/"):
             return line.removeprefix("ref: refs/heads/").partition("\t")[0]
