@@ -18,7 +18,7 @@ class NoSuchAsset(NotFound):
 
 
 ENTRANCE = ["/sign-in", "/setup", "/register", "/forgot-password", "/reset-password", "/verify-email"]
-ACCOUNT = ["/settings", "/profile", "/outbox"]
+ACCOUNT = ["/settings", "/profile", "/outbox", "/integrations"]
 
 
 @get(

@@ -17,6 +17,8 @@ import { Link } from "../parts/Link";
 import { go } from "../router";
 import "../services/services.css";
 import { PageHead } from "./Frame";
+import { Import } from "./integrations/Import";
+import { useConnections } from "./integrations/useConnections";
 import { Access } from "./people/Access";
 import { atLeast, type PageProps } from "./places";
 import { Templates } from "./Templates";
@@ -155,6 +157,10 @@ function NewWorkspace({ organization, onClose }: { organization: Organization; o
   const [token, setToken] = useState("");
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
+  const [importing, setImporting] = useState(false);
+  const connections = useConnections();
+  if (importing && connections.rows)
+    return <Import organization={organization} connections={connections.rows} into="new" onClose={onClose} />;
 
   const create = async () => {
     setBusy(true);
@@ -212,6 +218,12 @@ function NewWorkspace({ organization, onClose }: { organization: Organization; o
       )}
       <Notice text={failure} />
       <div className="row end">
+        {connections.rows && connections.rows.length > 0 && (
+          <>
+            <Button onClick={() => setImporting(true)}>From a provider…</Button>
+            <span className="grow" />
+          </>
+        )}
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" kind="main" disabled={busy}>
           {busy ? (url ? "Cloning…" : "Creating…") : "Create"}

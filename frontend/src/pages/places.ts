@@ -23,6 +23,13 @@ export const PLACES: Place[] = [
   { path: "tasks", title: "Tasks", icon: "check", component: lazy(() => import("./tasks/Tasks")) },
   { path: "activity", title: "Activity", icon: "history", component: lazy(() => import("./notices/Activity")) },
   { path: "webhooks", title: "Webhooks", icon: "webhook", component: lazy(() => import("./webhooks/Webhooks")) },
+  {
+    path: "integrations",
+    title: "Integrations",
+    icon: "link",
+    component: lazy(() => import("./integrations/Integrations")),
+    least: "member",
+  },
   { path: "people", title: "People", icon: "person", component: lazy(() => import("./people/People")) },
   { path: "keys", title: "API keys", icon: "lock", component: lazy(() => import("./Keys")), least: "admin" },
   { path: "audit", title: "Audit log", icon: "history", component: lazy(() => import("./Audit")), least: "admin" },
@@ -32,6 +39,14 @@ export const PLACES: Place[] = [
     icon: "person",
     of: "account",
     component: lazy(() => import("./account/Profile")),
+  },
+  {
+    path: "integrations", // where a provider sends the browser back to
+    title: "Integrations",
+    icon: "link",
+    component: lazy(() => import("./integrations/Integrations")),
+    of: "account",
+    hidden: true,
   },
   { path: "settings", title: "Settings", icon: "settings", of: "account", component: lazy(() => import("./Settings")) },
   {

@@ -5,21 +5,17 @@ import { harmless } from "../editor/safe";
 import "./markdown.css";
 
 /** Harmless HTML: pictures are named, not loaded – they would tell their server who reads – and links open beside. */
-function pageOf(source: string): string {
+export function pageOf(source: string): string {
   const made = new DOMParser().parseFromString(
     harmless(marked.parse(source, { async: false, gfm: true, breaks: true })),
     "text/html",
   );
-  for (const image of made.querySelectorAll("img")) {
-    const at = image.getAttribute("src") ?? "";
-    const link = made.createElement("a");
-    link.textContent = `[${image.alt || "picture"}]`;
-    link.href = at;
-    image.replaceWith(/^https?:/i.test(at) ? link : `[${image.alt || "picture"}: ${at}]`);
-  }
+  for (const image of made.querySelectorAll("img"))
+    image.replaceWith(`[${image.alt || "picture"}: ${image.getAttribute("src") ?? ""}]`);
   for (const link of made.querySelectorAll("a")) {
+    if (!/^(https?|mailto):/i.test(link.getAttribute("href") ?? "")) link.removeAttribute("href");
     link.target = "_blank";
-    link.rel = "noopener noreferrer";
+    link.rel = "noopener noreferrer nofollow";
   }
   return made.body.innerHTML;
 }

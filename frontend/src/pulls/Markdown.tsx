@@ -1,24 +1,8 @@
 // What people write about a pull request, as a page: Markdown made harmless. It loads nothing and links open elsewhere.
-import { marked } from "marked";
 import { useId, useMemo, useRef, useState } from "react";
-import { harmless } from "../editor/safe";
 import { Button } from "../parts/controls";
+import { pageOf } from "../parts/Markdown";
 import { Segments } from "../source/Segments";
-
-function pageOf(source: string): string {
-  const made = new DOMParser().parseFromString(
-    harmless(marked.parse(source, { async: false, gfm: true, breaks: true })),
-    "text/html",
-  );
-  for (const image of made.querySelectorAll("img"))
-    image.replaceWith(`[${image.alt || "picture"}: ${image.getAttribute("src") ?? ""}]`);
-  for (const link of made.querySelectorAll("a")) {
-    if (!/^(https?|mailto):/i.test(link.getAttribute("href") ?? "")) link.removeAttribute("href");
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-  }
-  return made.body.innerHTML;
-}
 
 export function Markdown({ text }: { text: string }) {
   const html = useMemo(() => ({ __html: pageOf(text) }), [text]);

@@ -69,7 +69,8 @@ export type Step = {
 };
 export type Operation = {
   id: string;
-  kind: "start" | "restart" | "stop" | "run-all" | "stop-all";
+  session_id: string;
+  kind: "start" | "restart" | "stop" | "run-all" | "stop-all" | "import";
   status: "queued" | "running" | "succeeded" | "failed";
   position: number | null;
   estimate_seconds: number | null;

@@ -35,5 +35,6 @@ export const sentence = (of: Notification) => `${of.by_name} ${KINDS[of.kind] ??
 export function placeOf(of: Notification, organizations: Organization[]): string | null {
   const organization = organizations.find((one) => one.id === of.organization_id);
   if (!organization || of.number === null || !of.workspace_id) return null;
-  return pathOf(organization, of.about === "pull" ? "pulls" : "tasks", of.workspace_id, String(of.number));
+  if (of.about === "pull") return `/w/${of.workspace_id}/pulls/${of.number}`;
+  return pathOf(organization, "tasks", of.workspace_id, String(of.number));
 }

@@ -58,7 +58,7 @@ export function linkOf(fact: Fact, organization: Organization): string | null {
   const number = said(fact.data.number);
   if (number && fact.workspace_id && !fact.name.endsWith(".deleted")) {
     if (fact.name.startsWith("task.")) return pathOf(organization, "tasks", fact.workspace_id, number);
-    if (fact.name.startsWith("pull.")) return pathOf(organization, "pulls", fact.workspace_id, number);
+    if (fact.name.startsWith("pull.")) return `/w/${fact.workspace_id}/pulls/${number}`;
   }
   if (fact.session_id && !/deleted|purged/.test(fact.name)) return `/s/${fact.session_id}`;
   return null;

@@ -1,6 +1,6 @@
 // One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
 import { useEffect, useState } from "react";
-import { call, get, type Organization, type Page, type Refused, type Session } from "../../api";
+import { call, get, type Page, type Refused, type Session } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Markdown, MarkdownField } from "../../parts/Markdown";
@@ -9,7 +9,6 @@ import { go } from "../../router";
 import { Icon } from "../../shell/icons";
 import { PageHead } from "../Frame";
 import { useLoad } from "../load";
-import { pathOf } from "../places";
 import { Doer, LabelField, labelsOf, StatusChoice } from "./parts";
 import type { Fields, Task, TaskLink } from "./types";
 import type { Doers } from "./useTasks";
@@ -17,7 +16,6 @@ import type { Doers } from "./useTasks";
 type Pull = { id: string; number: number; title: string };
 
 export function TaskPage({
-  organization,
   workspace,
   number,
   back,
@@ -25,7 +23,6 @@ export function TaskPage({
   known,
   writes,
 }: {
-  organization: Organization;
   workspace: string;
   number: string;
   back: string;
@@ -101,7 +98,7 @@ export function TaskPage({
           <h2>Labels</h2>
           <LabelsOf task={task} known={known} writes={writes} onSave={(labels) => change({ labels })} />
           <h2>Links</h2>
-          <Links organization={organization} workspace={workspace} task={task} writes={writes} onSave={change} />
+          <Links workspace={workspace} task={task} writes={writes} onSave={change} />
         </aside>
       </div>
       {deleting && (
@@ -198,13 +195,11 @@ function LabelsOf({
 }
 
 function Links({
-  organization,
   workspace,
   task,
   writes,
   onSave,
 }: {
-  organization: Organization;
   workspace: string;
   task: Task;
   writes: boolean;
@@ -230,7 +225,7 @@ function Links({
     }
     if (link.kind === "pull") {
       const found = pulls.find((one) => one.id === link.id);
-      const to = pathOf(organization, "pulls", workspace, String(found?.number ?? ""));
+      const to = `/w/${workspace}/pulls/${found?.number ?? ""}`;
       return { title: found ? `#${found.number} ${found.title}` : "a pull request", to, icon: "pull" };
     }
     return { title: link.url ?? "", to: link.url ?? "", icon: "link" };

@@ -54,9 +54,7 @@ function OfWorkspace({
   const home = pathOf(organization, "tasks", workspace.slug);
   const linkOf = (task: Task) => `${home}/${task.number}`;
   if (number !== undefined)
-    return (
-      <TaskPage {...{ organization, number, doers, known, writes }} key={number} workspace={workspace.id} back={home} />
-    );
+    return <TaskPage {...{ number, doers, known, writes }} key={number} workspace={workspace.id} back={home} />;
   const view = (list: boolean) => {
     localStorage.setItem(VIEW, list ? "list" : "board");
     setListed(list);

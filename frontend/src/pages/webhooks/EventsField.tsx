@@ -42,8 +42,9 @@ export function EventsField({
               {group}.*
             </label>
             <details open={chosen && !whole}>
-              <summary aria-label={`Events of ${group}`} className="soft">
-                {kinds.length} of them
+              <summary className="soft">
+                {kinds.length}
+                <span className="hidden"> of {group}</span>
               </summary>
               <ul className="checks">
                 {kinds.map((kind) => (

@@ -1,0 +1,307 @@
+// An import: a repository of a provider becomes a service of a session – of a workspace that is there, or of a new one.
+import { useEffect, useState } from "react";
+import { get, type Organization, type Page, post, type Refused, type Workspace } from "../../api";
+import { follow } from "../../feed";
+import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { go } from "../../router";
+import type { Operation } from "../../services/types";
+import { useLoad } from "../load";
+import { type Branch, type Connection, nameOf, type Owner, type Repository } from "./types";
+
+const NEW = "new";
+
+export function Import({
+  organization,
+  connections,
+  into,
+  onClose,
+}: {
+  organization: Organization;
+  connections: Connection[];
+  into?: "new";
+  onClose: () => void;
+}) {
+  const workspaces = useLoad<Page<Workspace>>("/workspace?limit=200").data?.items.filter(
+    (row) => row.organization_id === organization.id,
+  );
+  const [connection, setConnection] = useState(connections[0] as Connection);
+  const [repository, setRepository] = useState<Repository | null>(null);
+  const [branch, setBranch] = useState("");
+  const [folder, setFolder] = useState("");
+  const [name, setName] = useState("");
+  const [workspace, setWorkspace] = useState<string>(into ?? "");
+  const [failure, setFailure] = useState("");
+  const [running, setRunning] = useState<Operation | null>(null);
+
+  const start = async () => {
+    if (!repository) return setFailure("Choose a repository.");
+    if (!workspace) return setFailure("Choose a workspace.");
+    setFailure("");
+    try {
+      const title = repository.name.split("/").pop();
+      const found =
+        workspace === NEW
+          ? await post<Workspace>("/workspace", { name: name || title, organization_id: organization.id })
+          : workspaces?.find((row) => row.id === workspace);
+      if (!found) return;
+      setWorkspace(found.id); // what fails now is tried again in the same one
+      const body = { repository: repository.name, branch, subdirectory: folder, connection_id: connection.id };
+      const at = `/workspace/${found.default_session_id}/services/import-${connection.provider}`;
+      setRunning(await post<Operation>(at, name ? { ...body, name } : body));
+    } catch (error) {
+      setFailure((error as Refused).message);
+    }
+  };
+
+  if (running)
+    return (
+      <Running
+        first={running}
+        onClose={onClose}
+        onAgain={() => {
+          setRunning(null);
+          setFailure("");
+        }}
+      />
+    );
+  return (
+    <Dialog
+      title={into ? "New workspace from a provider" : "Import a repository"}
+      wide
+      onClose={onClose}
+      onSubmit={start}
+    >
+      {connections.length > 1 && (
+        <label className="field">
+          Connection
+          <select
+            value={connection.id}
+            onChange={(event) => {
+              setRepository(null);
+              setConnection(connections.find((one) => one.id === event.target.value) ?? connection);
+            }}
+          >
+            {connections.map((one) => (
+              <option key={one.id} value={one.id}>
+                {nameOf(one)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Repositories
+        key={connection.id}
+        connection={connection}
+        chosen={repository}
+        onChoose={(one) => {
+          setRepository(one);
+          setBranch("");
+        }}
+      />
+      {repository && (
+        <>
+          <Branches connection={connection} repository={repository} value={branch} onChange={setBranch} />
+          <Field
+            label="Subdirectory (optional)"
+            placeholder="where the service lies in it"
+            value={folder}
+            onChange={(event) => setFolder(event.target.value)}
+          />
+          <Field
+            label="Name (optional)"
+            placeholder={repository.name.split("/").pop()}
+            hint="The service's and its folder's."
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        </>
+      )}
+      {!into && (
+        <label className="field">
+          Into
+          <select value={workspace} required onChange={(event) => setWorkspace(event.target.value)}>
+            <option value="">Choose a workspace…</option>
+            <option value={NEW}>A new workspace</option>
+            {workspaces?.map((row) => (
+              <option key={row.id} value={row.id}>
+                {row.name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Notice text={failure} />
+      <div className="row end">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" kind="main" disabled={!repository || !workspace}>
+          Import
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Whose repositories, and which: of one organisation, or by a part of the name. */
+function Repositories({
+  connection,
+  chosen,
+  onChoose,
+}: {
+  connection: Connection;
+  chosen: Repository | null;
+  onChoose: (one: Repository | null) => void;
+}) {
+  const at = `/${connection.provider}`;
+  const owners = useLoad<Page<Owner>>(`${at}/organizations?connection_id=${connection.id}`);
+  const [owner, setOwner] = useState("");
+  const [query, setQuery] = useState("");
+  const [asked, setAsked] = useState("");
+  const [older, setOlder] = useState<Repository[]>([]);
+  const [cursor, setCursor] = useState<string | null>(null);
+  useEffect(() => {
+    const timer = window.setTimeout(() => setAsked(query), 300); // each is a question to the provider
+    return () => window.clearTimeout(timer);
+  }, [query]);
+  const words = new URLSearchParams({ connection_id: connection.id, organization: owner, query: asked });
+  const path = `${at}/repositories?${words}`;
+  const first = useLoad<Page<Repository>>(path);
+  useEffect(() => {
+    setOlder([]);
+    setCursor(first.data?.next_cursor ?? null);
+  }, [first.data]);
+  const rows = [...(first.data?.items ?? []), ...older];
+  return (
+    <>
+      <div className="row wrap">
+        <select
+          aria-label="Organisation"
+          value={owner}
+          onChange={(event) => {
+            setQuery("");
+            setOwner(event.target.value);
+          }}
+        >
+          <option value="">All that the account sees</option>
+          {owners.data?.items.map((one) => (
+            <option key={one.name} value={one.name}>
+              {one.title}
+            </option>
+          ))}
+        </select>
+        <input
+          type="search"
+          className="grow"
+          aria-label="Find a repository"
+          placeholder="Find a repository"
+          value={query}
+          onChange={(event) => {
+            setOwner("");
+            setQuery(event.target.value);
+          }}
+        />
+      </div>
+      <Notice text={owners.failure || first.failure} />
+      <fieldset className="choices" aria-busy={!first.data && !first.failure}>
+        <legend className="hidden">Repository</legend>
+        {!first.data && !first.failure && <p className="soft">Asking {new URL(connection.base_url).host}…</p>}
+        {first.data && rows.length === 0 && <p className="soft">No repository fits.</p>}
+        {rows.map((one) => (
+          <label key={one.name}>
+            <input type="radio" name="repository" checked={chosen?.name === one.name} onChange={() => onChoose(one)} />
+            <span>
+              <strong>{one.name}</strong> {one.private && <span className="soft">private</span>}
+              {one.description && <small className="soft">{one.description}</small>}
+            </span>
+          </label>
+        ))}
+        {cursor && (
+          <Button
+            onClick={() =>
+              get<Page<Repository>>(`${path}&cursor=${encodeURIComponent(cursor)}`).then(
+                (page) => {
+                  setOlder((old) => [...old, ...page.items]);
+                  setCursor(page.next_cursor);
+                },
+                () => setCursor(null),
+              )
+            }
+          >
+            More
+          </Button>
+        )}
+      </fieldset>
+    </>
+  );
+}
+
+function Branches({
+  connection,
+  repository,
+  value,
+  onChange,
+}: {
+  connection: Connection;
+  repository: Repository;
+  value: string;
+  onChange: (branch: string) => void;
+}) {
+  const words = new URLSearchParams({ connection_id: connection.id, repository: repository.name });
+  const { data, failure } = useLoad<Page<Branch>>(`/${connection.provider}/branches?${words}`);
+  return (
+    <>
+      <Field
+        label="Branch"
+        list="branches"
+        placeholder={repository.default_branch}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+      <datalist id="branches">
+        {data?.items.map((one) => (
+          <option key={one.name} value={one.name} />
+        ))}
+      </datalist>
+      <Notice text={failure} />
+    </>
+  );
+}
+
+/** How far it is, and at the end the session or what went wrong. */
+function Running({ first, onClose, onAgain }: { first: Operation; onClose: () => void; onAgain: () => void }) {
+  const [operation, setOperation] = useState(first);
+  const at = `/workspace/${first.session_id}/operations/${first.id}`;
+  useEffect(() => {
+    const look = () => get<Operation>(at).then(setOperation, () => undefined);
+    void look(); // it may have ended before this page listened
+    return follow((fact) => {
+      const told = fact.data.operation as Operation | undefined;
+      if (fact.name === "operation.progress" && told?.id === first.id) setOperation(told);
+      if (fact.name === "reset") void look();
+    });
+  }, [at, first.id]);
+  const step = operation.steps[0];
+  const over = operation.status === "succeeded" || operation.status === "failed";
+  const session = () => go(`/s/${first.session_id}?view=services`);
+  return (
+    <Dialog title="Import" onClose={onClose} onSubmit={operation.status === "failed" ? onAgain : session}>
+      {operation.status === "failed" ? (
+        <Notice text={operation.error?.message ?? "It failed."}>
+          {operation.error?.remedy && <span className="soft">{operation.error.remedy}</span>}
+        </Notice>
+      ) : (
+        <p role="status">
+          {operation.status === "succeeded" ? `${step?.service} is there.` : `${step?.service}: ${step?.step}`}
+        </p>
+      )}
+      {!over && <progress aria-label="Import" max={100} value={step?.percent ?? undefined} />}
+      <div className="row end">
+        <Button onClick={onClose}>{over ? "Close" : "Go on in the background"}</Button>
+        {over && (
+          <Button type="submit" kind="main">
+            {operation.status === "failed" ? "Change and try again" : "Open the session"}
+          </Button>
+        )}
+      </div>
+    </Dialog>
+  );
+}
