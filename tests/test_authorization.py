@@ -147,6 +147,7 @@ MATRIX = [
     personal("POST", "/account/second-factor/recovery-codes", ok=409, body=PROOF),
     personal("POST", "/account/second-factor/disable", ok=409, body=PROOF),
     open_to_all("GET", "/auth/providers", 200),
+    personal("GET", "/auth/providers/settings", ok=403),
     open_to_all("POST", "/auth/providers/{nobody}/start", 404, body={}),
     open_to_all("GET", "/auth/providers/{nobody}/callback", 303),
     personal("GET", "/account/identities"),

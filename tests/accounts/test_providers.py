@@ -54,6 +54,15 @@ def enter(call, issuer):
 REFUSED = "/sign-in?error=provider_refused"
 
 
+async def test_the_installations_owner_reads_how_each_is_set_up(call, database, ada):
+    other = await make.person(database, ada.organization_id)  # owns the organisation only
+    rows = (await call(ada).get("/auth/providers/settings")).json()["items"]
+    assert [row["name"] for row in rows] == ["github", "google", "gitlab", "bitbucket", "oidc"]
+    assert rows[4]["redirect"].endswith("/api/v1/auth/providers/oidc/callback")
+    assert rows[4]["variables"] == ["CODEYARD_OIDC_ISSUER", "CODEYARD_OIDC_CLIENT_ID", "CODEYARD_OIDC_CLIENT_SECRET"]
+    assert (await call(other).get("/auth/providers/settings")).status_code == 403
+
+
 async def test_a_newcomer_gets_an_account_and_comes_back_to_the_same(enter, call, database):
     where, browser = await enter()
     assert where == "/"

@@ -31,8 +31,12 @@ async def send(db: AsyncSession, settings: Settings, recipient: str, subject: st
         await enqueue(db, jobs.deliver, jobs.Deliver(mail.id))
 
 
-async def outbox(db: AsyncSession, actor: Actor) -> Sequence[Mail]:
-    """The newest 200."""
+def only_the_installations_owner(actor: Actor) -> None:
     if not actor.owns_installation:
         raise OnlyTheInstallationsOwner
+
+
+async def outbox(db: AsyncSession, actor: Actor) -> Sequence[Mail]:
+    """The newest 200."""
+    only_the_installations_owner(actor)
     return (await db.scalars(select(Mail).order_by(Mail.created_at.desc(), Mail.id.desc()).limit(200))).all()

@@ -29,9 +29,10 @@ class Provider(msgspec.Struct, frozen=True):
         return self.base if self.kind == "oidc" else self.base.rstrip("/")
 
 
-def providers(settings: Settings) -> list[Provider]:
+def known(settings: Settings) -> list[Provider]:
+    """All that could be set up, in the order of their buttons."""
     s = settings
-    known = [
+    return [
         Provider("github", "GitHub", "github", s.github_url, s.github_client_id, s.github_client_secret),
         Provider("google", "Google", "oidc", "https://accounts.google.com", s.google_client_id, s.google_client_secret),
         Provider("gitlab", "GitLab", "oidc", s.gitlab_url, s.gitlab_client_id, s.gitlab_client_secret),
@@ -40,7 +41,17 @@ def providers(settings: Settings) -> list[Provider]:
         ),
         Provider("oidc", s.oidc_name, "oidc", s.oidc_issuer, s.oidc_client_id, s.oidc_client_secret),
     ]
-    return [provider for provider in known if provider.client_id and provider.base]
+
+
+def providers(settings: Settings) -> list[Provider]:
+    """Those that are."""
+    return [provider for provider in known(settings) if provider.client_id and provider.base]
+
+
+def variables(provider: Provider) -> list[str]:
+    """The endings of the names of what it is set up by."""
+    place = {"google": [], "oidc": ["ISSUER"]}.get(provider.name, ["URL"])
+    return [*place, "CLIENT_ID", "CLIENT_SECRET"]
 
 
 def find(settings: Settings, name: str) -> Provider:

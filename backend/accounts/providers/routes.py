@@ -9,6 +9,7 @@ from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from backend.accounts.mail.service import only_the_installations_owner
 from backend.accounts.providers import catalogue, exchange, schemas, service
 from backend.accounts.signin.routes import enter
 from backend.core.auth import Me, anyone, is_secure, person
@@ -26,6 +27,26 @@ State = Annotated[str, QueryParameter(name="state")]  # the framework keeps the 
 async def list_providers(resources: Hands) -> Page[schemas.Provider]:
     """What the sign-in page has a button for."""
     return Page([schemas.Provider(p.name, p.label) for p in catalogue.providers(resources.settings)])
+
+
+@get("/auth/providers/settings", guards=[person])
+async def list_provider_settings(resources: Hands, actor: Me) -> Page[schemas.ProviderSettings]:
+    """For the installation's owner: each provider with what to register there and which variables to set here."""
+    only_the_installations_owner(actor)
+    settings = resources.settings
+    set_up = {one.name for one in catalogue.providers(settings)}
+    return Page(
+        [
+            schemas.ProviderSettings(
+                one.name,
+                one.label,
+                one.name in set_up,
+                catalogue.redirect_of(settings, one),
+                [f"CODEYARD_{one.name.upper()}_{ending}" for ending in catalogue.variables(one)],
+            )
+            for one in catalogue.known(settings)
+        ]
+    )
 
 
 @post("/auth/providers/{provider:str}/start", guards=[anyone], status_code=200)
@@ -109,6 +130,7 @@ router = Router(
     "",
     route_handlers=[
         list_providers,
+        list_provider_settings,
         start_provider_sign_in,
         start_linking,
         come_back_from_provider,

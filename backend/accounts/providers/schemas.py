@@ -15,6 +15,16 @@ class Provider(msgspec.Struct):
     label: str
 
 
+class ProviderSettings(msgspec.Struct):
+    """One that could be set up. `redirect` is what to register with the provider, `variables` what to set for this server."""
+
+    name: str
+    label: str
+    configured: bool
+    redirect: str
+    variables: list[str]
+
+
 class Start(msgspec.Struct, forbid_unknown_fields=True):
     """`invitation` is used up by an account that is made on the way."""
 

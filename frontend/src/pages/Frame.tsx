@@ -9,6 +9,7 @@ import { go } from "../router";
 import { MenuButton, Tool } from "../shell/controls";
 import { Icon } from "../shell/icons";
 import { Brand } from "../shell/TitleBar";
+import { Deleted } from "./Deleted";
 import { atLeast, find, PLACES, pathOf, TOOLS } from "./places";
 import "./pages.css";
 
@@ -116,21 +117,25 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
               </Link>
             ))}
         </nav>
-        <main className="page" key={`${organization?.id} ${found?.place.path}`}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too */}
+        <main className="page" tabIndex={0} key={`${organization?.id} ${found?.place.path}`}>
           <Suspense fallback={<p className="soft" aria-busy="true" />}>
             {found ? (
               <found.place.component organization={found.organization} rest={found.rest} />
             ) : organization ? (
               <Missing organization={organization} />
             ) : (
-              <PageHead
-                title="No organisation"
-                lead="You are a member of none: open the link of an invitation, or make one of your own."
-              >
-                <Button kind="main" onClick={() => setMaking(true)}>
-                  New organisation
-                </Button>
-              </PageHead>
+              <>
+                <PageHead
+                  title="No organisation"
+                  lead="You are a member of none: open the link of an invitation, or make one of your own."
+                >
+                  <Button kind="main" onClick={() => setMaking(true)}>
+                    New organisation
+                  </Button>
+                </PageHead>
+                <Deleted />
+              </>
             )}
           </Suspense>
         </main>

@@ -34,6 +34,21 @@ export const PLACES: Place[] = [
   { path: "keys", title: "API keys", icon: "lock", component: lazy(() => import("./Keys")), least: "admin" },
   { path: "audit", title: "Audit log", icon: "history", component: lazy(() => import("./Audit")), least: "admin" },
   {
+    path: "organization",
+    title: "Organisation",
+    icon: "services",
+    component: lazy(() => import("./Organization")),
+    least: "admin",
+  },
+  {
+    path: "outbox",
+    title: "Outbox",
+    icon: "file",
+    component: lazy(() => import("./Outbox")),
+    of: "account",
+    hidden: true,
+  },
+  {
     path: "profile",
     title: "Profile",
     icon: "person",
