@@ -449,6 +449,31 @@ async def test_an_app_cannot_set_our_cookies_nor_anybody_else_s(house):
     assert kept == [f"e=1; Domain={host}", "f=1; Path=/; HttpOnly", "g=codeyard=1"]
 
 
+async def test_a_socket_hands_the_app_nothing_of_ours_and_the_app_sets_nothing_of_ours(house, ada):
+    """Attack rows 11 and 12, where the handshake of a WebSocket carries the headers."""
+    passed = await house.enter(ada)
+    headers = {
+        "origin": f"http://{house.host()}",
+        "cookie": f"codeyard=stolen; mine=1; {passed['cookie']}; __Host-codeyard=x",
+    }
+    headers |= {"authorization": "Bearer cy_live_abc", "x-csrf-token": ada.headers["x-csrf-token"]}
+    async with house.socket("/live", headers=headers) as socket:
+        told = dict(json.loads(await socket.recv())["headers"])
+    assert told["cookie"] == "mine=1" and "authorization" not in told and "x-csrf-token" not in told
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            set_ = [b"codeyard=x", b"__Host-codeyard=x; Secure; Path=/", b"a=1; Domain=localhost", b"f=1; Path=/"]
+            await send({"type": "websocket.accept", "headers": [(b"set-cookie", one) for one in set_]})
+            await send({"type": "websocket.close"})
+
+    async with serving(app) as port:
+        house.declare("api", port)
+        await house.show("public", "api")
+        async with house.socket("/", label="api") as socket:
+            assert socket.response.headers.get_all("set-cookie") == ["f=1; Path=/"]
+
+
 async def test_an_entry_leads_nowhere_else(house, ada):
     """Neither another host, scheme or port, nor a path that a browser reads as a host."""
     headers = {"host": f"localhost:{house.port}", **ada.headers}
