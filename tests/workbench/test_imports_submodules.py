@@ -2,9 +2,11 @@
 
 # ruff: noqa: F811 - fixtures of another file
 
+import msgspec
 import pytest
 
 from backend.core.git import BadCloneUrl
+from backend.workbench.imports import jobs
 from backend.workbench.imports.submodules import resolve
 from tests.forges import NAME, forge
 from tests.remotes import bare
@@ -87,6 +89,28 @@ async def test_a_token_goes_to_no_other_host_of_a_submodule(client, session, res
     yard = Yard(client, session, resources.data)
     assert [row["name"] for row in (await yard.get("/repositories"))["items"]] == ["root", "project"]
     assert not list((resources.data / "repos" / session["workspace_id"]).glob("*lure*"))
+
+
+async def test_a_submodule_on_a_private_host_is_not_fetched(
+    client, session, resources, upstream, tmp_path, monkeypatch
+):
+    """Attack row 62: an import from the public internet cannot make this server ask its own network."""
+    commit = repository(tmp_path, "acme/deep", {"deep.txt": "deep\n"})
+    repository(tmp_path, NAME, {"a.txt": "a\n"}, [("deep", "../deep.git", commit)])
+    await connected(client, "github", upstream)
+    cloned, seen = jobs._clone, []
+
+    async def public(resources_, *words):  # the first clone is from this machine, as no test reaches the internet
+        seen.append(words)
+        made = await cloned(resources_, *words)
+        strict = msgspec.structs.replace(resources.settings, allow_private_clone=False)
+        monkeypatch.setattr(resources, "settings", strict)
+        return made
+
+    monkeypatch.setattr(jobs, "_clone", public)
+    done = await imported(client, session)
+    assert done["status"] == "succeeded" and len(seen) == 1
+    assert done["steps"][0]["message"].startswith("Not fetched: deep ("), done["steps"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from backend.core.auth import Role
 from backend.core.db import new_id
+from backend.workbench.mirrors import talk
+from backend.workbench.mirrors.jobs import look_after_all
 from tests import make
 from tests.conftest import idle
 from tests.forges import NAME
@@ -231,6 +233,29 @@ async def test_a_protected_base_is_merged_by_the_provider(twins):
     assert pair.forge.pulls.tip("main") in log
 
 
+async def test_a_provider_that_is_slow_to_notice_a_merge_is_waited_for(twins, database):
+    pair = await twins()
+    pair.forge.pulls.notices = False
+    await pair.desk.ask("POST", f"{pair.at}/merge", {})
+    here = await pair.here()
+    assert (here["mirror"]["state"], here["mirror"]["error"]["code"]) == ("waiting", "not_merged_yet")
+    assert pair.forge.pulls.tip("main") == here["merge_commit"] and not pair.there.closed
+    async with database.begin() as db:
+        await db.execute(text("UPDATE pull_requests SET ended_at = ended_at - interval '1 hour'"))
+    assert (await pair.refresh())["mirror"]["state"] == "in_step" and pair.there.closed
+
+
+async def test_what_no_webhook_told_is_found_out(twins, resources, database):
+    pair = await twins()
+    pair.there.title = "Changed there"
+    await look_after_all(resources)
+    assert (await pair.here())["title"] == "Mend it"  # it was looked after a moment ago
+    async with database.begin() as db:
+        await db.execute(text("UPDATE pull_mirrors SET last_synced_at = last_synced_at - interval '1 hour'"))
+    await look_after_all(resources)
+    assert (await pair.here())["title"] == "Changed there"
+
+
 async def test_a_reviewer_speaks_by_their_own_connection_and_counts_as_themselves(twins, call, ada, database):
     pair = await twins()
     bob = await make.person(database, ada.organization_id, Role.MEMBER)
@@ -310,8 +335,6 @@ async def test_a_provider_that_fails_or_is_hostile_changes_nothing(twins, databa
 
 async def test_a_crash_between_saying_and_knowing_says_nothing_twice(twins, monkeypatch):
     """Attack row 63: killed after the provider has it and before the link is written."""
-    from backend.workbench.mirrors import talk
-
     pair = await twins()
 
     async def die(*_):
