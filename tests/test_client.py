@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -35,14 +36,13 @@ def home(tmp_path_factory) -> Path:
 def codeyard(server: Server, home: Path):
     """Runs `codeyard …` by key, or as whoever is signed in."""
 
-    def run(*words: str, by_key: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*words: str, by_key: bool = True, stdin: str | TextIO = "") -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")}
         environment |= {"XDG_CONFIG_HOME": str(home)}
         environment |= {"CODEYARD_URL": server.url, "CODEYARD_KEY": server.key} if by_key else {}
         command = [sys.executable, "-m", "backend.cli", *words]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=60
-        )
+        given = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
+        return subprocess.run(command, cwd=ROOT, env=environment, **given, capture_output=True, text=True, timeout=60)
 
     return run
 
@@ -104,10 +104,17 @@ def test_a_table_is_for_people_and_prints_nothing_that_a_terminal_obeys(capsys):
     assert capsys.readouterr().out == "ID  NAME\n1   a·]52;c;x·\n22  -\n"
 
 
-def test_a_command_runs_in_a_session_and_ends_with_its_exit_code(codeyard, demo):
+def test_a_command_runs_in_a_session_with_what_is_piped_to_it_and_ends_with_its_exit_code(codeyard, demo, tmp_path):
     done = codeyard("run", "demo", "--", "sh", "-c", "echo it is $((6*7)); exit 7")
     assert (done.returncode, done.stdout.strip()) == (7, "it is 42")
     assert codeyard("run", "demo").returncode == 2
+    text = "".join(f"line {n} {'x' * 70}\n" for n in range(3000))
+    assert codeyard("run", "demo", "--", "cat", stdin=text).stdout == text  # as it went in, and once
+    (tmp_path / "given").write_text(text)
+    for name, wanted in ((tmp_path / "given", "3000"), (os.devnull, "0")):
+        with open(name) as given:
+            done = codeyard("run", "demo", "--", "wc -l", stdin=given)
+        assert (done.returncode, done.stdout.strip()) == (0, wanted), done
 
 
 def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):

@@ -19,7 +19,7 @@ import httpx
 from backend.client import account, copy, show, tasks, together
 from backend.client.api import Refused, Server, raise_refusal
 from backend.client.nouns import Noun, add, add_alone, confirmed
-from backend.client.shell import Opening, attach
+from backend.client.shell import READY, Opening, attach
 
 WORKSPACE = "id name slug default_session_id updated_at"
 SESSION = "id name branch status dirty last_active_at"
@@ -357,6 +357,11 @@ def run_command(words: argparse.Namespace, server: Server) -> int:
         print("codeyard: say what to run: codeyard run SESSION -- COMMAND…", file=sys.stderr)
         return 2
     command = given[0] if len(given) == 1 else shlex.join(given)
+    # It runs in a terminal there; who pipes does not want back what went in, nor line ends that are a screen's.
+    if not sys.stdout.isatty():
+        command = f"stty -onlcr; {command}"
+    if not sys.stdin.isatty():
+        command = f"stty -echo; printf '{READY}'; {command}"
     return attach(server.account, _opening(words, server, command=command))
 
 

@@ -24,6 +24,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from backend.client.account import Account
 
 DETACH = b"\x1d"  # Ctrl-]
+READY = "\x1e"
+"""What a command to which something is piped says once its terminal has stopped to echo; before, nothing is sent."""
 ACK_EVERY = 256 << 10  # bytes
 COME_BACK_WITHIN = 60.0  # seconds
 
@@ -56,10 +58,14 @@ class _Attachment:
         self.offset: int | None = None
         self.status: int | None = None
         self.keys: asyncio.Queue[bytes] = asyncio.Queue()
+        self.typed_here = os.isatty(sys.stdin.fileno())
+        self.ended = False
+        self.ready = self.typed_here or not opening.command
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        loop.add_reader(sys.stdin.fileno(), self._key)
+        if self.ready:
+            self._listen()
         try:
             lost_at = None
             while self.status is None:
@@ -103,7 +109,7 @@ class _Attachment:
         acknowledged = self.offset or 0
         async for frame in socket:
             if isinstance(frame, bytes):
-                _write(frame)
+                _write(frame if self.ready else self._readied(frame))
                 self.offset = (self.offset or 0) + len(frame)
                 if self.offset - acknowledged >= ACK_EVERY:
                     acknowledged = self.offset
@@ -124,21 +130,39 @@ class _Attachment:
     async def _type(self, socket: ClientConnection) -> None:
         while True:
             keys = await self.keys.get()
-            typed, detach, _ = keys.partition(DETACH)
-            if typed:
-                await socket.send(typed)
+            typed, detach, _ = keys.partition(DETACH) if self.typed_here else (keys, b"", b"")
+            try:
+                if typed:
+                    await socket.send(typed)
+            finally:
+                self._listen()
             if detach:
                 self.status = self._say("detached; the terminal stays", DETACHED)
                 await socket.close()
                 return
 
+    def _readied(self, frame: bytes) -> bytes:
+        before, ready, after = frame.partition(READY.encode())
+        if ready:
+            self.ready = True
+            self._listen()
+        return before + after
+
+    def _listen(self) -> None:
+        """For the next piece of input: one at a time, so that a long file waits where it lies."""
+        loop = asyncio.get_running_loop()
+        if self.ended:
+            return
+        try:
+            loop.add_reader(sys.stdin.fileno(), self._key)
+        except PermissionError:  # a file or /dev/null, of which epoll_ctl(2) knows that it is always ready
+            loop.call_soon(self._key)
+
     def _key(self) -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         keys = os.read(sys.stdin.fileno(), 65536)
-        if keys:
-            self.keys.put_nowait(keys)
-        else:  # a pipe that ended: what a keyboard says then is Ctrl-D
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self.keys.put_nowait(b"\x04")
+        self.ended = not keys
+        self.keys.put_nowait(keys or b"\x04")  # what a keyboard says at the end is Ctrl-D
 
     def _say(self, text: str, status: int) -> int:
         sys.stderr.write(f"\r\n[{text}]\r\n")
