@@ -461,6 +461,18 @@ async def test_a_head_that_moved_there_is_not_overwritten(twins, tmp_path):
     assert (await pair.refresh())["mirror"]["state"] == "in_step"
 
 
+async def test_one_that_is_opened_again_there_while_another_is_open_here_says_so(twins):
+    pair = await twins()
+    pair.there.closed = True
+    assert (await pair.refresh())["state"] == "closed"
+    other = await pair.desk.open(pair.head, repository="project")
+    pair.there.closed = False
+    here = await pair.refresh()
+    assert (here["state"], here["mirror"]["error"]["code"]) == ("closed", "already_open")
+    await pair.desk.ask("PUT", f"/pull-requests/{other['number']}", {"state": "closed"})
+    assert (await pair.refresh())["state"] == "open"
+
+
 async def test_a_root_without_a_remote_cannot_be_mirrored_and_says_so(client, yard, fork, workspace):
     yard.write("a.txt")
     await yard.commit()

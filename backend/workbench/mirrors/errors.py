@@ -6,6 +6,7 @@ from backend.core import git
 from backend.core.errors import AppError, Conflict
 from backend.workbench.connections.clients import contract
 from backend.workbench.connections.service import NoSuchConnection, NotConnected
+from backend.workbench.pulls.errors import AlreadyOpen
 from backend.workbench.vcs.errors import Conflicts, DetachedHead, NoRemote, UncommittedChanges
 
 
@@ -49,6 +50,7 @@ _REMEDIES: Final[dict[type[AppError], str]] = {
     contract.NotAtProvider: f"If it was moved or deleted there, stop the mirror; else give the token access, {_AGAIN}",
     git.RemoteNotFound: f"If it was moved or deleted there, stop the mirror; else give the token access, {_AGAIN}",
     NoRemote: "Import the repository from a provider, or give it a remote by a push with `url`.",
+    AlreadyOpen: f"Close the other one, {_AGAIN}",
     Diverged: f"Pull the branch in the head session, {_AGAIN}",
     git.PushDeclined: f"Let the token push to the branch, or merge at the provider, {_AGAIN}",
     git.PushRejected: f"Pull the base branch in the base session, {_AGAIN}",

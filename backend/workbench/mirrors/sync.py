@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import or_, select, update
 
 from backend.core.db import new_id, now
-from backend.core.errors import AppError
+from backend.core.errors import AppError, clash
 from backend.core.events import emit
 from backend.core.jobs import enqueue
 from backend.core.resources import Resources
@@ -28,6 +28,7 @@ from backend.workbench.mirrors import landing, talk, twin, words
 from backend.workbench.mirrors.errors import TRANSIENT, told
 from backend.workbench.mirrors.twin import Twin
 from backend.workbench.pulls import repository
+from backend.workbench.pulls.errors import AlreadyOpen
 from backend.workbench.pulls.events import PullClosed, PullOpened, PullUpdated
 from backend.workbench.pulls.models import ALIVE, PullMirror
 from backend.workbench.pulls.models import State as Here
@@ -215,6 +216,7 @@ async def _states(pair: Twin, remote: RemotePull) -> RemotePull:
         await landing.bring_merge(pair, remote)
     elif here == Here.MERGED:
         remote = await landing.send_merge(pair, remote)
+        there = remote.state
     elif here != there and seen not in (None, there):
         await _take_state(pair, there)
     elif here != there:
@@ -240,5 +242,7 @@ async def _take_state(pair: Twin, there: State) -> None:
             return
         was_closed = row.state not in ALIVE
         row.state, row.ended_at = Here(there), None
+        with clash("uq_pull_requests_alive", AlreadyOpen):
+            await db.flush()
         how = PullOpened(**facts(row, there=""), how="reopened") if was_closed else None
         await emit(db, how or PullUpdated(**facts(row, there=""), how="edited"))

@@ -13,6 +13,7 @@ from backend.workbench.connections.clients.contract import Client
 from backend.workbench.connections.models import Connection
 from backend.workbench.connections.service import NotConnected
 from backend.workbench.pulls import repository, service
+from backend.workbench.pulls.errors import SessionGone
 from backend.workbench.pulls.models import PullMirror, PullRequest
 from backend.workbench.pulls.service import Sides
 from backend.workbench.vcs import remotes
@@ -67,7 +68,7 @@ class Twin:
 
 
 async def load(resources: Resources, pull_id: UUID) -> Twin:
-    """Raises NoRemote, NotConnected."""
+    """Raises NoRemote, NotConnected, SessionGone."""
     async with resources.database.begin() as db:
         sides = await service.sides_of(resources, db, pull_id)
         mirror: PullMirror = (await repository.mirrors(db, [pull_id]))[pull_id]
@@ -82,7 +83,9 @@ async def load(resources: Resources, pull_id: UUID) -> Twin:
         raise NotConnected
     credential = connections.credential_of(resources, connection)
     seen = dict(mirror.seen)
-    if "head" not in seen and sides.head_session is not None and sides.base_session is not None:
+    if "head" not in seen:
+        if sides.head_session is None or sides.base_session is None:
+            raise SessionGone
         seen["head"] = vcs.upstream_of(sides.head_session, row)
         seen["base"] = vcs.upstream_of(sides.base_session, row)
     return Twin(
