@@ -69,7 +69,7 @@ export default function Audit({ organization }: PageProps) {
       {rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too
         <section className="sideways" aria-label="Entries" tabIndex={0}>
-          <table className="grid log">
+          <table className="page-table page-log">
             <thead>
               <tr>
                 <th scope="col">When</th>
@@ -142,7 +142,7 @@ function Filters({
     </label>
   );
   return (
-    <search className="filters">
+    <search className="page-filters">
       <label>
         What
         <select value={only.action} onChange={(event) => onOnly({ ...only, action: event.target.value })}>

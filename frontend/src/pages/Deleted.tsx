@@ -24,7 +24,7 @@ export function Deleted() {
       (error: Refused) => setFailure(error.message),
     );
   return (
-    <section className="part">
+    <section className="page-part">
       <h2>Deleted organisations</h2>
       <Notice text={failure} />
       <ul className="lines" aria-label="Deleted organisations">

@@ -38,7 +38,7 @@ function Name({ organization }: { organization: Row }) {
     );
   return (
     <form
-      className="narrow part"
+      className="narrow page-part"
       onSubmit={(event) => {
         event.preventDefault();
         void save();
@@ -67,7 +67,7 @@ function ThisServer() {
   const { data, failure } = useLoad<Page<Provider>>("/auth/providers/settings");
   const [shown, setShown] = useState<Provider | null>(null);
   return (
-    <section className="part">
+    <section className="page-part">
       <h2>This server</h2>
       <p className="soft">You own this installation. These hold for all of its organisations.</p>
       <Notice text={failure} />
@@ -140,7 +140,7 @@ function End({ organization }: { organization: Row }) {
       (error: Refused) => setFailure(error.message),
     );
   return (
-    <section className="part">
+    <section className="page-part">
       <div className="row wrap">
         <span className="line-name">
           <h2>Delete the organisation</h2>

@@ -26,7 +26,7 @@ export function Identities() {
       .catch((error: Refused) => setRefused(error.message))
       .then(load);
   return (
-    <section className="part">
+    <section className="page-part">
       <h2>Linked providers</h2>
       <p className="soft">Whoever is signed in there gets in here.</p>
       <Notice text={refused || failure} />

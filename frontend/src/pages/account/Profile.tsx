@@ -25,7 +25,7 @@ export default function Profile() {
 /** One thing of the account: what it is called, what it is now, and what can be done about it. */
 export function Part({ title, now, children }: { title: string; now?: ReactNode; children?: ReactNode }) {
   return (
-    <section className="part">
+    <section className="page-part">
       <div className="row wrap">
         <span className="line-name">
           <h2>{title}</h2>

@@ -22,7 +22,7 @@ export function SignIns() {
       .catch((error: Refused) => setRefused(error.message))
       .then(load);
   return (
-    <section className="part">
+    <section className="page-part">
       <h2>Signed-in browsers</h2>
       <Notice text={refused || failure} />
       <ul className="lines" aria-label="Signed-in browsers" aria-busy={!data}>

@@ -54,7 +54,7 @@ export default function Integrations({ organization }: PageProps) {
       {HOSTS.map((host) => {
         const rows = connections.rows?.filter((row) => row.provider === host);
         return (
-          <section className="part" key={host} aria-label={HOST_WORDS[host]}>
+          <section className="page-part" key={host} aria-label={HOST_WORDS[host]}>
             <div className="row wrap">
               <h2 className="grow">{HOST_WORDS[host]}</h2>
               {apps.some((one) => one.name === host) && (

@@ -20,7 +20,7 @@ export function Invitations({ organization }: { organization: Organization }) {
     done.catch((error: Refused) => setRefused(error.message)).then(load);
   };
   return (
-    <section className="part">
+    <section className="page-part">
       <div className="row">
         <h2>Invitations</h2>
         <span className="grow" />

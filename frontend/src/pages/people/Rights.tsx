@@ -19,7 +19,7 @@ export function Rights() {
       {data && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too
         <section className="sideways" aria-label="Rights of each role" tabIndex={0}>
-          <table className="grid">
+          <table className="page-table">
             <thead>
               <tr>
                 <th scope="col">Right</th>

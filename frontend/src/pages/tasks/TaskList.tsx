@@ -63,7 +63,7 @@ export function TaskList({
       {those.length > 0 && <Bulk chosen={those} manage={manage} doers={doers} onDone={() => setChosen(new Set())} />}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keys */}
       <section className="sideways" aria-label="Tasks" tabIndex={0}>
-        <table className="grid tasks">
+        <table className="page-table tasks">
           <thead>
             <tr>
               {writes && (

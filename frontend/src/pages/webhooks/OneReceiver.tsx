@@ -84,7 +84,7 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
         writes={writes}
         onSave={(rules) => change({ rules })}
       />
-      <div className="row part">
+      <div className="row page-part">
         <h2 className="grow">Deliveries of the last 30 days</h2>
         <Button onClick={() => void deliveries.load()}>Refresh</Button>
       </div>

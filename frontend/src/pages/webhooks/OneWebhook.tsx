@@ -95,7 +95,7 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
         </Notice>
       )}
       <Notice text={wrong || failure || deliveries.failure} />
-      <div className="row part">
+      <div className="row page-part">
         <h2 className="grow">Deliveries of the last 30 days</h2>
         <select aria-label="Deliveries shown" value={only} onChange={(event) => setOnly(event.target.value)}>
           <option value="">All</option>

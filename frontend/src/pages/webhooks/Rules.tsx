@@ -65,7 +65,7 @@ export function Rules({
     setDrafts((old) => old.map((one) => (one.key === key ? { ...one, ...fields } : one)));
   };
   return (
-    <section className="part" aria-label="Rules">
+    <section className="page-part" aria-label="Rules">
       <h2>Rules</h2>
       <p className="soft">
         An event that fits becomes a task. <code>{"{{title}}"}</code>, <code>{"{{url}}"}</code>,{" "}
