@@ -11,7 +11,7 @@ from backend.core.jobs import enqueue
 from backend.core.resources import Resources
 from backend.workbench.mirrors import jobs, sync, twin
 from backend.workbench.mirrors.errors import NotMirrored
-from backend.workbench.pulls import schemas, service
+from backend.workbench.pulls import schemas, service, standing
 from backend.workbench.pulls.models import PullLink, PullMirror, PullRequest
 from backend.workbench.pulls.repository import WRITE
 from backend.workbench.workspaces.models import Repository
@@ -37,7 +37,7 @@ async def look(resources: Resources, actor: Actor, workspace_id: UUID, ref: str)
     await sync.ended(resources, sides.pull.id)
     async with resources.database.begin() as db:
         pull = await service.get(db, actor, workspace_id, ref)
-        return await service.show_one(db, pull)
+        return await standing.show_one(db, pull)
 
 
 async def stop(db: AsyncSession, actor: Actor, workspace_id: UUID, ref: str) -> None:

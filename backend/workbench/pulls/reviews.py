@@ -14,7 +14,7 @@ from backend.core.db import new_id, now
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
-from backend.workbench.pulls import branches, diff, lines, merging, repository, schemas, service
+from backend.workbench.pulls import branches, diff, lines, merging, repository, schemas, service, standing
 from backend.workbench.pulls.errors import (
     NoSuchLine,
     NoSuchThread,
@@ -410,7 +410,7 @@ async def _committed(resources: Resources, sides: Sides, commit: str) -> schemas
     await service.refresh(resources, sides.pull.id)
     async with resources.database.begin() as db:
         pull = await db.get_one(PullRequest, sides.pull.id)
-        return await service.show_one(db, pull)
+        return await standing.show_one(db, pull)
 
 
 async def pull_into(

@@ -12,7 +12,7 @@ from backend.core.db import Db
 from backend.core.paging import Cursor, Limit, Page, decode, encode, page
 from backend.core.resources import Hands
 from backend.ledger.receipts.service import OnceOnly
-from backend.workbench.pulls import asking, merging, repository, reviews, schemas, service
+from backend.workbench.pulls import asking, merging, repository, reviews, schemas, service, standing
 from backend.workbench.pulls.models import ALIVE, State
 from backend.workbench.vcs.schemas import Commit, Merged
 
@@ -59,8 +59,8 @@ async def list_pull_requests(
         before=before[0] if before else None,
         limit=limit,
     )
-    standings = await service.standings(db, list(rows))
-    return page(rows, limit, lambda row: service.show(row, standings[row.id]), lambda row: (row.number,))
+    standings = await standing.standings(db, list(rows))
+    return page(rows, limit, lambda row: standing.show(row, standings[row.id]), lambda row: (row.number,))
 
 
 @get("/counts", guards=[scope("pulls:read")])
@@ -83,7 +83,7 @@ async def get_pull_request(
 async def _shown(resources: Hands, actor: Me, workspace_id: UUID, pull: str) -> schemas.Pull:
     sides = await service.load(resources, actor, workspace_id, pull)
     async with resources.database.begin() as db:
-        return await service.show_one(db, sides.pull)
+        return await standing.show_one(db, sides.pull)
 
 
 @put("/{pull:str}", guards=[scope("pulls:write")])

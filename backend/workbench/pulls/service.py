@@ -17,7 +17,7 @@ from backend.core.errors import clash
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
-from backend.workbench.pulls import asking, branches, lines, merging, repository, schemas
+from backend.workbench.pulls import asking, branches, lines, merging, repository, schemas, standing
 from backend.workbench.pulls.branches import Branch, Look
 from backend.workbench.pulls.errors import (
     AlreadyEnded,
@@ -168,7 +168,7 @@ async def open_(
         raise NothingToMerge
     async with once.around(resources.database), resources.database.begin() as db:
         pull = await _add(db, actor, workspace, head, base, seen, data)
-        shown = await show_one(db, pull)
+        shown = await standing.show_one(db, pull)
         await once.seal(db, shown)
     await resources.in_thread(branches.look, *tips, keep=head_ref(pull))
     return shown
@@ -324,7 +324,7 @@ async def change(
         else:
             await emit(db, PullUpdated(**facts(pull, actor), how="edited", **vars(asked)))
         await db.refresh(pull)
-        return await show_one(db, pull)
+        return await standing.show_one(db, pull)
 
 
 def _change_state(pull: PullRequest, data: schemas.PullUpdate) -> None:
@@ -360,13 +360,13 @@ async def merge(
         if data.expected_head is not None and data.expected_head != pull.head_commit:
             raise StaleHead(head=pull.head_commit)
         async with resources.database.begin() as db:
-            standing = (await standings(db, [pull]))[pull.id]
-        if lacking := [word for word in standing.lacks(pull) if word in ("approvals", "changes_requested")]:
+            found = (await standing.standings(db, [pull]))[pull.id]
+        if lacking := [word for word in found.lacks(pull) if word in ("approvals", "changes_requested")]:
             raise NotApproved(
                 blocked_by=lacking,
-                required=standing.required,
-                approved_by=[one.name for one in standing.approved],
-                changes_requested_by=[one.name for one in standing.refused],
+                required=found.required,
+                approved_by=[one.name for one in found.approved],
+                changes_requested_by=[one.name for one in found.refused],
             )
         what = merging.Merge(
             data.method,
@@ -420,7 +420,7 @@ async def _merged(resources: Resources, actor: Actor, sides: Sides, commit: str,
                 await emit(db, WorkingCopyChanged(**sessions.where(sides.base_session), how=BY_PULL))
         await db.flush()
         await db.refresh(row)
-        return await show_one(db, row)
+        return await standing.show_one(db, row)
 
 
 async def end_as_merged(
@@ -432,99 +432,3 @@ async def end_as_merged(
     row.merged_by = actor.user_id if actor else None
     if not told:
         await emit(db, PullMerged(**facts(row, actor, there=there), how=method, commit_id=commit))
-
-
-# --- showing ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Who was asked, who approves, who asks for changes, how many approvals the base wants, and the mirror."""
-
-    asked: list[schemas.Reviewer]
-    asked_teams: list[schemas.Reviewer]
-    approved: list[schemas.Author]
-    refused: list[schemas.Author]
-    required: int
-    mirror: PullMirror | None
-
-    def lacks(self, pull: PullRequest) -> list[str]:
-        """What keeps it from being merged, in the words of `blocked_by`."""
-        if pull.state not in ALIVE:
-            return ["ended"]
-        return [
-            word
-            for word, holds in (
-                ("session_gone", pull.head_session_id is None or pull.base_session_id is None),
-                ("draft", pull.state == State.DRAFT),
-                ("conflicts", bool(pull.conflicts)),
-                ("approvals", len(self.approved) < self.required),
-                ("changes_requested", bool(self.required and self.refused)),
-            )
-            if holds
-        ]
-
-
-async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, Standing]:
-    """Of each pull request. The last verdict of each member other than the author counts; giving one needed `pulls:write`."""
-    ids = [pull.id for pull in pulls]
-    people, teams = await asking.people(db, ids), await asking.teams(db, ids)
-    reviews = await repository.reviews(db, ids)
-    members = {org: await repository.members(db, org) for org in {pull.organization_id for pull in pulls}}
-    rules = {id: await repository.rule(db, id) for id in {pull.base_session_id for pull in pulls}}
-    mirrors = await repository.mirrors(db, ids)
-    found = {}
-    for pull in pulls:
-        rule = rules[pull.base_session_id]
-        last = {
-            review.author_id: review
-            for review in reviews
-            if review.pull_id == pull.id and review.verdict != "comment" and review.author_id != pull.author_id
-        }
-        counted = [review for person, review in last.items() if person in members[pull.organization_id]]
-        approved = [
-            schemas.Author(review.author_id, review.author_label)
-            for review in counted
-            if review.verdict == "approve" and (not rule.dismiss_stale or review.commit_id == pull.head_commit)
-        ]
-        refused = [
-            schemas.Author(review.author_id, review.author_label)
-            for review in counted
-            if review.verdict == "request_changes"
-        ]
-        asked = people.get(pull.id, []), teams.get(pull.id, [])
-        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals, mirrors.get(pull.id))
-    return found
-
-
-async def show_one(db: AsyncSession, pull: PullRequest) -> schemas.Pull:
-    return show(pull, (await standings(db, [pull]))[pull.id])
-
-
-def show(pull: PullRequest, standing: Standing) -> schemas.Pull:
-    columns = {name: getattr(pull, name) for name in schemas.Pull.__struct_fields__ if hasattr(pull, name)}
-    return schemas.Pull(
-        **columns
-        | {
-            "conflicts": pull.conflicts or [],
-            "author": schemas.Author(pull.author_id, pull.author_label),
-            "reviewers": standing.asked,
-            "reviewer_teams": standing.asked_teams,
-            "approved_by": standing.approved,
-            "changes_requested_by": standing.refused,
-            "required_approvals": standing.required,
-            "blocked_by": standing.lacks(pull),
-            "mirror": _show_mirror(pull, standing.mirror) if standing.mirror else None,
-        }
-    )
-
-
-def _show_mirror(pull: PullRequest, row: PullMirror) -> schemas.Mirror:
-    return schemas.Mirror(
-        pull.provider,
-        pull.provider_url,
-        pull.provider_number,
-        row.state,  # type: ignore[arg-type]
-        row.last_synced_at,
-        msgspec.convert(row.error, schemas.MirrorError) if row.error else None,
-    )

@@ -1,5 +1,5 @@
 // What all organisation pages stand in: the top bar with organisation and account, the navigation, and the page beside it.
-import { type ReactNode, Suspense, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
 import { type Organization, post } from "../api";
 import { follow } from "../feed";
 import { useMe, useReload } from "../me";
@@ -21,6 +21,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
   const [open, setOpen] = useState(false);
   const [making, setMaking] = useState(false);
 
+  const [, again] = useState(0);
   const last = localStorage.getItem(LAST);
   const usual =
     me.organizations.find((one) => one.slug === last) ??
@@ -32,6 +33,14 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
   useEffect(() => {
     if (organization) localStorage.setItem(LAST, organization.slug);
   }, [organization]);
+  const belongTo = useCallback(
+    (id: string) => {
+      const theirs = me.organizations.find((one) => one.id === id);
+      if (theirs) localStorage.setItem(LAST, theirs.slug);
+      again((n) => n + 1);
+    },
+    [me.organizations],
+  );
   useEffect(
     () =>
       follow((fact) => {
@@ -121,7 +130,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
         <main className="page" tabIndex={0} key={`${organization?.id} ${found?.place.path}`}>
           <Suspense fallback={<p className="soft" aria-busy="true" />}>
             {found ? (
-              <found.place.component organization={found.organization} rest={found.rest} />
+              <found.place.component organization={found.organization} rest={found.rest} belongTo={belongTo} />
             ) : organization ? (
               <Missing organization={organization} />
             ) : (

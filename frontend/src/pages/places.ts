@@ -7,7 +7,11 @@ import { type ComponentType, type LazyExoticComponent, lazy } from "react";
 import type { Organization, Role } from "../api";
 import type { IconName } from "../shell/icons";
 
-export type PageProps = { organization: Organization; rest: string[] };
+export type PageProps = {
+  organization: Organization;
+  rest: string[];
+  belongTo: (organizationId: string) => void; // for a page whose address does not say whose it is
+};
 export type Place = {
   path: string; // one segment; "" is the first page
   title: string;

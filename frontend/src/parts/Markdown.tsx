@@ -42,6 +42,9 @@ export function MarkdownField({
   onChange,
   rows = 6,
   hint = "Markdown. @ mentions somebody.",
+  autoFocus = false,
+  onSend,
+  onLeave,
 }: {
   label: string;
   value: string;
@@ -49,6 +52,9 @@ export function MarkdownField({
   onChange: (value: string) => void;
   rows?: number;
   hint?: string;
+  autoFocus?: boolean;
+  onSend?: () => void; // Ctrl-Enter
+  onLeave?: () => void; // Escape, where nothing is written
 }) {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -85,8 +91,10 @@ export function MarkdownField({
   };
   const key = (event: KeyboardEvent) => {
     const one = asked && shown[asked.chosen];
-    if (!asked || !one) return;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && onSend) onSend();
+    else if (event.key === "Escape" && !value && onLeave) onLeave();
+    else if (!asked || !one) return;
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const step = event.key === "ArrowDown" ? 1 : shown.length - 1;
       setAsked({ ...asked, chosen: (asked.chosen + step) % shown.length });
     } else if (event.key === "Enter" || event.key === "Tab") take(one);
@@ -106,6 +114,8 @@ export function MarkdownField({
           rows={rows}
           value={value}
           maxLength={65_000}
+          // biome-ignore lint/a11y/noAutofocus: whoever asked to write wants to type
+          autoFocus={autoFocus}
           aria-autocomplete="list"
           aria-controls={shown.length ? `${id}-people` : undefined}
           aria-activedescendant={shown.length ? `${id}-${asked?.chosen}` : undefined}

@@ -7,10 +7,10 @@ import { useStore } from "../shell/store";
 import type { Commit } from "../source/types";
 import { ago, inFull } from "../source/words";
 import type { Desk } from "./desk";
-import { Markdown, Writer } from "./Markdown";
 import { Outdated } from "./Outdated";
 import type { May } from "./Thread";
 import type { Pull, Review, Reviewer, Thread } from "./types";
+import { Words, Writer } from "./Writer";
 
 const VERDICT: Record<Review["verdict"], [words: string, icon: IconName, kind: string]> = {
   approve: ["approved this", "check", "good"],
@@ -62,7 +62,7 @@ export function Conversation({ desk, may, onThread }: { desk: Desk; may: May; on
   return (
     <div className="conversation">
       <Event icon="pull" name={pull.author.name} words="opened this" time={pull.created_at}>
-        {pull.body.trim() ? <Markdown text={pull.body} /> : <p className="soft said">No description.</p>}
+        {pull.body.trim() ? <Words text={pull.body} /> : <p className="soft said">No description.</p>}
       </Event>
       {itemsOf(commits, reviews, threads).map((item) => {
         if (item.kind === "commit") return <CommitLine key={item.commit.id} commit={item.commit} />;
@@ -77,7 +77,7 @@ export function Conversation({ desk, may, onThread }: { desk: Desk; may: May; on
               words={`${words}${item.review.stale ? ", before the latest commits" : ""}`}
               time={item.time}
             >
-              <Markdown text={item.review.body} />
+              <Words text={item.review.body} />
             </Event>
             {item.threads.map(box)}
           </div>

@@ -6,9 +6,9 @@ import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { toggled } from "../source/rows";
 import type { Repository } from "../source/types";
 import type { Desk } from "./desk";
-import { Writer } from "./Markdown";
-import type { Room } from "./room";
+import { PeopleContext, type Room } from "./room";
 import type { Pull } from "./types";
+import { Writer } from "./Writer";
 
 type Said = { title: string; body: string; labels: string; reviewers: ReadonlySet<string>; teams: ReadonlySet<string> };
 const EMPTY: Said = { title: "", body: "", labels: "", reviewers: new Set(), teams: new Set() };
@@ -57,13 +57,13 @@ function Fields({
           />
         ))}
         {room.people
-          .filter((person) => person.id !== author)
+          .filter((person) => person.user_id !== author)
           .map((person) => (
             <Choice
-              key={person.id}
+              key={person.user_id}
               label={person.name}
-              chosen={said.reviewers.has(person.id)}
-              onToggle={() => onChange({ ...said, reviewers: toggled(said.reviewers, person.id) })}
+              chosen={said.reviewers.has(person.user_id)}
+              onToggle={() => onChange({ ...said, reviewers: toggled(said.reviewers, person.user_id) })}
             />
           ))}
         {room.people.length < 2 && <p className="soft">Nobody else is in this organisation yet.</p>}
@@ -111,6 +111,13 @@ export function Select({
   );
 }
 
+const ROOT = [{ name: "root", remote_url: null }];
+
+/** The host of a remote; empty where it has none that a provider could be at. */
+function hostOf(url: string | null | undefined): string {
+  return /^(?:https?:\/\/|ssh:\/\/)?(?:[^@/]*@)?([\w.-]+\.[a-z]+)[:/]/i.exec(url ?? "")?.[1] ?? "";
+}
+
 export function OpenPull({
   room,
   head,
@@ -127,23 +134,24 @@ export function OpenPull({
   const ready = room.sessions.filter((one) => one.status === "ready");
   const [from, setFrom] = useState(head && head !== home ? head : (ready.find((one) => one.id !== home)?.id ?? ""));
   const [into, setInto] = useState(home);
-  const [repositories, setRepositories] = useState<string[]>(["root"]);
+  const [repositories, setRepositories] = useState<Pick<Repository, "name" | "remote_url">[]>(ROOT);
   const [repository, setRepository] = useState("root");
   const [draft, setDraft] = useState(false);
+  const [mirror, setMirror] = useState(false);
   const [said, setSaid] = useState<Said>({ ...EMPTY, title: ready.find((one) => one.id === from)?.name ?? "" });
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     if (!from) return;
     get<Page<Repository>>(`/workspace/${from}/version-controls/repositories`).then(
-      (page) => setRepositories(page.items.map((row) => row.name)),
-      () => setRepositories(["root"]),
+      (page) => setRepositories(page.items),
+      () => setRepositories(ROOT),
     );
   }, [from]);
   const open = async () => {
     setBusy(true);
     setFailure("");
-    const body = { head_session_id: from, base_session_id: into, repository, draft, ...wireOf(said) };
+    const body = { head_session_id: from, base_session_id: into, repository, draft, mirror, ...wireOf(said) };
     try {
       onOpened(await post<Pull>(`/workspace/${room.workspace?.id}/pull-requests`, body));
     } catch (error) {
@@ -151,44 +159,54 @@ export function OpenPull({
       setBusy(false);
     }
   };
+  const remote = hostOf(repositories.find((one) => one.name === repository)?.remote_url);
   const options = ready.map((one) => (
     <option key={one.id} value={one.id}>
       {one.name} ({one.branch})
     </option>
   ));
   return (
-    <Dialog title="Open a pull request" wide onClose={onClose} onSubmit={open}>
-      {ready.length < 2 ? (
-        <p>A pull request brings the work of one session into another: start a second session first.</p>
-      ) : (
-        <>
-          <div className="two-fields">
-            <Select label="What this session has committed" value={from} onChange={setFrom}>
-              {options}
-            </Select>
-            <Select label="comes into" value={into} onChange={setInto}>
-              {options}
-            </Select>
-          </div>
-          {repositories.length > 1 && (
-            <Select label="Repository" value={repository} onChange={setRepository}>
-              {repositories.map((name) => (
-                <option key={name}>{name}</option>
-              ))}
-            </Select>
-          )}
-          <Fields said={said} onChange={setSaid} room={room} author={me.user.id} />
-          <Choice label="A draft: it is not to be merged yet" chosen={draft} onToggle={() => setDraft(!draft)} />
-        </>
-      )}
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="main" disabled={busy || !from || !said.title.trim()}>
-          {busy ? "Opening…" : "Open"}
-        </Button>
-      </div>
-    </Dialog>
+    <PeopleContext value={room.people}>
+      <Dialog title="Open a pull request" wide onClose={onClose} onSubmit={open}>
+        {ready.length < 2 ? (
+          <p>A pull request brings the work of one session into another: start a second session first.</p>
+        ) : (
+          <>
+            <div className="two-fields">
+              <Select label="What this session has committed" value={from} onChange={setFrom}>
+                {options}
+              </Select>
+              <Select label="comes into" value={into} onChange={setInto}>
+                {options}
+              </Select>
+            </div>
+            {repositories.length > 1 && (
+              <Select label="Repository" value={repository} onChange={setRepository}>
+                {repositories.map(({ name }) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </Select>
+            )}
+            <Fields said={said} onChange={setSaid} room={room} author={me.user.id} />
+            <Choice label="A draft: it is not to be merged yet" chosen={draft} onToggle={() => setDraft(!draft)} />
+            {remote && (
+              <Choice
+                label={`Open it at ${remote} too, and keep both in step`}
+                chosen={mirror}
+                onToggle={() => setMirror(!mirror)}
+              />
+            )}
+          </>
+        )}
+        <Notice text={failure} />
+        <div className="row end">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="main" disabled={busy || !from || !said.title.trim()}>
+            {busy ? "Opening…" : "Open"}
+          </Button>
+        </div>
+      </Dialog>
+    </PeopleContext>
   );
 }
 

@@ -3,9 +3,9 @@ import { useId } from "react";
 import { Button } from "../parts/controls";
 import { useStore } from "../shell/store";
 import { type Desk, sent } from "./desk";
-import { Writer } from "./Markdown";
 import { shownLines, suggesting } from "./patch";
 import type { Place } from "./types";
+import { Writer } from "./Writer";
 
 /** `anchor` names the line beneath which it is written; it stays there when the lines are chosen anew. */
 export type Writing = { at: Place; anchor: string; body: string };
@@ -32,7 +32,7 @@ export function LineWriter({
   };
   const between = (parts: Partial<Place>) => onChange({ ...writing, at: { ...at, ...parts } });
   return (
-    <div className="thread writing">
+    <div className="thread composing">
       <div className="row line-choice">
         <LineNumber
           label="From line"

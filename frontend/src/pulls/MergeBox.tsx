@@ -3,14 +3,14 @@ import { type ReactNode, useEffect, useState } from "react";
 import { call, get, post } from "../api";
 import { Button, Dialog, Field } from "../parts/controls";
 import { Link } from "../parts/Link";
-import { Icon } from "../shell/icons";
+import { Icon, type IconName } from "../shell/icons";
 import { useStore } from "../shell/store";
-import { plural } from "../source/words";
+import { ago, plural } from "../source/words";
 import type { Desk } from "./desk";
 import { Select } from "./Form";
-import { Writer } from "./Markdown";
 import { nameOf, type Room } from "./room";
-import type { Blocker, Method, Pull, Rules } from "./types";
+import type { Blocker, Check, Method, Mirror, Pull, Rules } from "./types";
+import { Writer } from "./Writer";
 
 const METHODS: [Method, string, string][] = [
   ["merge", "Merge", "All commits, joined by one of both sides."],
@@ -37,6 +37,8 @@ export function MergeBox(props: Props) {
       {pull.state === "merged" && <Merged pull={pull} room={room} />}
       {pull.state === "closed" && <p>It was closed without being merged.</p>}
       {alive && <Blockers {...props} />}
+      <Checks desk={desk} />
+      <Twin desk={desk} pull={pull} write={may("pulls:write")} />
       {alive && may("pulls:write") && <Merge desk={desk} pull={pull} />}
       <div className="row others">
         {alive && may("pulls:write") && (
@@ -67,7 +69,7 @@ export function MergeBox(props: Props) {
 }
 
 function Merged({ pull, room }: { pull: Pull; room: Room }) {
-  const by = room.people.find((person) => person.id === pull.merged_by)?.name;
+  const by = room.people.find((person) => person.user_id === pull.merged_by)?.name;
   const how =
     pull.merge_method === "elsewhere"
       ? "It was closed as merged: the base has all of its commits by another way."
@@ -138,6 +140,86 @@ function Blockers({ desk, pull, room, onConflicts, onAsk }: Props) {
           <span>Nothing is in its way.</span>
         </li>
       )}
+    </ul>
+  );
+}
+
+const CHECKED: Record<Check["state"], [words: string, icon: IconName]> = {
+  success: ["passed", "check"],
+  failure: ["failed", "error"],
+  pending: ["runs", "history"],
+  cancelled: ["was cancelled", "close"],
+};
+
+/** What CI says of the head. */
+function Checks({ desk }: { desk: Desk }) {
+  const { checks } = useStore(desk.state);
+  if (checks.length === 0) return null;
+  return (
+    <ul className="blockers" aria-label="Checks">
+      {checks.map((check) => (
+        <li key={check.id} className={check.state === "success" ? "good" : ""}>
+          <Icon name={CHECKED[check.state][1]} />
+          <span>
+            {/^https?:/.test(check.url) ? (
+              <a className="link" href={check.url} target="_blank" rel="noopener noreferrer">
+                {check.name}
+              </a>
+            ) : (
+              check.name
+            )}{" "}
+            {CHECKED[check.state][0]}
+            {check.description && <span className="soft"> {check.description}</span>}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const TWIN: Record<Mirror["state"], string> = {
+  opening: "is being opened there",
+  in_step: "is in step",
+  waiting: "is tried again by itself",
+  failed: "is not in step",
+};
+
+/** Its twin at the provider: where it is, whether both are in step, and what to do where they are not. */
+function Twin({ desk, pull, write }: { desk: Desk; pull: Pull; write: boolean }) {
+  const { mirror } = pull;
+  if (!mirror) return null;
+  const { error } = mirror;
+  const name = mirror.number === null ? "Its mirror" : `Its mirror, ${mirror.provider} #${mirror.number},`;
+  return (
+    <ul className="blockers" aria-label="Mirror">
+      <li className={mirror.state === "in_step" ? "good" : ""}>
+        <Icon name={mirror.state === "in_step" ? "check" : "warning"} />
+        <span>
+          {mirror.url && /^https?:/.test(mirror.url) ? (
+            <a className="link" href={mirror.url} target="_blank" rel="noopener noreferrer">
+              {name}
+            </a>
+          ) : (
+            name
+          )}{" "}
+          {TWIN[mirror.state]}
+          {mirror.last_synced_at && `, as of ${ago(mirror.last_synced_at)}`}.{" "}
+          {error && `${error.cause} ${error.remedy}`}
+        </span>
+        {write && mirror.state === "failed" && (
+          <Button onClick={() => desk.attempt(() => post(`${desk.at}/mirror`), "Tried again.")}>
+            Go on by my connection
+          </Button>
+        )}
+        {write && (
+          <Button
+            kind="quiet"
+            onClick={() => desk.attempt(() => call("DELETE", `${desk.at}/mirror`), "The mirror is left.")}
+          >
+            Leave the mirror
+          </Button>
+        )}
+      </li>
     </ul>
   );
 }

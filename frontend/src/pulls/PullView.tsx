@@ -11,7 +11,7 @@ import { type Desk, useDesk } from "./desk";
 import { EditPull } from "./Form";
 import { MergeBox } from "./MergeBox";
 import { ReviewDialog } from "./ReviewDialog";
-import { nameOf, type Room, useRoom } from "./room";
+import { nameOf, PeopleContext, type Room } from "./room";
 import { STATE_WORDS, StateTag } from "./StateTag";
 import { placeOf } from "./Thread";
 import type { Pull, Thread } from "./types";
@@ -27,15 +27,15 @@ export type Part = (typeof PARTS)[number];
 type Props = {
   workspaceId: string;
   number: number;
+  room: Room;
   part: Part;
   onPart: (part: Part) => void;
   here?: string; // the session in whose workbench it is shown
   openFile?: (path: string) => void;
 };
 
-export default function PullView({ workspaceId, number, part, onPart, here, openFile }: Props) {
+export default function PullView({ workspaceId, number, room, part, onPart, here, openFile }: Props) {
   const desk = useDesk(workspaceId, number);
-  const room = useRoom(workspaceId);
   const { pull, failure } = useStore(desk.state);
   const trouble = useStore(desk.trouble);
   const said = useStore(desk.said);
@@ -50,46 +50,48 @@ export default function PullView({ workspaceId, number, part, onPart, here, open
   };
   const filesOfSession = here === pull.head_session_id && pull.repository === "root" ? openFile : undefined;
   return (
-    <div className={`pull part-${part}`}>
-      <Head desk={desk} pull={pull} room={room} onEdit={may.write ? () => setAsking("edit") : undefined} />
-      <div className="pull-bar row">
-        <Parts desk={desk} pull={pull} part={part} onPart={onPart} />
-        <span className="grow" />
-        <Waiting desk={desk} />
-        {may.comment && (
-          <Button kind="main" onClick={() => setAsking("review")}>
-            Review…
-          </Button>
-        )}
-      </div>
-      <Notice text={trouble} />
-      <span className="hidden" role="status">
-        {said}
-      </span>
-      <Suspense fallback={<p className="soft empty" aria-busy="true" />}>
-        {part === "conversation" && (
-          <div className="pull-columns">
-            <div>
-              <Conversation desk={desk} may={may} onThread={show} />
-              <MergeBox
-                desk={desk}
-                pull={pull}
-                room={room}
-                here={here ?? null}
-                onConflicts={() => onPart("conflicts")}
-                onAsk={() => setAsking("edit")}
-              />
+    <PeopleContext value={room.people}>
+      <div className={`pull part-${part}`}>
+        <Head desk={desk} pull={pull} room={room} onEdit={may.write ? () => setAsking("edit") : undefined} />
+        <div className="pull-bar row">
+          <Parts desk={desk} pull={pull} part={part} onPart={onPart} />
+          <span className="grow" />
+          <Waiting desk={desk} />
+          {may.comment && (
+            <Button kind="main" onClick={() => setAsking("review")}>
+              Review…
+            </Button>
+          )}
+        </div>
+        <Notice text={trouble} />
+        <span className="hidden" role="status">
+          {said}
+        </span>
+        <Suspense fallback={<p className="soft empty" aria-busy="true" />}>
+          {part === "conversation" && (
+            <div className="pull-columns">
+              <div>
+                <Conversation desk={desk} may={may} onThread={show} />
+                <MergeBox
+                  desk={desk}
+                  pull={pull}
+                  room={room}
+                  here={here ?? null}
+                  onConflicts={() => onPart("conflicts")}
+                  onAsk={() => setAsking("edit")}
+                />
+              </div>
+              <Facts desk={desk} pull={pull} write={may.write} onEdit={() => setAsking("edit")} />
             </div>
-            <Facts desk={desk} pull={pull} write={may.write} onEdit={() => setAsking("edit")} />
-          </div>
-        )}
-        {part === "commits" && <Commits desk={desk} />}
-        {part === "files" && <Files desk={desk} may={may} goal={goal} open={filesOfSession} />}
-        {part === "conflicts" && <Conflicts desk={desk} pull={pull} onSettled={() => onPart("conversation")} />}
-      </Suspense>
-      {asking === "edit" && <EditPull desk={desk} pull={pull} room={room} onClose={() => setAsking(null)} />}
-      {asking === "review" && <ReviewDialog desk={desk} may={may} onClose={() => setAsking(null)} />}
-    </div>
+          )}
+          {part === "commits" && <Commits desk={desk} />}
+          {part === "files" && <Files desk={desk} may={may} goal={goal} open={filesOfSession} />}
+          {part === "conflicts" && <Conflicts desk={desk} pull={pull} onSettled={() => onPart("conversation")} />}
+        </Suspense>
+        {asking === "edit" && <EditPull desk={desk} pull={pull} room={room} onClose={() => setAsking(null)} />}
+        {asking === "review" && <ReviewDialog desk={desk} may={may} onClose={() => setAsking(null)} />}
+      </div>
+    </PeopleContext>
   );
 }
 
@@ -123,11 +125,6 @@ function Head({ desk, pull, room, onEdit }: { desk: Desk; pull: Pull; room: Room
         <span>into</span>
         {session(pull.base_session_id, pull.base_branch)}
         {pull.repository !== "root" && <span className="tag">{pull.repository}</span>}
-        {pull.provider_url && (
-          <a className="link" href={pull.provider_url} target="_blank" rel="noopener noreferrer">
-            At its provider
-          </a>
-        )}
       </p>
       <span className="hidden" role="status">{`It is ${STATE_WORDS[pull.state].toLowerCase()}.`}</span>
     </header>

@@ -5,9 +5,9 @@ import { Button, Dialog, Notice } from "../parts/controls";
 import { useStore } from "../shell/store";
 import { plural } from "../source/words";
 import type { Desk } from "./desk";
-import { Writer } from "./Markdown";
 import { DraftBox, type May, placeWords } from "./Thread";
 import type { Verdict } from "./types";
+import { Writer } from "./Writer";
 
 const VERDICTS: [Verdict, string, string][] = [
   ["comment", "Comment", "Say something without a decision."],

@@ -7,9 +7,9 @@ import { useStore } from "../shell/store";
 import type { Line } from "../source/types";
 import { ago, inFull } from "../source/words";
 import type { Desk, Draft } from "./desk";
-import { Markdown, Writer } from "./Markdown";
 import { shownLines, smallDiff, suggestionIn } from "./patch";
 import type { Comment, Place, Thread } from "./types";
+import { Words, Writer } from "./Writer";
 
 export type May = { comment: boolean; write: boolean };
 
@@ -142,14 +142,14 @@ function Said({ desk, thread, comment, may }: { desk: Desk; thread: Thread; comm
   const batch = useStore(desk.batch);
   const busy = useStore(desk.busy);
   const found = thread.side === "head" && thread.path !== null ? suggestionIn(comment.body) : null;
-  if (!found) return <Markdown text={comment.body} />;
+  if (!found) return <Words text={comment.body} />;
   const place = placeOf(thread);
   const old = place && !thread.outdated && !comment.applied_commit ? shownLines(files ?? [], place) : null;
   const alive = pull?.state === "open" || pull?.state === "draft";
   const can = may.write && alive && !thread.outdated && !comment.applied_commit;
   return (
     <>
-      <Markdown text={found.before} />
+      <Words text={found.before} />
       <figure className="suggestion">
         <figcaption className="row">
           <span>Suggested change</span>
@@ -168,7 +168,7 @@ function Said({ desk, thread, comment, may }: { desk: Desk; thread: Thread; comm
         </figcaption>
         <Lines lines={smallDiff(old ?? [], found.lines)} />
       </figure>
-      <Markdown text={found.after} />
+      <Words text={found.after} />
     </>
   );
 }
@@ -213,7 +213,7 @@ export function DraftBox({ desk, draft }: { desk: Desk; draft: Draft }) {
         {editing ? (
           <Writer label="Comment" value={draft.body} onChange={change} onSend={() => setEditing(false)} autoFocus />
         ) : (
-          <Markdown text={draft.body} />
+          <Words text={draft.body} />
         )}
       </div>
     </article>

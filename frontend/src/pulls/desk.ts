@@ -6,13 +6,14 @@ import { createStore } from "../shell/store";
 import { toggled } from "../source/rows";
 import type { Commit, Diff, FileDiff } from "../source/types";
 import { fileOf } from "./patch";
-import type { Comment, NewComment, Place, Pull, PullDiff, PullFile, Review, Thread, Verdict } from "./types";
+import type { Check, Comment, NewComment, Place, Pull, PullDiff, PullFile, Review, Thread, Verdict } from "./types";
 
 export type State = {
   pull: Pull | null;
   threads: Thread[];
   reviews: Review[];
   commits: Commit[];
+  checks: Check[];
   files: PullFile[] | null; // null until they are known
   total: number; // of all files, the ones not loaded yet too
   failure: string; // why there is no pull request
@@ -26,6 +27,7 @@ const FIRST: State = {
   threads: [],
   reviews: [],
   commits: [],
+  checks: [],
   files: null,
   total: 0,
   failure: "",
@@ -97,10 +99,11 @@ export class Desk {
     this.looking = true;
     try {
       const pull = await get<Pull>(this.at); // first: it looks where the branches are, which moves the threads
-      const [threads, reviews, commits] = await Promise.all([
+      const [threads, reviews, commits, checks] = await Promise.all([
         get<Page<Thread>>(`${this.at}/threads`),
         get<Page<Review>>(`${this.at}/reviews`),
         get<Page<Commit>>(`${this.at}/commits`).catch(() => ({ items: [] as Commit[] })), // both sessions are gone
+        get<Page<Check>>(`${this.at}/checks`),
       ]);
       if (this.state.get().pull === null) this.drafts.set(kept(pull));
       this.state.set((old) => ({
@@ -109,6 +112,7 @@ export class Desk {
         threads: threads.items,
         reviews: reviews.items,
         commits: commits.items,
+        checks: checks.items,
         failure: "",
       }));
       if (this.wantsFiles) await this.loadFiles();

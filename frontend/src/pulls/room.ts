@@ -1,9 +1,10 @@
 // What pull requests of one workspace share: its sessions, who can be asked, what the caller may. Kept true by the feed.
-import { useEffect, useMemo } from "react";
+import { createContext, useEffect, useMemo } from "react";
 import { type Fact, get, type Page, type Refused, type Session, type Workspace } from "../api";
 import { follow } from "../feed";
+import type { Person } from "../parts/Markdown";
 import { createStore, useStore } from "../shell/store";
-import type { Person, Team } from "./types";
+import type { Team } from "./types";
 
 export type Room = {
   workspace: Workspace | null;
@@ -13,6 +14,8 @@ export type Room = {
   scopes: ReadonlySet<string>;
   failure: string;
 };
+/** Those who can be mentioned. */
+export const PeopleContext = createContext<Person[]>([]);
 const EMPTY: Room = { workspace: null, sessions: [], people: [], teams: [], scopes: new Set(), failure: "" };
 const CHANGES_IT = /^(session\.(created|ready|deleted|restored)|member|access|team|workspace|reset)/;
 
@@ -25,14 +28,14 @@ async function load(workspaceId: string): Promise<Room> {
   const at = `/organizations/${workspace.organization_id}`;
   const none = { items: [] };
   const [people, teams] = await Promise.all([
-    get<{ items: { user_id: string; name: string }[] }>(`${at}/members`).catch(() => none), // a guest of this workspace alone does not see them
+    get<{ items: Person[] }>(`${at}/members`).catch(() => none), // a guest of this workspace alone does not see them
     get<{ items: Team[] }>(`${at}/teams`).catch(() => none),
   ]);
   const scopes = new Set(mine.scopes);
   return {
     workspace,
     sessions: sessions.items,
-    people: people.items.map((one) => ({ id: one.user_id, name: one.name })),
+    people: people.items,
     teams: teams.items,
     scopes,
     failure: "",

@@ -33,10 +33,27 @@ export type Pull = {
   merge_commit: string | null;
   merge_method: string | null;
   merged_by: string | null;
-  provider_url: string | null;
+  mirror: Mirror | null;
   created_at: string;
   updated_at: string;
   ended_at: string | null;
+};
+/** Its twin at the provider that the repository came from. */
+export type Mirror = {
+  provider: string | null;
+  url: string | null;
+  number: number | null;
+  state: "opening" | "in_step" | "waiting" | "failed";
+  last_synced_at: string | null;
+  error: { code: string; cause: string; remedy: string } | null;
+};
+/** What a CI job says of the head. */
+export type Check = {
+  id: string;
+  name: string;
+  state: "pending" | "success" | "failure" | "cancelled";
+  url: string;
+  description: string;
 };
 export type Counts = Record<PullState | "review_requested" | "mine", number>;
 export type Side = "base" | "head";
@@ -86,7 +103,6 @@ export type ConflictContent = { head_commit: string; base_commit: string; files:
 export type Place = { path: string; side: Side; start_line: number; line: number };
 /** A comment as it is sent; without a place it is on the whole. */
 export type NewComment = { body: string } & Partial<Place>;
-export type Person = { id: string; name: string };
 export type Team = { id: string; name: string; members: string[] };
 
 /** A file as pull requests tell it: hunks as text, which difference views do not know. */
