@@ -296,7 +296,7 @@ def test_what_strangers_write_does_nothing_and_viewers_are_offered_nothing(serve
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
     ada.go(at)
     expect(page.get_by_role("heading", name=f"{bad} title")).to_be_visible()
-    expect(page.get_by_role("link", name="[p]")).to_be_visible()
+    expect(page.get_by_text("[p: https://evil.example/p.png]")).to_be_visible()
     expect(page.get_by_role("link", name="link", exact=True)).to_have_count(0)
     for part in ("Files", "Commits", "Conversation"):
         ada.part(part)
