@@ -130,7 +130,7 @@ export default function Workspaces({ organization }: PageProps) {
             {binned.map((row) => (
               <li key={row.id} className="card">
                 <span className="name">{row.name}</span>
-                <Button onClick={() => restore(row.id)}>Restore</Button>
+                {makes && <Button onClick={() => restore(row.id)}>Restore</Button>}
               </li>
             ))}
           </ul>
