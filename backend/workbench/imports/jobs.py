@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pygit2
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.core import git, worktree
@@ -238,6 +238,8 @@ class _Telling:
             operation=msgspec.to_builtins(shown(row, [self._step])),
         )
         async with self._resources.database.begin() as db:
+            if row.finished_at is None:  # how far it is may be lost in a crash, and does not wait for a disk that is busy
+                await db.execute(text("SET LOCAL synchronous_commit TO off"))
             await db.execute(update(Operation).where(Operation.id == row.id).values(**values))
             await emit(db, fact)
 
