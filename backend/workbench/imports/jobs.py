@@ -238,7 +238,7 @@ class _Telling:
             operation=msgspec.to_builtins(shown(row, [self._step])),
         )
         async with self._resources.database.begin() as db:
-            if row.finished_at is None:  # how far it is may be lost in a crash, and does not wait for a disk that is busy
+            if row.finished_at is None:  # lost in a crash it is said anew, and it need not wait for a busy disk
                 await db.execute(text("SET LOCAL synchronous_commit TO off"))
             await db.execute(update(Operation).where(Operation.id == row.id).values(**values))
             await emit(db, fact)
