@@ -8,7 +8,7 @@ import { Copied } from "../parts/words";
 import { go } from "../router";
 import { Deleted } from "./Deleted";
 import { PageHead } from "./Frame";
-import { useLoad } from "./load";
+import { useLoad, useSaid } from "./load";
 import type { PageProps } from "./places";
 
 export default function Organization({ organization }: PageProps) {
@@ -27,15 +27,8 @@ export default function Organization({ organization }: PageProps) {
 function Name({ organization }: { organization: Row }) {
   const reload = useReload();
   const [name, setName] = useState(organization.name);
-  const [said, setSaid] = useState<{ text: string; kind: "error" | "info" }>({ text: "", kind: "info" });
-  const save = () =>
-    call("PUT", `/organizations/${organization.id}`, { name }).then(
-      () => {
-        setSaid({ text: "Saved.", kind: "info" });
-        void reload();
-      },
-      (error: Refused) => setSaid({ text: error.message, kind: "error" }),
-    );
+  const [said, tell] = useSaid();
+  const save = () => tell(call("PUT", `/organizations/${organization.id}`, { name }).then(reload), "Saved.");
   return (
     <form
       className="narrow page-part"

@@ -35,3 +35,16 @@ export function useLoad<T>(path: string | null, facts?: RegExp): Loaded<T> {
   }, [load, pattern]);
   return shown.path === path ? { ...shown, load } : { data: null, failure: "", load };
 }
+
+export type Said = { text: string; kind: "error" | "info" };
+
+/** What came of the last thing one did, for a Notice, and how to do one: `words` are said when it worked. */
+export function useSaid(): [Said, (doing: Promise<unknown>, words: string) => Promise<void>] {
+  const [said, setSaid] = useState<Said>({ text: "", kind: "info" });
+  const tell = (doing: Promise<unknown>, words: string) =>
+    doing.then(
+      () => setSaid({ text: words, kind: "info" }),
+      (error: Refused) => setSaid({ text: error.message, kind: "error" }),
+    );
+  return [said, tell];
+}

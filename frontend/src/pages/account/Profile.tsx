@@ -4,6 +4,7 @@ import { call, post, type Refused } from "../../api";
 import { useMe, useReload } from "../../me";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { PageHead } from "../Frame";
+import { useSaid } from "../load";
 import { Factor } from "./Factor";
 import { Identities } from "./Identities";
 import { SignIns } from "./SignIns";
@@ -42,15 +43,9 @@ function Name() {
   const reload = useReload();
   const [name, setName] = useState(me.user.name);
   const [home, setHome] = useState(me.user.default_organization_id ?? "");
-  const [said, setSaid] = useState<{ text: string; kind: "error" | "info" }>({ text: "", kind: "info" });
+  const [said, tell] = useSaid();
   const save = () =>
-    call("PUT", "/account/profile", { name, default_organization_id: home || null }).then(
-      () => {
-        setSaid({ text: "Saved.", kind: "info" });
-        void reload();
-      },
-      (error: Refused) => setSaid({ text: error.message, kind: "error" }),
-    );
+    tell(call("PUT", "/account/profile", { name, default_organization_id: home || null }).then(reload), "Saved.");
   return (
     <form
       className="narrow"
@@ -91,12 +86,9 @@ function Name() {
 function Address() {
   const { user } = useMe();
   const [asked, setAsked] = useState(false);
-  const [said, setSaid] = useState<{ text: string; kind: "error" | "info" }>({ text: "", kind: "info" });
+  const [said, tell] = useSaid();
   const again = () =>
-    post("/auth/verify-email/send").then(
-      () => setSaid({ text: `A link was sent to ${user.email}. It works for three days.`, kind: "info" }),
-      (error: Refused) => setSaid({ text: error.message, kind: "error" }),
-    );
+    tell(post("/auth/verify-email/send"), `A link was sent to ${user.email}. It works for three days.`);
   return (
     <>
       <Part
@@ -120,12 +112,9 @@ function Address() {
           action="Send the link"
           send={(values) => post("/account/email", values)}
           onClose={() => setAsked(false)}
-          onDone={(values) => {
+          onDone={({ email }) => {
             setAsked(false);
-            setSaid({
-              text: `A link was sent to ${values.email}. The old address counts until it is opened.`,
-              kind: "info",
-            });
+            void tell(Promise.resolve(), `A link was sent to ${email}. The old address counts until it is opened.`);
           }}
         >
           <Field label="New e-mail" name="email" type="email" autoComplete="email" required autoFocus />
