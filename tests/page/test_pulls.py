@@ -33,25 +33,6 @@ class Someone:
         ).click()
 
 
-@pytest.fixture(scope="module")
-def joined(server):
-    """Who joined the organisation as a member: id and cookie."""
-    known: dict[str, tuple[str, str]] = {}
-
-    def join(name: str, role: str = "member") -> tuple[str, str]:
-        if name not in known:
-            email = f"{name.lower()}@example.com"
-            at = f"/organizations/{server.organization_id}/invitations"
-            code = server.ask("POST", at, {"email": email, "role": role})["invitation"]
-            body = {"email": email, "password": "long enough to be one", "name": name, "invitation": code}
-            status, me, headers = server.request("POST", "/auth/register", body, signed_in=False)
-            assert status == 201, me
-            known[name] = (me["user"]["id"], headers["set-cookie"].split(";")[0])
-        return known[name]
-
-    return join
-
-
 @pytest.fixture
 def ada(server, new_page):
     return Someone(server, new_page(), server.cookie)

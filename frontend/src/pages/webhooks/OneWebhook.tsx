@@ -187,7 +187,7 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
 
 function One({ row, at, onAgain }: { row: Delivery; at: string; onAgain: () => void }) {
   const [open, setOpen] = useState(false);
-  const detail = useLoad<DeliveryDetail>(open ? `${at}/deliveries/${row.id}?tries=${row.tries}` : null);
+  const detail = useLoad<DeliveryDetail>(open ? `${at}/deliveries/${row.id}?of=${row.finished_at}` : null);
   const words = row.state === "pending" && row.next_attempt_at ? "pending" : row.state;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
