@@ -280,7 +280,7 @@ def test_a_webhook_that_is_gone_is_enabled_again_and_rules_make_another_task_of_
     page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("list", name="Webhooks")).to_be_visible()
+    expect(page.get_by_role("button", name="New webhook")).to_be_visible()
     assert made["id"] not in json.dumps(server.ask("GET", f"/organizations/{server.organization_id}/webhooks"))
 
     body = {"workspace_id": workspace["id"], "provider": "github", "rules": []}
