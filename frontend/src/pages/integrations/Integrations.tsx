@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { call, type Page, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
 import { PageHead } from "../Frame";
 import { useLoad } from "../load";
@@ -103,24 +104,14 @@ export default function Integrations({ organization }: PageProps) {
         <Import organization={organization} connections={[asked.of]} onClose={() => setAsked(null)} />
       )}
       {asked?.what === "disconnect" && (
-        <Dialog
+        <Sure
           title={`Disconnect ${asked.of.account}?`}
+          verb="Disconnect"
+          act={() => call("DELETE", `/${asked.of.provider}/${asked.of.id}`).then(close)}
           onClose={() => setAsked(null)}
-          onSubmit={() =>
-            call("DELETE", `/${asked.of.provider}/${asked.of.id}`).then(close, (error: Refused) =>
-              setWrong(error.message),
-            )
-          }
         >
-          <p>The token is forgotten here. What was imported stays; pulling and pushing it needs another connection.</p>
-          <Notice text={wrong} />
-          <div className="row end">
-            <Button onClick={() => setAsked(null)}>Cancel</Button>
-            <Button type="submit" kind="danger">
-              Disconnect
-            </Button>
-          </div>
-        </Dialog>
+          The token is forgotten here. What was imported stays; pulling and pushing it needs another connection.
+        </Sure>
       )}
     </>
   );

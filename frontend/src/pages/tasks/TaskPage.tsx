@@ -1,9 +1,10 @@
 // One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
 import { useEffect, useState } from "react";
 import { call, get, type Page, type Refused, type Session } from "../../api";
-import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { Button, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Markdown, MarkdownField } from "../../parts/Markdown";
+import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
 import { go } from "../../router";
 import { Icon } from "../../shell/icons";
@@ -102,25 +103,14 @@ export function TaskPage({
         </aside>
       </div>
       {deleting && (
-        <Dialog
+        <Sure
           title={`Delete “${task.title}”?`}
+          verb="Delete"
+          act={() => call("DELETE", at).then(() => go(back))}
           onClose={() => setDeleting(false)}
-          onSubmit={() =>
-            call("DELETE", at).then(
-              () => go(back),
-              (error: Refused) => setWrong(error.message),
-            )
-          }
         >
-          <p>It is gone for good, its number too.</p>
-          <Notice text={wrong} />
-          <div className="row end">
-            <Button onClick={() => setDeleting(false)}>Cancel</Button>
-            <Button type="submit" kind="danger">
-              Delete
-            </Button>
-          </div>
-        </Dialog>
+          It is gone for good, its number too.
+        </Sure>
       )}
     </article>
   );

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { call, get, type Organization, type Page, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
+import { Sure } from "../../parts/Sure";
 import { Copied, When } from "../../parts/words";
 import { go } from "../../router";
 import { PageHead } from "../Frame";
@@ -131,20 +132,14 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
         </Dialog>
       )}
       {asked === "delete" && (
-        <Dialog
+        <Sure
           title={`Delete ${receiver.name}?`}
+          verb="Delete"
+          act={() => call("DELETE", at).then(() => go(home))}
           onClose={() => setAsked(null)}
-          onSubmit={() => call("DELETE", at).then(() => go(home), fail)}
         >
-          <p>With everything that it received. Its address answers 404 from then on; tasks that came of it stay.</p>
-          <Notice text={wrong} />
-          <div className="row end">
-            <Button onClick={() => setAsked(null)}>Cancel</Button>
-            <Button type="submit" kind="danger">
-              Delete
-            </Button>
-          </div>
-        </Dialog>
+          With everything that it received. Its address answers 404 from then on; tasks that came of it stay.
+        </Sure>
       )}
     </>
   );

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { call, get, type Organization, type Page, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
+import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
 import { go } from "../../router";
 import { inFull, plural } from "../../source/words";
@@ -131,27 +132,20 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
         <Edit organization={organization} webhook={webhook} at={at} onClose={() => setAsked(null)} onDone={load} />
       )}
       {asked === "rotate" && (
-        <Dialog
+        <Sure
           title="A new secret?"
-          onClose={() => setAsked(null)}
-          onSubmit={() =>
+          verb="Make a new secret"
+          kind="main"
+          act={() =>
             post<Secret>(`${at}/rotate-secret`).then((made) => {
               setAsked(null);
               setSecret(made);
-            }, fail)
+            })
           }
+          onClose={() => setAsked(null)}
         >
-          <p>
-            For 24 hours each delivery is signed by the new one and by the one that is now: change it there meanwhile.
-          </p>
-          <Notice text={wrong} />
-          <div className="row end">
-            <Button onClick={() => setAsked(null)}>Cancel</Button>
-            <Button type="submit" kind="main">
-              Make a new secret
-            </Button>
-          </div>
-        </Dialog>
+          For 24 hours each delivery is signed by the new one and by the one that is now: change it there meanwhile.
+        </Sure>
       )}
       {secret && (
         <Once
@@ -166,20 +160,14 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
         />
       )}
       {asked === "delete" && (
-        <Dialog
+        <Sure
           title="Delete this webhook?"
+          verb="Delete"
+          act={() => call("DELETE", at).then(() => go(home))}
           onClose={() => setAsked(null)}
-          onSubmit={() => call("DELETE", at).then(() => go(home), fail)}
         >
-          <p>With everything that was and is to be delivered to {webhook.url}.</p>
-          <Notice text={wrong} />
-          <div className="row end">
-            <Button onClick={() => setAsked(null)}>Cancel</Button>
-            <Button type="submit" kind="danger">
-              Delete
-            </Button>
-          </div>
-        </Dialog>
+          With everything that was and is to be delivered to {webhook.url}.
+        </Sure>
       )}
     </>
   );
