@@ -8,3 +8,4 @@ import "./pulls/register";
 import "./editor/register";
 import "./editor/lsp/register";
 import "./services/register";
+import "./tasks/register";
