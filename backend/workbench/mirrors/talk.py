@@ -7,7 +7,6 @@ What is gone at the provider goes here only where it came from there: what someb
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -18,6 +17,7 @@ from backend.core.db import new_id, now
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.workbench.connections.clients.contract import (
+    Client,
     Lines,
     NotAtProvider,
     ProviderDeclined,
@@ -37,7 +37,6 @@ from backend.workbench.pulls.service import facts
 
 COMMENT, THREAD, REVIEW = "comment", "thread", "review"
 LONGEST_ID = 300
-Row = TypeVar("Row", PullComment, PullReview, PullThread)
 
 
 @dataclass
@@ -336,7 +335,7 @@ async def _say(pair: Twin, remote: RemotePull, talk: Talk, row: PullComment) -> 
             if parent is not None:
                 made = await client.comment(pair.name, remote, body, reply_to=parent.remote_id)
             else:
-                made = await _begin(pair, remote, thread, client.comment, body)
+                made = await _begin(pair, client, remote, thread, body)
             break
         except ProviderRefused:
             if not own:
@@ -349,18 +348,15 @@ async def _say(pair: Twin, remote: RemotePull, talk: Talk, row: PullComment) -> 
     await _keep(pair.resources, talk, links)
 
 
-async def _begin(pair: Twin, remote: RemotePull, thread: PullThread, say, body: str) -> RemoteComment:  # type: ignore[no-untyped-def]
+async def _begin(pair: Twin, client: Client, remote: RemotePull, thread: PullThread, body: str) -> RemoteComment:
     """A new thread, on its lines where the provider's diff has them, else on the whole with its place in words."""
     path, first, last = thread.now_path, thread.now_first, thread.now_last
     if path is not None and first is not None and last is not None and not thread.outdated:
         at = Lines(path, "base" if thread.side == "base" else "head", first, last, thread.commit_id)
-        try:
-            made: RemoteComment = await say(pair.name, remote, body, lines=at)
-            return made
-        except ProviderDeclined:
-            pass
+        with contextlib.suppress(ProviderDeclined):
+            return await client.comment(pair.name, remote, body, lines=at)
     where = f"`{path.replace('`', '')}{f':{last}' if last else ''}`\n\n" if path else ""
-    return await say(pair.name, remote, where + body)  # type: ignore[no-any-return]
+    return await client.comment(pair.name, remote, where + body)
 
 
 async def _edit(pair: Twin, link: PullLink, row: PullComment) -> None:
