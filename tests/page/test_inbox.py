@@ -302,3 +302,32 @@ def test_a_webhook_that_is_gone_is_enabled_again_and_rules_make_another_task_of_
     page.goto(f"{server.url}/o/acme/tasks/{workspace['slug']}")
     card = page.get_by_role("link", name=re.compile("Look at: Leaks"))
     expect(card).to_contain_text("theirsbug")
+
+
+def test_who_is_invited_elsewhere_joins_by_the_bell(server, enter, joined):
+    ada, grace = enter(server.cookie, "/"), enter(joined("Grace")[1], "/o/acme")
+
+    def call(page: Page, path: str, body: dict[str, Any]) -> Any:
+        token = page.request.get(f"{server.url}/api/v1/auth/me").json()["csrf_token"]
+        headers = {"X-CSRF-Token": token, "Origin": server.url}
+        answer = page.request.post(f"{server.url}/api/v1{path}", data=body, headers=headers)
+        assert answer.ok, answer.text()
+        return answer.json() if answer.body() else None
+
+    [mail] = [
+        one["text"]
+        for one in ada.request.get(f"{server.url}/api/v1/mail/outbox").json()["items"]
+        if one["recipient"] == "grace@example.com" and "verify-email?token=" in one["text"]
+    ]
+    call(grace, "/auth/verify-email", {"token": re.findall(r"token=(\S+)", mail)[0]})
+    beta = call(ada, "/organizations", {"name": "Beta"})
+    call(ada, f"/organizations/{beta['id']}/invitations", {"email": "grace@example.com"})
+    wait_until(lambda: grace.request.get(f"{server.url}/api/v1/notifications/unread").json()["unread"])
+    grace.reload()
+    grace.get_by_role("button", name="Notifications, 1 unread").click()
+    expect(grace.get_by_role("listitem").filter(has_text="Ada invites you to Beta")).to_be_visible()
+    look(grace, "invited")
+    grace.get_by_role("button", name="Join Beta").click()
+    expect(grace.get_by_role("button", name="Join Beta")).to_be_hidden()
+    grace.get_by_role("button", name="Organisation Acme").click()
+    expect(grace.get_by_role("menuitem", name="Beta")).to_be_visible()
