@@ -16,6 +16,9 @@ export default function Pulls({ organization, rest, belongTo }: PageProps) {
   useEffect(() => {
     if (owner !== organization.id) belongTo(owner);
   }, [owner, organization.id, belongTo]);
+  useEffect(() => {
+    if (number) document.title = `#${number} · ${room.workspace?.name ?? "Codeyard"}`;
+  }, [number, room.workspace]);
   const at = `/w/${encodeURIComponent(workspaceId)}/pulls`;
   if (what !== "pulls" || (number && !/^\d{1,9}$/.test(number)))
     return <PageHead title="There is no such page" lead="Pull requests lie at /w/{workspace}/pulls/{number}." />;

@@ -103,7 +103,7 @@ export type ConflictContent = { head_commit: string; base_commit: string; files:
 export type Place = { path: string; side: Side; start_line: number; line: number };
 /** A comment as it is sent; without a place it is on the whole. */
 export type NewComment = { body: string } & Partial<Place>;
-export type Team = { id: string; name: string; members: string[] };
+export type Team = { id: string; name: string };
 
 /** A file as pull requests tell it: hunks as text, which difference views do not know. */
 export type PatchFile = Omit<FileDiff, "hunks"> & {
