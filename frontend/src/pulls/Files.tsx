@@ -50,15 +50,28 @@ export default function Files({ desk, may, goal, open }: Props) {
   const [drag, setDrag] = useState<Drag | null>(null);
   const last = useRef<Drag | null>(null); // where Shift and click goes on from
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const seen = useRef<ReadonlySet<string>>(new Set());
   const [here, setHere] = useState<DiffGoal | null>(null);
   const known = files !== null;
 
   useEffect(() => {
     void desk.wantFiles();
   }, [desk]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what was seen before is folded once, when the files come
   useEffect(() => {
-    setFolded(new Set(files?.filter((file) => file.viewed).map((file) => file.path)));
+    if (!files) return;
+    const before = seen.current;
+    const now = new Set(files.filter((file) => file.viewed).map((file) => file.path));
+    seen.current = now;
+    // What was seen before is folded when it comes, and shown again when it is something else by now.
+    setFolded(
+      (old) =>
+        new Set([
+          ...[...old].filter((path) => !before.has(path) || now.has(path)),
+          ...[...now].filter((path) => !before.has(path)),
+        ]),
+    );
+  }, [files]);
+  useEffect(() => {
     if (known && goal) setHere({ ...goal });
   }, [known, goal]);
 

@@ -40,7 +40,7 @@ export function MergeBox(props: Props) {
       <Checks desk={desk} />
       <Twin desk={desk} pull={pull} write={may("pulls:write")} />
       {alive && may("pulls:write") && <Merge desk={desk} pull={pull} />}
-      <div className="row others">
+      <div className="row merge-others">
         {alive && may("pulls:write") && (
           <Button onClick={() => desk.change({ state: "closed" }, "Closed.")}>Close without merging</Button>
         )}
