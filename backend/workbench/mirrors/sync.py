@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from backend.core.db import new_id, now
 from backend.core.errors import AppError, clash
@@ -70,15 +70,17 @@ async def run(resources: Resources, pull_id: UUID, *, again: Callable[..., Await
 
 
 async def _take(resources: Resources, pull_id: UUID, lease: UUID) -> int | None:
-    """The count of reasons so far, None where there is nothing to look after or somebody else does."""
-    mine = PullMirror.pull_id == pull_id
-    free = or_(PullMirror.leased_until.is_(None), PullMirror.leased_until < now())
-    taken = update(PullMirror).where(mine, free).values(lease=lease, leased_until=now() + LEASE)
+    """The count of reasons so far, None where there is nothing to look after or somebody else does, who then looks once more: the
+    row is locked, so that they do not end in between."""
     async with resources.database.begin() as db:
-        wanted: int | None = await db.scalar(taken.returning(PullMirror.wanted))
-        if wanted is None:
-            await db.execute(update(PullMirror).where(mine).values(wanted=PullMirror.wanted + 1))
-    return wanted
+        row = await db.get(PullMirror, pull_id, with_for_update=True)
+        if row is None:
+            return None
+        if row.leased_until is not None and row.leased_until > now():
+            row.wanted += 1
+            return None
+        row.lease, row.leased_until = lease, now() + LEASE
+        return row.wanted
 
 
 async def ended(resources: Resources, pull_id: UUID) -> None:
