@@ -66,7 +66,7 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     dialog.get_by_label("What this session has committed").select_option(head.session)
     dialog.get_by_label("Title").fill("Count better")
     dialog.get_by_label("Grace").check()
-    dialog.get_by_role("checkbox", name=re.compile("provider")).check()
+    dialog.get_by_role("checkbox", name=re.compile("keep both in step")).check()
     dialog.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_role("heading", name="Count better #1")).to_be_visible()
     twin = page.get_by_role("list", name="Mirror")

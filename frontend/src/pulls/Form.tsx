@@ -115,7 +115,7 @@ const ROOT = [{ name: "root", remote_url: null }];
 
 /** The host of a remote; empty where it has none that a provider could be at. */
 function hostOf(url: string | null | undefined): string {
-  return /^(?:https?:\/\/|ssh:\/\/)?(?:[^@/]*@)?([\w.-]+\.[a-z]+)[:/]/i.exec(url ?? "")?.[1] ?? "";
+  return /^(?:(?:https?|ssh):\/\/(?:[^@/]*@)?|[^@/:]+@)([\w.-]+)(?::|\/)/i.exec(url ?? "")?.[1] ?? "";
 }
 
 export function OpenPull({
