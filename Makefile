@@ -22,7 +22,7 @@ down: .venv/installed ## end the server of this data directory, and its terminal
 	@.venv/bin/codeyard down
 
 test: .venv/installed frontend $(CLIENTS) ## all tests; ARGS="tests/core -k settings" for some
-	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 
 check: .venv/installed frontend/node_modules/installed ## style, types and the architecture
 	.venv/bin/ruff check .

@@ -34,15 +34,6 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["HOME"], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the run, a file stays with one, and with one all files that use an engine or a browser:
-    a bridge that comes or goes makes Chromium drop what it was loading."""
-    one_by_one = {i.path for i in items if i.get_closest_marker("docker") or i.get_closest_marker("browser")}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("machine" if item.path in one_by_one else item.path.stem))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require.check(item)
 
