@@ -17,7 +17,7 @@ FLAGS = [
 ]  # fmt: skip
 EXPECTED = re.compile(r"status of (401|412)|ERR_NETWORK_CHANGED")
 """What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first; and of what it
-drops, and the page asks for again, when a container of another test brings or takes a network."""
+drops, and the page asks for again, when a container brings or takes a network."""
 
 
 expect.set_options(timeout=15_000)  # as every action has: a machine that is busy is no fault
