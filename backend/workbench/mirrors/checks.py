@@ -31,23 +31,19 @@ async def reconcile(pair: Twin, remote: RemotePull) -> None:
             if row is not None and row.ours:
                 continue
             url = check.url if check.url.startswith(("https://", "http://")) else ""
-            said = {
-                "state": check.state,
-                "url": words.line(url, 2000),
-                "description": words.line(check.description, 300),
-            }
+            said = (check.state, words.line(url, 2000), words.line(check.description, 300))
             if row is None:
-                row = PullCheck(id=new_id(), pull_id=pair.pull.id, commit_id=commit, name=name, ours=False, **said)
+                row = PullCheck(id=new_id(), pull_id=pair.pull.id, commit_id=commit, name=name, ours=False)
                 db.add(row)
-                changed = True
-            elif any(getattr(row, key) != value for key, value in said.items()):
-                row.state, row.url, row.description = said["state"], said["url"], said["description"]
-                changed = True
+            elif (row.state, row.url, row.description) == said:
+                continue
+            row.state, row.url, row.description = said
+            changed = True
         if changed:
             await emit(db, PullUpdated(**facts(pair.pull, there=""), how="checks"))
     for row in here.values():
         if row.ours and not row.told:
-            check = RemoteCheck(row.name, row.state, row.url, row.description)  # type: ignore[arg-type]
+            check = RemoteCheck(row.name, row.state, row.url, row.description)
             await pair.client.set_check(pair.name, commit, check)
             same = PullCheck.id == row.id, PullCheck.state == row.state
             async with pair.resources.database.begin() as db:

@@ -398,7 +398,7 @@ async def _give_reviews(pair: Twin, remote: RemotePull, talk: Talk) -> None:
             try:
                 if own:
                     body = words.marked(row.body, row.id) if row.body else ""
-                    made = await client.review(pair.name, remote, row.verdict, body)  # type: ignore[arg-type]
+                    made = await client.review(pair.name, remote, row.verdict, body)
                     break
             except (ProviderRefused, ProviderDeclined):
                 pass  # one's own pull request, or no right to review there

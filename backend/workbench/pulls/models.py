@@ -1,7 +1,7 @@
 """The tables of pull requests, their reviews, threads of comments, checks, viewed files, mirrors, and the rules of branches."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
@@ -9,6 +9,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, Time, UpdatedAt
+from backend.workbench.connections.clients.contract import CheckState, Verdict
+
+Side = Literal["base", "head"]
+Step = Literal["opening", "in_step", "waiting", "failed"]
 
 
 class State(StrEnum):
@@ -102,7 +106,7 @@ class PullReview(Base):
     pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"))
     author_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     author_label: Mapped[str] = mapped_column(String(200))
-    verdict: Mapped[str] = mapped_column(String(20))
+    verdict: Mapped[Verdict] = mapped_column(String(20))
     body: Mapped[str]
     commit_id: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[CreatedAt]
@@ -118,7 +122,7 @@ class PullThread(Base):
     id: Mapped[Key]
     pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"))
     path: Mapped[str | None] = mapped_column(String(4096))
-    side: Mapped[str] = mapped_column(String(4))
+    side: Mapped[Side] = mapped_column(String(4))
     commit_id: Mapped[str] = mapped_column(String(64))
     first_line: Mapped[int | None]
     last_line: Mapped[int | None]
@@ -180,7 +184,7 @@ class PullCheck(Base):
     pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"))
     commit_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[CheckState] = mapped_column(String(10))
     url: Mapped[str] = mapped_column(String(2000))
     description: Mapped[str] = mapped_column(String(300))
     ours: Mapped[bool]
@@ -197,7 +201,7 @@ class PullMirror(Base):
 
     pull_id: Mapped[UUID] = mapped_column(ForeignKey("pull_requests.id", ondelete="CASCADE"), primary_key=True)
     owner_id: Mapped[UUID]
-    state: Mapped[str] = mapped_column(String(10), default="opening")
+    state: Mapped[Step] = mapped_column(String(10), default="opening")
     seen: Mapped[dict[str, Any]]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     wanted: Mapped[int] = mapped_column(default=1)

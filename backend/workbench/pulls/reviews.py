@@ -433,7 +433,7 @@ def show_review(review: PullReview, pull: PullRequest) -> schemas.Review:
     return schemas.Review(
         review.id,
         schemas.Author(review.author_id, review.author_label),
-        review.verdict,  # type: ignore[arg-type]
+        review.verdict,
         review.body,
         review.commit_id,
         review.commit_id != pull.head_commit,
@@ -445,7 +445,7 @@ def show_check(row: PullCheck) -> schemas.Check:
     return schemas.Check(
         row.id,
         row.name,
-        row.state,  # type: ignore[arg-type]
+        row.state,
         row.url,
         row.description,
         row.commit_id,
@@ -470,7 +470,7 @@ def show_thread(thread: PullThread, comments: Sequence[PullComment]) -> schemas.
     return schemas.Thread(
         thread.id,
         thread.path if thread.outdated else thread.now_path,
-        thread.side,  # type: ignore[arg-type]
+        thread.side,
         thread.first_line if thread.outdated else thread.now_first,
         thread.last_line if thread.outdated else thread.now_last,
         thread.commit_id,

@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from backend.workbench.pulls.models import State
+from backend.workbench.connections.clients.contract import CheckState, Verdict
+from backend.workbench.pulls.models import Side, State, Step
 from backend.workbench.vcs.schemas import RepositoryName, Status
 
 Title = Annotated[
@@ -19,10 +20,7 @@ Label = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\
 Labels = Annotated[list[Label], Meta(max_length=30)]
 Reviewers = Annotated[list[UUID], Meta(max_length=30)]
 Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}$")]
-Side = Literal["base", "head"]
 Method = Literal["merge", "squash", "rebase"]
-Verdict = Literal["approve", "request_changes", "comment"]
-CheckState = Literal["pending", "success", "failure", "cancelled"]
 LineNumber = Annotated[int, Meta(ge=1, le=10_000_000)]
 SafePath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
 
@@ -86,7 +84,7 @@ class Mirror(msgspec.Struct):
     provider: str | None
     url: str | None
     number: int | None
-    state: Literal["opening", "in_step", "waiting", "failed"]
+    state: Step
     last_synced_at: datetime | None
     error: MirrorError | None
 

@@ -97,7 +97,7 @@ def _show_mirror(pull: PullRequest, row: PullMirror) -> schemas.Mirror:
         pull.provider,
         pull.provider_url,
         pull.provider_number,
-        row.state,  # type: ignore[arg-type]
+        row.state,
         row.last_synced_at,
         msgspec.convert(row.error, schemas.MirrorError) if row.error else None,
     )
