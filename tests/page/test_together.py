@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.forges import NAME
+from tests.page.axe import violations
 from tests.page.steps import sign_in
 from tests.page.yard import Yard, picture
 from tests.remotes import TOKEN
@@ -73,6 +74,23 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     expect(twin).to_contain_text("github #1, is in step")
     there = upstream.pulls.pulls[1]
     assert (there.title, upstream.pulls.state(there)) == ("Count better", "open")
+
+    # Somebody pushes to its branch there while she commits here: she takes theirs in by a click.
+    who = ["-c", "user.name=Forge", "-c", "user.email=forge@example.com"]
+    theirs = upstream.pulls.git(*who, "commit-tree", f"{there.head}^{{tree}}", "-p", there.head, "-m", "Pushed there")
+    upstream.pulls.git("update-ref", f"refs/heads/{there.head}", theirs)
+    head.write("project/more.txt", "more\n")
+    head.commit("More", repository="project")
+    expect(twin).to_contain_text("is not in step")
+    for theme, width in (("dark", 320), ("light", 1280)):
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        page.set_viewport_size({"width": width, "height": 800})
+        page.get_by_role("button", name="Take theirs into the session").scroll_into_view_if_needed()
+        assert violations(page) == []
+        picture(page, f"together-diverged-{width}")
+    page.get_by_role("button", name="Take theirs into the session").click()
+    expect(twin).to_contain_text("is in step")
+    upstream.pulls.git("merge-base", "--is-ancestor", theirs, there.head)  # else it raises
 
     # Grace's bell rings; she comments, and the provider has it. Somebody answers there, and both read it here.
     hers.get_by_role("button", name=re.compile("Notifications")).click()

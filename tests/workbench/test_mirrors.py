@@ -443,22 +443,79 @@ async def test_a_mirror_is_begun_later_moved_and_stopped(twins, client, upstream
     assert len(await pair.threads()) == 1
 
 
-async def test_a_head_that_moved_there_is_not_overwritten(twins, tmp_path):
+@pytest.fixture
+def push_there(tmp_path):
+    """Commits a file to the head's branch at the provider; the commit."""
+
+    def push(pair, path, text="there\n"):
+        work, branch = tmp_path / "work", pair.there.head
+        by_hand(work, "fetch", "-q", "origin", branch)
+        by_hand(work, "checkout", "-q", "--detach", "FETCH_HEAD")
+        (work / path).write_text(text)
+        by_hand(work, "add", "-A", "-f")
+        by_hand(work, "commit", "-qm", f"Write {path}")
+        by_hand(work, "push", "-q", "origin", f"HEAD:{branch}")
+        return pair.forge.pulls.tip(branch)
+
+    return push
+
+
+async def test_what_was_pushed_to_the_head_there_comes_into_its_session(twins, push_there):
+    """As far as that only adds to it: nothing that lies in the working copy is lost, and each reason to look finds the same."""
     pair = await twins()
-    work = tmp_path / "work"
-    by_hand(work, "fetch", "-q", "origin", pair.there.head)
-    by_hand(work, "checkout", "-q", "FETCH_HEAD")
-    (work / "there.txt").write_text("there\n")
-    by_hand(work, "add", "-A")
-    by_hand(work, "commit", "-qm", "There")
-    by_hand(work, "push", "-q", "origin", f"HEAD:{pair.there.head}")
-    theirs = pair.forge.pulls.tip(pair.there.head)
+    project = pair.head.root / "project"
+    pair.head.write("project/typed.txt", "not committed")
+    theirs = push_there(pair, "there.txt")
+    await pair.comment("A reason to look")
+    here = await pair.here()
+    assert (here["mirror"]["state"], here["head_commit"]) == ("in_step", theirs), here["mirror"]
+    assert (project / "there.txt").read_text() == "there\n" and (project / "typed.txt").read_text() == "not committed"
+    assert by_hand(project, "status", "--porcelain").split() == ["??", "typed.txt"]
+    assert [one["reason"] for one in (await pair.head.get("/snapshots"))["items"]] == ["merge"]
+    writes = len(pair.writes)
+    assert (await pair.refresh())["head_commit"] == theirs and len(pair.writes) == writes
+
+    (project / ".gitignore").write_text("secret.txt\n")
+    await pair.head.commit("Ignore", repository="project", paths=[".gitignore"])
+    await pair.refresh()
+    for path in ("typed.txt", "secret.txt"):
+        pair.head.write(f"project/{path}", "mine alone")
+        theirs = push_there(pair, path)
+        here = await pair.refresh()
+        assert here["mirror"]["error"]["code"] == "uncommitted_in_head" and path in here["mirror"]["error"]["cause"]
+        assert (project / path).read_text() == "mine alone" and here["head_commit"] != theirs
+        (project / path).unlink()
+        assert (await pair.refresh())["head_commit"] == theirs and (project / path).read_text() == "there\n"
+    assert len((await pair.head.get("/snapshots"))["items"]) == 3  # none for what was refused
+
+
+async def test_who_may_only_read_makes_nobody_write(twins, push_there, call, ada, database):
+    pair = await twins()
+    theirs = push_there(pair, "there.txt")
+    pair.there.title = "Changed there"
+    viewer = await make.person(database, ada.organization_id, Role.VIEWER)
+    seen = await Desk(call(viewer), pair.workspace["id"]).ask("POST", f"{pair.at}/refresh", {})
+    assert seen["head_commit"] != theirs and seen["title"] == "Mend it"
+    assert not (pair.head.root / "project/there.txt").exists()
+    here = await pair.refresh()
+    assert (here["head_commit"], here["title"]) == (theirs, "Changed there")
+
+
+async def test_a_head_that_both_sides_went_on_with_is_not_overwritten(twins, push_there):
+    pair = await twins()
+    theirs = push_there(pair, "there.txt")
+    pair.head.write("project/here.txt")
+    await pair.head.commit("Here", repository="project")
     await pair.comment("Still said")
     here = await pair.here()
     assert here["mirror"]["error"]["code"] == "diverged" and pair.forge.pulls.tip(pair.there.head) == theirs
     assert len(pair.there.comments) == 1
+    by_hand(pair.head.root / "project", "switch", "-qc", "elsewhere", theirs + "~")
+    assert (await pair.refresh())["mirror"]["error"]["code"] == "head_elsewhere"
+    by_hand(pair.head.root / "project", "switch", "-q", pair.head.session["branch"])
     await pair.head.post("/pull", {"repository": "project"})
-    assert (await pair.refresh())["mirror"]["state"] == "in_step"
+    here = await pair.refresh()
+    assert here["mirror"]["state"] == "in_step" and pair.forge.pulls.tip(pair.there.head) == here["head_commit"]
 
 
 async def test_one_that_is_opened_again_there_while_another_is_open_here_says_so(twins):

@@ -15,7 +15,15 @@ class NotMirrored(Conflict):
 
 
 class Diverged(Conflict):
-    """The branch has commits at the provider that are not here."""
+    """The branch has commits at the provider that the head session lacks, and the session has some that the provider lacks."""
+
+
+class UncommittedInHead(UncommittedChanges):
+    """Commits were pushed at the provider to files that have uncommitted changes in the head session; nothing was touched."""
+
+
+class HeadElsewhere(Conflict):
+    """Commits were pushed to the branch at the provider, and the head session has another one checked out."""
 
 
 class BaseElsewhere(Conflict):
@@ -51,7 +59,9 @@ _REMEDIES: Final[dict[type[AppError], str]] = {
     git.RemoteNotFound: f"If it was moved or deleted there, stop the mirror; else give the token access, {_AGAIN}",
     NoRemote: "Import the repository from a provider, or give it a remote by a push with `url`.",
     AlreadyOpen: f"Close the other one, {_AGAIN}",
-    Diverged: f"Pull the branch in the head session, {_AGAIN}",
+    Diverged: f"Take theirs into the head session (a pull there merges both), {_AGAIN}",
+    UncommittedInHead: f"Commit or discard those files in the head session, {_AGAIN}",
+    HeadElsewhere: f"Check the branch out in the head session, {_AGAIN}",
     git.PushDeclined: f"Let the token push to the branch, or merge at the provider, {_AGAIN}",
     git.PushRejected: f"Pull the base branch in the base session, {_AGAIN}",
     Conflicts: f"Pull the base branch in the base session and settle what conflicts, {_AGAIN}",
@@ -64,4 +74,6 @@ _REMEDIES: Final[dict[type[AppError], str]] = {
 def told(error: AppError) -> dict[str, str]:
     """{code, cause, remedy} as the pull request shows them."""
     remedy = next((words for kind, words in _REMEDIES.items() if isinstance(error, kind)), f"Mend that, {_AGAIN}")
-    return {"code": error.code, "cause": error.message, "remedy": remedy}
+    files = error.details.get("files")
+    named = f" ({', '.join(files[:5])}{' …' if len(files) > 5 else ''})" if isinstance(files, list) and files else ""
+    return {"code": error.code, "cause": error.message + named, "remedy": remedy}

@@ -5,16 +5,18 @@ from typing import Final
 
 from backend.core import git
 from backend.core.db import now
+from backend.core.git import Place
 from backend.workbench.connections.clients.contract import RemotePull
-from backend.workbench.mirrors.errors import BaseElsewhere, Diverged, NotMergedYet
+from backend.workbench.mirrors.errors import BaseElsewhere, Diverged, HeadElsewhere, NotMergedYet, UncommittedInHead
 from backend.workbench.mirrors.twin import Twin
-from backend.workbench.pulls import branches, repository
+from backend.workbench.pulls import branches, repository, service
 from backend.workbench.pulls.branches import Branch
 from backend.workbench.pulls.errors import SessionGone
 from backend.workbench.pulls.models import ALIVE, State
-from backend.workbench.pulls.service import end_as_merged
+from backend.workbench.sessions.models import Session
 from backend.workbench.vcs import changes, remotes
 from backend.workbench.vcs import service as vcs
+from backend.workbench.vcs.errors import UncommittedChanges
 from backend.workbench.vcs.service import Target
 
 PATIENCE: Final = timedelta(minutes=3)
@@ -29,19 +31,39 @@ async def push(pair: Twin, branch: Branch, upstream: str) -> None:
     await remotes.push(pair.resources, branch.place, url, url.password, branch=branch.name, upstream=upstream)
 
 
-async def push_head(pair: Twin, remote: RemotePull) -> RemotePull:
+async def carry_head(pair: Twin, remote: RemotePull) -> RemotePull:
+    """Brings the head's new commits to the side that lacks them."""
     head, pull = pair.sides.head, pair.pull
     if head is None or pull.state not in ALIVE or remote.state not in ("open", "draft"):
         return remote
     tip = str(await pair.resources.in_thread(branches.published, head))
-    if remote.head_commit and tip.startswith(remote.head_commit):  # Bitbucket's are abbreviated
-        return remote
+    if not remote.head_commit or not tip.startswith(remote.head_commit):  # Bitbucket's are abbreviated
+        remote.head_commit = await send_head(pair)
+    return remote
+
+
+async def send_head(pair: Twin) -> str:
+    """Pushes the head, or, where more was pushed to it at the provider, takes that; the commit that both have then."""
+    head, _ = pair.sides.both()
     try:
         await push(pair, head, pair.seen["head"])
-    except git.PushRejected as error:
-        raise Diverged from error
-    remote.head_commit = tip
-    return remote
+    except git.PushRejected:
+        await _take_head(pair, head)
+    return str(await pair.resources.in_thread(branches.published, head))
+
+
+async def _take_head(pair: Twin, head: Branch) -> None:
+    """Moves the head session on to what the provider has, where that only adds to it; what is not committed there stays. Raises
+    Diverged, HeadElsewhere, UncommittedInHead; then nothing was touched."""
+    try:
+        await _take(pair, pair.sides.head_session, head, pair.seen["head"], only_forward=True)
+    except UncommittedChanges as error:
+        raise UncommittedInHead(files=error.details.get("files")) from error
+    except BaseElsewhere:
+        raise HeadElsewhere from None
+    await service.refresh(pair.resources, pair.pull.id)
+    async with pair.resources.database.begin() as db:
+        pair.sides = await service.sides_of(pair.resources, db, pair.pull.id)
 
 
 async def bring_merge(pair: Twin, remote: RemotePull) -> None:
@@ -60,19 +82,29 @@ async def _end(pair: Twin, commit: str) -> None:
     async with pair.resources.database.begin() as db:
         row = await repository.lock(db, pair.pull.id)
         if row is not None and row.state != State.MERGED:
-            await end_as_merged(db, row, None, commit[:64], "elsewhere", there="")
+            await service.end_as_merged(db, row, None, commit[:64], "elsewhere", there="")
 
 
 async def _take_base(pair: Twin) -> str:
     """Merges what the provider's base branch has into the base session; that commit."""
-    session, base = pair.sides.base_session, pair.sides.base
-    if session is None or base is None:
+    return await _take(pair, pair.sides.base_session, pair.sides.base, pair.seen["base"])
+
+
+async def _take(
+    pair: Twin, session: Session | None, branch: Branch | None, upstream: str, *, only_forward: bool = False
+) -> str:
+    """Merges what the provider has of a branch into its session, after a snapshot; that commit."""
+    if session is None or branch is None:
         raise SessionGone
-    theirs = await remotes.fetch(pair.resources, base.place, pair.url, pair.url.password, upstream=pair.seen["base"])
-    if (await pair.resources.in_thread(changes.status, base.place)).branch != base.name:
+    resources, place = pair.resources, branch.place
+    theirs = await remotes.fetch(resources, place, pair.url, pair.url.password, upstream=upstream)
+    status = await resources.in_thread(changes.status, place)
+    if status.branch != branch.name:
         raise BaseElsewhere
-    at = Target(session, pair.row, base.place)
-    await vcs.merge_as(pair.resources, AUTHOR, at, theirs, f"Merge {pair.seen['base']} of {pair.url.address}")
+    if only_forward and not await resources.in_thread(_has, place, theirs, str(status.head)):
+        raise Diverged
+    text = f"Merge {upstream} of {pair.url.address}"
+    await vcs.merge_as(resources, AUTHOR, Target(session, pair.row, place), theirs, text)
     return theirs
 
 
@@ -96,17 +128,17 @@ async def send_merge(pair: Twin, remote: RemotePull) -> RemotePull:
     if remote.state in ("merged", "closed"):
         return remote
     pull = pair.pull
-    noticeable = await pair.resources.in_thread(_contains, pair, base)
+    tip = await pair.resources.in_thread(branches.published, base)
+    # as after neither a squash nor a rebase
+    noticeable = await pair.resources.in_thread(_has, base.place, str(tip), pull.head_commit)
     if noticeable and now() - (pull.ended_at or now()) < PATIENCE:
         raise NotMergedYet
     await pair.client.change_pull(pair.name, remote, title=None, body=None, state="closed")
     return await pair.client.pull(pair.name, pair.number)
 
 
-def _contains(pair: Twin, base: Branch) -> bool:
-    """Whether the base has the head's own commits, as after neither a squash nor a rebase."""
-    bare = git.open_bare(base.place)
-    return branches.contains(bare, str(branches.published(base)), pair.pull.head_commit)
+def _has(place: Place, tip: str, commit: str) -> bool:
+    return branches.contains(git.open_bare(place), tip, commit)
 
 
 async def _ask_for_merge(pair: Twin, remote: RemotePull) -> RemotePull:

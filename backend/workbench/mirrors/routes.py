@@ -16,8 +16,9 @@ from backend.workbench.pulls import schemas
 async def refresh_pull_request(
     resources: Hands, actor: Me, workspace_id: FromPath[UUID], pull: FromPath[str]
 ) -> schemas.Pull:
-    """Looks at both branches again, commits made in terminals included, and at its twin at the provider, whatever webhooks were
-    missed; one whose commits are in the base becomes merged."""
+    """Looks at both branches again, commits made in terminals included; one whose commits are in the base becomes merged. For who
+    may write, at its twin at the provider, too, whatever webhooks were missed: what was pushed there comes into the head session
+    where that only adds to it."""
     return await service.look(resources, actor, workspace_id, pull)
 
 

@@ -31,10 +31,12 @@ async def begin(resources: Resources, actor: Actor, workspace_id: UUID, ref: str
 
 
 async def look(resources: Resources, actor: Actor, workspace_id: UUID, ref: str) -> schemas.Pull:
-    """The pull request as both sides have it now."""
+    """The pull request as both sides have it now. Who may only read makes nobody write: what is at the provider comes into the
+    head session, and what is here goes there by somebody's token; so for them it is as both branches here are."""
     sides = await service.load(resources, actor, workspace_id, ref)
-    await sync.run(resources, sides.pull.id, again=jobs.keep_in_step)
-    await sync.ended(resources, sides.pull.id)
+    if actor.may(sides.pull.organization_id, WRITE, workspace_id):
+        await sync.run(resources, sides.pull.id, again=jobs.keep_in_step)
+        await sync.ended(resources, sides.pull.id)
     async with resources.database.begin() as db:
         pull = await service.get(db, actor, workspace_id, ref)
         return await standing.show_one(db, pull)

@@ -148,7 +148,7 @@ async def _look(resources: Resources, pull_id: UUID) -> Found:
     except AppError as error:
         return Found(error, None)
     problems: list[AppError] = []
-    for step in (landing.push_head, _texts, _states, talk.reconcile):
+    for step in (landing.carry_head, _texts, _states, talk.reconcile):
         try:
             remote = await step(pair, remote)
         except AppError as error:
@@ -164,7 +164,7 @@ async def _opened(pair: Twin) -> RemotePull:
     pull, head, base = pair.pull, pair.seen["head"], pair.seen["base"]
     if pull.provider_number is not None:
         return await pair.client.pull(pair.name, pull.provider_number)
-    await landing.push(pair, pair.sides.both()[0], head)
+    await landing.send_head(pair)
     remote = await pair.client.find_pull(pair.name, head=head, base=base)
     if remote is None:
         draft = pull.state == Here.DRAFT

@@ -309,9 +309,28 @@ def carry(repository: pygit2.Repository, place: Place, before: pygit2.Tree, afte
 
 
 def refuse_overlap(repository: pygit2.Repository, before: pygit2.Tree, after: pygit2.Tree) -> None:
-    """Raises UncommittedChanges with the files that going from one tree to the other would write over."""
-    touched = {
-        path for delta in before.diff_to_tree(after).deltas for path in (delta.old_file.path, delta.new_file.path)
+    """Raises UncommittedChanges with the files that going from one tree to the other would write over, ignored ones included."""
+    deltas = list(before.diff_to_tree(after).deltas)
+    touched = {path for delta in deltas for path in (delta.old_file.path, delta.new_file.path)}
+    mine = touched & set(changed_paths(repository))
+    mine |= {
+        one.new_file.path
+        for one in deltas
+        if not one.old_file.mode and _lies_there(repository, before, one.new_file.path)
     }
-    if mine := sorted(touched & set(changed_paths(repository))):
-        raise UncommittedChanges(files=mine)
+    if mine:
+        raise UncommittedChanges(files=sorted(mine))
+
+
+def _lies_there(repository: pygit2.Repository, before: pygit2.Tree, path: str) -> bool:
+    """Whether something that git does not know lies where a new file goes, or where one of its folders does."""
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        at = "/".join(parts[:count])
+        try:
+            found = os.lstat(os.path.join(repository.workdir, at))
+        except OSError:
+            return False
+        if count == len(parts) or not stat.S_ISDIR(found.st_mode):
+            return at not in before
+    return False

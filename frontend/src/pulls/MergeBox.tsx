@@ -189,6 +189,11 @@ function Twin({ desk, pull, write }: { desk: Desk; pull: Pull; write: boolean })
   const { mirror } = pull;
   if (!mirror) return null;
   const { error } = mirror;
+  const takeTheirs = () =>
+    desk.attempt(async () => {
+      await post(`/workspace/${pull.head_session_id}/version-controls/pull`, { repository: pull.repository });
+      await post(`${desk.at}/refresh`);
+    }, "Both are together.");
   const name = mirror.number === null ? "Its mirror" : `Its mirror, ${mirror.provider} #${mirror.number},`;
   return (
     <ul className="blockers" aria-label="Mirror">
@@ -203,14 +208,10 @@ function Twin({ desk, pull, write }: { desk: Desk; pull: Pull; write: boolean })
             name
           )}{" "}
           {TWIN[mirror.state]}
-          {mirror.last_synced_at && `, as of ${ago(mirror.last_synced_at)}`}.{" "}
-          {error && `${error.cause} ${error.remedy}`}
+          {mirror.last_synced_at &&
+            `${mirror.state === "in_step" ? ", as of" : "; it last was"} ${ago(mirror.last_synced_at)}`}
+          .
         </span>
-        {write && mirror.state === "failed" && (
-          <Button onClick={() => desk.attempt(() => post(`${desk.at}/mirror`), "Tried again.")}>
-            Go on by my connection
-          </Button>
-        )}
         {write && (
           <Button
             kind="quiet"
@@ -218,6 +219,22 @@ function Twin({ desk, pull, write }: { desk: Desk; pull: Pull; write: boolean })
           >
             Leave the mirror
           </Button>
+        )}
+        {error && (
+          <div className="mirror-error">
+            <p>{error.cause}</p>
+            <p className="soft">{error.remedy}</p>
+            {write && error.code === "diverged" && pull.head_session_id && (
+              <Button kind="main" onClick={takeTheirs}>
+                Take theirs into the session
+              </Button>
+            )}
+            {write && error.code !== "diverged" && mirror.state === "failed" && (
+              <Button onClick={() => desk.attempt(() => post(`${desk.at}/mirror`), "Tried again.")}>
+                Go on by my connection
+              </Button>
+            )}
+          </div>
         )}
       </li>
     </ul>
