@@ -3,9 +3,11 @@ import { lazy, StrictMode, Suspense, useCallback, useEffect, useState } from "re
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
 import { MeContext, ReloadContext } from "./me";
+import { Boundary } from "./parts/Boundary";
 import { Button, Notice } from "./parts/controls";
 import { go, usePath } from "./router";
 import { forget, load as loadSettings } from "./shell/settings";
+import "./stale";
 import "./shell/theme";
 import "./styles.css";
 import "./shell/shell.css";
@@ -116,6 +118,8 @@ const root = document.getElementById("page");
 if (root)
   createRoot(root).render(
     <StrictMode>
-      <App />
+      <Boundary>
+        <App />
+      </Boundary>
     </StrictMode>,
   );

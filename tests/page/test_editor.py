@@ -245,6 +245,34 @@ def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated
     assert yard.read("a.py").startswith("base = 1  # typed")
 
 
+def test_a_part_that_cannot_be_loaded_reloads_the_page_once_and_loses_nothing(page, server, tolerated):
+    """As after an upgrade, when the server has no longer what this page would load."""
+    yard = Yard(server, "upgraded")
+    yard.write("a.txt", "base\n")
+    yard.open(page)
+    page.get_by_role("treeitem", name="a.txt").dblclick()
+    line(page, "base").click()
+    tolerated += ["ERR_FAILED", "Failed to fetch dynamically imported module"]
+    missing = "**/assets/OutlineView-*.js"
+    page.route(missing, lambda route: route.abort())
+    page.keyboard.press("End")
+    page.keyboard.type(" and more")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Outline").click()
+    expect(page.get_by_text("These changes were not saved when the page was left")).to_be_visible()
+    expect(line(page, "base and more")).to_be_visible()
+    side = page.locator(".side")
+    expect(side.get_by_role("alert")).to_contain_text("cannot be shown")  # missing still: not again, and the rest stays
+    line(page, "base and more").click()
+    page.keyboard.press("End")
+    page.keyboard.type(" still")
+    picture(page, "editor-part-missing")
+    page.unroute(missing)
+    page.once("dialog", lambda dialog: dialog.accept())  # for what was typed this very moment
+    side.get_by_role("button", name="Load the page again").click()
+    expect(side.get_by_text("Open a file to see its names").or_(side.get_by_text("No server knows"))).to_be_visible()
+
+
 def test_a_conflict_shows_both_sides_and_loses_neither(page, server):
     yard = Yard(server, "conflict")
     yard.write("a.txt", "one\ntwo\n")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import idle
 from tests.workbench.lsp_editor import editing
 
 COMPOSE = """services:
@@ -27,8 +28,9 @@ COMPOSE = """services:
 
 
 @pytest.fixture
-async def editor(client, workspace, yard, without_the_workbenchs_image):
+async def editor(client, database, workspace, yard, without_the_workbenchs_image):
     await client.put(f"/workspace/{workspace['id']}/variables/API_KEY", json={"value": "hunter2"})
+    await idle(database)  # a job tells of it, which would start a server again that has just begun
     yard.write(".env", "FROM_FILE=1\n")
     async with editing(client, yard.id, "yaml") as editor:
         yield editor
@@ -96,6 +98,19 @@ async def test_a_field_that_is_refused_is_taken_out_by_a_code_action(editor):
     assert action["title"] == "Remove privileged"
     [edit] = next(iter(action["edit"]["changes"].values()))
     assert (edit["range"]["start"]["line"], edit["range"]["end"]["line"], edit["newText"]) == (3, 4, "")
+
+
+async def test_a_variable_that_is_set_counts_at_once_in_the_editors_that_are_open(client, workspace, editor):
+    await problems(editor)
+    since = len(editor.heard)
+    named = f"/workspace/{workspace['id']}/variables/NOWHERE"
+    assert (await client.put(named, json={"value": "known now"})).status_code < 300
+
+    def settled(params) -> bool:
+        return any_of_compose(params) and "variable_unset" not in {one.get("code") for one in params["diagnostics"]}
+
+    told = await editor.told("textDocument/publishDiagnostics", settled, since)
+    assert ("refused", 3) in {(one["code"], one["range"]["start"]["line"]) for one in told["diagnostics"]}
 
 
 HOSTILE = {

@@ -12,6 +12,7 @@ from backend.workbench.files import service as files_service
 from backend.workbench.files.beneath import BadPath
 from backend.workbench.lsp import places, schemas
 from backend.workbench.lsp.watched import Watched
+from backend.workbench.sessions import repository
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
 from backend.workbench.terminals import service as terminals
@@ -135,6 +136,15 @@ def path_of(uri: str) -> str:
 async def end_all(resources: Resources, session_id: UUID) -> None:
     """Ends the servers of a session; its viewers are closed."""
     await _kept(resources).end(str(session_id))
+
+
+async def restart_compose(resources: Resources, workspace_id: UUID) -> None:
+    """It was told the names of the workspace's variables when it started. Its editors stay and see it come back."""
+    async with resources.database.begin() as db:
+        of_workspace = await repository.of_workspace(db, workspace_id)
+    for session in of_workspace:
+        with contextlib.suppress(KeyError):
+            _kept(resources).restart(str(session.id), "yaml", catalog.COMPOSE.name)
 
 
 def _language(name: str) -> catalog.Language:

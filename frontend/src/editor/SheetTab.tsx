@@ -1,8 +1,8 @@
 // Comma-separated values as a table, of which only what is in sight is drawn.
-import { useMemo } from "react";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useMemo, useRef } from "react";
 import { Button, Notice } from "../parts/controls";
 import type { EditorProps } from "../shell/registry";
-import { useWindow } from "../shell/useWindow";
 import { useBytes } from "./content";
 import { parseCsv, separatorOf } from "./csv";
 
@@ -17,7 +17,17 @@ export default function SheetTab({ bench, tab }: EditorProps) {
     return parseCsv(text, separatorOf(path, text), MOST);
   }, [content, path]);
   const [head = [], ...body] = rows;
-  const { from, to, onScroll, ref } = useWindow(body.length, HEIGHT);
+  const box = useRef<HTMLElement>(null);
+  const list = useVirtualizer({
+    count: body.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => HEIGHT,
+    overscan: 12,
+    useFlushSync: false,
+  });
+  const items = list.getVirtualItems();
+  const above = items[0]?.start ?? 0;
+  const below = list.getTotalSize() - (items.at(-1)?.end ?? 0);
   const columns = head.map((name, number) => ({ name, key: `${number}` }));
   return (
     <div className="shown-as">
@@ -31,7 +41,7 @@ export default function SheetTab({ bench, tab }: EditorProps) {
       </div>
       <Notice text={failure} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
-      <section className="scroll" ref={ref} onScroll={onScroll} aria-label={path} tabIndex={0}>
+      <section className="scroll" ref={box} aria-label={path} tabIndex={0}>
         <table className="sheet" aria-rowcount={rows.length}>
           <thead>
             <tr>
@@ -44,24 +54,23 @@ export default function SheetTab({ bench, tab }: EditorProps) {
             </tr>
           </thead>
           <tbody>
-            {from > 0 && (
-              <tr style={{ height: from * HEIGHT }}>
+            {above > 0 && (
+              <tr style={{ height: above }}>
                 <td colSpan={columns.length + 1} />
               </tr>
             )}
-            {body.slice(from, to).map((row, number) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a row is its number
-              <tr key={from + number + 1} aria-rowindex={from + number + 2}>
-                <td className="number">{from + number + 1}</td>
+            {items.map(({ index }) => (
+              <tr key={index} aria-rowindex={index + 2}>
+                <td className="number">{index + 1}</td>
                 {columns.map((column, at) => (
-                  <td key={column.key} title={row[at]}>
-                    {row[at]}
+                  <td key={column.key} title={body[index]?.[at]}>
+                    {body[index]?.[at]}
                   </td>
                 ))}
               </tr>
             ))}
-            {to < body.length && (
-              <tr style={{ height: (body.length - to) * HEIGHT }}>
+            {below > 0 && (
+              <tr style={{ height: below }}>
                 <td colSpan={columns.length + 1} />
               </tr>
             )}

@@ -1,10 +1,12 @@
 // The open text files of a session: what was read, what is typed, what is saved. Several editors may show one; they are in step.
 import { Annotation, type ChangeSet, Text, Transaction, type TransactionSpec } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
-import { type FileContent, files, type Refused } from "../api";
+import { files, type Refused } from "../api";
 import type { Bench } from "../shell/bench";
 import { createStore } from "../shell/store";
+import { leaving } from "../stale";
 import * as drafts from "./drafts";
+import { readText } from "./reading";
 import { difference, type Eol, given, taken } from "./text";
 
 /** A change that another editor of the same document, or the file itself, made. */
@@ -59,9 +61,9 @@ export class TextDocument {
   async load(): Promise<void> {
     const draft = await drafts.of(this.bench.sessionId, this.path).catch(() => undefined);
     try {
-      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
-      if (found.encoding === "base64") return this.put({ phase: "binary" });
-      const { text, eol } = taken(found.content);
+      const found = await readText(this.bench.sessionId, this.path);
+      if (found === null) return this.put({ phase: "binary" });
+      const { text, eol } = found;
       this.eol = eol;
       this.saved = text;
       this.etag = draft?.etag ?? found.etag;
@@ -88,7 +90,7 @@ export class TextDocument {
       if (view !== by) view.dispatch({ changes, annotations: [followed.of(true), Transaction.addToHistory.of(false)] });
     this.judge();
     window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.keepDraft(), text.length > 1 << 20 ? PAUSE * 5 : PAUSE);
+    this.timer = window.setTimeout(() => this.tryDraft(), text.length > 1 << 20 ? PAUSE * 5 : PAUSE);
   }
 
   /** Changes the text, in its view where there is one, so that it can be undone there. */
@@ -106,13 +108,17 @@ export class TextDocument {
     return this.timer !== 0;
   }
 
-  private keepDraft(): void {
+  /** Keeps what is not saved. Fails where the browser keeps nothing. */
+  async keepDraft(): Promise<void> {
+    window.clearTimeout(this.timer);
     this.timer = 0;
     const { sessionId } = this.bench;
-    const kept = this.dirty
-      ? drafts.keep(sessionId, this.path, given(this.text, this.eol), this.etag)
-      : drafts.drop(sessionId, this.path);
-    kept.catch(() => undefined); // a browser that keeps nothing still edits
+    if (this.dirty) await drafts.keep(sessionId, this.path, given(this.text, this.eol), this.etag);
+    else await drafts.drop(sessionId, this.path);
+  }
+
+  private tryDraft(): void {
+    this.keepDraft().catch(() => undefined); // a browser that keeps nothing still edits
   }
 
   private judge(): void {
@@ -139,7 +145,7 @@ export class TextDocument {
       this.put({ conflict: null, restored: false });
       this.judge();
       this.afterSave?.();
-      this.keepDraft();
+      this.tryDraft();
       return true;
     } catch (error) {
       const refused = error as Refused;
@@ -154,8 +160,12 @@ export class TextDocument {
   /** Somebody else saved: their text beside this one, until somebody decides. */
   private async meet(): Promise<void> {
     try {
-      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
-      const theirs = taken(found.content).text;
+      const found = await readText(this.bench.sessionId, this.path);
+      if (found === null)
+        return this.put({
+          reason: "Somebody else made this file one that is not text. Yours is kept here; move theirs first.",
+        });
+      const theirs = found.text;
       if (theirs.eq(this.text)) {
         this.etag = found.etag;
         this.saved = theirs;
@@ -206,9 +216,9 @@ export class TextDocument {
       const stat = (await files(this.bench.sessionId, { op: "stat", path: this.path })) as { etag: string | null };
       if (stat.etag === this.etag && phase === "ready") return;
       if (phase !== "ready") return await this.load();
-      const found = (await files(this.bench.sessionId, { op: "read", path: this.path })) as FileContent;
-      if (this.dirty || this.status.get().saving || found.encoding === "base64") return;
-      const { text, eol } = taken(found.content);
+      const found = await readText(this.bench.sessionId, this.path);
+      if (this.dirty || this.status.get().saving || found === null) return;
+      const { text, eol } = found;
       this.eol = eol;
       this.etag = found.etag;
       this.follow(text);
@@ -246,6 +256,9 @@ export class Documents {
     };
     window.addEventListener("beforeunload", guard);
     bench.ends.add(() => window.removeEventListener("beforeunload", guard));
+    const keep = () => Promise.all(this.all.filter((one) => one.dirty).map((one) => one.keepDraft()));
+    leaving.add(keep);
+    bench.ends.add(() => leaving.delete(keep));
   }
 
   get(path: string): TextDocument | undefined {

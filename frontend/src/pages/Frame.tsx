@@ -3,6 +3,7 @@ import { type ReactNode, Suspense, useCallback, useEffect, useState } from "reac
 import { type Organization, post } from "../api";
 import { follow } from "../feed";
 import { useMe, useReload } from "../me";
+import { Boundary } from "../parts/Boundary";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
 import { go } from "../router";
@@ -128,25 +129,27 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
         </nav>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too */}
         <main className="page" tabIndex={0} key={`${organization?.id} ${found?.place.path}`}>
-          <Suspense fallback={<p className="soft" aria-busy="true" />}>
-            {found ? (
-              <found.place.component organization={found.organization} rest={found.rest} belongTo={belongTo} />
-            ) : organization ? (
-              <Missing organization={organization} />
-            ) : (
-              <>
-                <PageHead
-                  title="No organisation"
-                  lead="You are a member of none: open the link of an invitation, or make one of your own."
-                >
-                  <Button kind="main" onClick={() => setMaking(true)}>
-                    New organisation
-                  </Button>
-                </PageHead>
-                <Deleted />
-              </>
-            )}
-          </Suspense>
+          <Boundary>
+            <Suspense fallback={<p className="soft" aria-busy="true" />}>
+              {found ? (
+                <found.place.component organization={found.organization} rest={found.rest} belongTo={belongTo} />
+              ) : organization ? (
+                <Missing organization={organization} />
+              ) : (
+                <>
+                  <PageHead
+                    title="No organisation"
+                    lead="You are a member of none: open the link of an invitation, or make one of your own."
+                  >
+                    <Button kind="main" onClick={() => setMaking(true)}>
+                      New organisation
+                    </Button>
+                  </PageHead>
+                  <Deleted />
+                </>
+              )}
+            </Suspense>
+          </Boundary>
         </main>
       </div>
       {making && <NewOrganization onClose={() => setMaking(false)} />}

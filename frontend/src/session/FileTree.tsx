@@ -1,4 +1,5 @@
 // The files of a session: folders open lazily, only the rows in sight are drawn; new, rename, move, delete by keys and menu.
+import { useVirtualizer } from "@tanstack/react-virtual";
 import {
   type DragEvent,
   type KeyboardEvent,
@@ -16,8 +17,7 @@ import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
 import { Icon, type IconName } from "../shell/icons";
 import { renamePaths } from "../shell/layout";
 import { useSelected, useStore } from "../shell/store";
-import { useWindow } from "../shell/useWindow";
-import { above, beside, iconOf, rowsOf } from "./tree";
+import { above, beside, iconOf, type Row, rowsOf } from "./tree";
 
 const HEIGHT = 24;
 const CARRIED = "application/x-codeyard-path";
@@ -86,8 +86,16 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const [menu, setMenu] = useState<{ x: number; y: number; entry: Entry | null } | null>(null);
   const [over, setOver] = useState("");
   const rows = useMemo(() => rowsOf(folders, open), [folders, open]);
-  const { from, to, ref, onScroll, show } = useWindow(rows.length, HEIGHT);
-  const at = rows.findIndex((row) => row.entry.path === selected);
+  const box = useRef<HTMLDivElement>(null);
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => HEIGHT,
+    overscan: 12,
+    useFlushSync: false,
+  });
+  const items = list.getVirtualItems();
+  const at = useMemo(() => rows.findIndex((row) => row.entry.path === selected), [rows, selected]);
   const entry = rows[at]?.entry;
 
   // The file in front is shown in its folder.
@@ -97,8 +105,8 @@ export default function FileTree({ bench }: { bench: Bench }) {
     for (let folder = above(current); folder; folder = above(folder)) unfold(folder, true);
   }, [current, unfold]);
   useEffect(() => {
-    if (at >= 0) show(at);
-  }, [at, show]);
+    if (at >= 0) list.scrollToIndex(at);
+  }, [at, list]);
 
   const act = (one: Entry, keep = false) =>
     one.type === "directory" ? unfold(one.path) : bench.openFile(one.path, null, !keep);
@@ -177,7 +185,7 @@ export default function FileTree({ bench }: { bench: Bench }) {
     event.preventDefault();
     void move(path, target ? `${target}/${path.split("/").pop()}` : (path.split("/").pop() ?? ""));
   };
-  const items = (one: Entry | null): MenuItem[] => {
+  const menuOf = (one: Entry | null): MenuItem[] => {
     const inside = one === null ? "" : one.type === "directory" ? one.path : above(one.path);
     const always: MenuItem[] = [
       { id: "file", title: "New file", icon: "file", run: () => void make("file", inside) },
@@ -212,8 +220,7 @@ export default function FileTree({ bench }: { bench: Bench }) {
         aria-label="Files"
         aria-activedescendant={entry ? `leaf-${at}` : undefined}
         tabIndex={0}
-        ref={ref}
-        onScroll={onScroll}
+        ref={box}
         onKeyDown={key}
         onContextMenu={(event) => asked(event, null)}
         onDragOver={(event) => {
@@ -223,57 +230,66 @@ export default function FileTree({ bench }: { bench: Bench }) {
         }}
         onDrop={(event) => drop(event, "")}
       >
-        <div role="none" style={{ height: rows.length * HEIGHT, paddingTop: from * HEIGHT }}>
-          {rows.slice(from, to).map(({ entry: one, depth }, number) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the tree itself listens to the keys
-            <div
-              key={one.path}
-              id={`leaf-${from + number}`}
-              role="treeitem"
-              tabIndex={-1}
-              aria-level={depth + 1}
-              aria-selected={one.path === selected}
-              aria-expanded={one.type === "directory" ? open.has(one.path) : undefined}
-              className={`leaf ${one.ignored ? "ignored" : ""} ${one.path === current ? "current" : ""} ${one.path === over ? "over" : ""}`}
-              style={{ paddingLeft: 12 + depth * 14, height: HEIGHT }}
-              draggable
-              onDragStart={(event) => event.dataTransfer.setData(CARRIED, one.path)}
-              onDragOver={(event) => {
-                if (!event.dataTransfer.types.includes(CARRIED)) return;
-                event.preventDefault();
-                event.stopPropagation();
-                setOver(one.type === "directory" ? one.path : above(one.path) || "/");
-              }}
-              onDragEnd={() => setOver("")}
-              onDrop={(event) => {
-                event.stopPropagation();
-                drop(event, one.type === "directory" ? one.path : above(one.path));
-              }}
-              onContextMenu={(event) => asked(event, one)}
-              onClick={() => {
-                setSelected(one.path);
-                act(one);
-              }}
-              onDoubleClick={() => one.type !== "directory" && act(one, true)}
-            >
-              <Glyph of={one} open={open.has(one.path)} />
-              <span className="name">{one.name}</span>
-              <span className="tools">
-                <Tool icon="pencil" label={`Rename ${one.path}`} keys="F2" tabIndex={-1} onClick={() => rename(one)} />
-                <Tool
-                  icon="trash"
-                  label={`Delete ${one.path}`}
-                  keys="Delete"
-                  tabIndex={-1}
-                  onClick={() => remove(one)}
-                />
-              </span>
-            </div>
-          ))}
+        <div role="none" style={{ height: list.getTotalSize(), paddingTop: items[0]?.start }}>
+          {items.map(({ index }) => {
+            const { entry: one, depth } = rows[index] as Row;
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the tree itself listens to the keys
+              <div
+                key={one.path}
+                id={`leaf-${index}`}
+                role="treeitem"
+                tabIndex={-1}
+                aria-level={depth + 1}
+                aria-selected={one.path === selected}
+                aria-expanded={one.type === "directory" ? open.has(one.path) : undefined}
+                className={`leaf ${one.ignored ? "ignored" : ""} ${one.path === current ? "current" : ""} ${one.path === over ? "over" : ""}`}
+                style={{ paddingLeft: 12 + depth * 14, height: HEIGHT }}
+                draggable
+                onDragStart={(event) => event.dataTransfer.setData(CARRIED, one.path)}
+                onDragOver={(event) => {
+                  if (!event.dataTransfer.types.includes(CARRIED)) return;
+                  event.preventDefault();
+                  event.stopPropagation();
+                  setOver(one.type === "directory" ? one.path : above(one.path) || "/");
+                }}
+                onDragEnd={() => setOver("")}
+                onDrop={(event) => {
+                  event.stopPropagation();
+                  drop(event, one.type === "directory" ? one.path : above(one.path));
+                }}
+                onContextMenu={(event) => asked(event, one)}
+                onClick={() => {
+                  setSelected(one.path);
+                  act(one);
+                }}
+                onDoubleClick={() => one.type !== "directory" && act(one, true)}
+              >
+                <Glyph of={one} open={open.has(one.path)} />
+                <span className="name">{one.name}</span>
+                <span className="tools">
+                  <Tool
+                    icon="pencil"
+                    label={`Rename ${one.path}`}
+                    keys="F2"
+                    tabIndex={-1}
+                    onClick={() => rename(one)}
+                  />
+                  <Tool
+                    icon="trash"
+                    label={`Delete ${one.path}`}
+                    keys="Delete"
+                    tabIndex={-1}
+                    onClick={() => remove(one)}
+                  />
+                </span>
+              </div>
+            );
+          })}
         </div>
         {folders[""]?.length === 0 && <p className="soft empty">No files yet.</p>}
       </div>
-      {menu && <Menu at={menu} items={items(menu.entry)} onClose={() => setMenu(null)} />}
+      {menu && <Menu at={menu} items={menuOf(menu.entry)} onClose={() => setMenu(null)} />}
     </div>
   );
 }

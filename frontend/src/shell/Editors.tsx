@@ -1,5 +1,6 @@
 // The middle: groups of tabs beside or above each other, each tab shown by the editor of its kind.
 import { type DragEvent, type KeyboardEvent, type MouseEvent, Suspense, useEffect, useRef, useState } from "react";
+import { Boundary } from "../parts/Boundary";
 import type { Bench } from "./bench";
 import { CommandButton, Menu, menuOf, Tool } from "./controls";
 import { Icon } from "./icons";
@@ -172,9 +173,11 @@ function TabBody({ bench, tab, visible, focused }: { bench: Bench; tab: Tab; vis
   const Shown = kind.component;
   return (
     <div className="tab-body" hidden={!visible} role="tabpanel" aria-label={tab.title}>
-      <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
-        <Shown bench={bench} tab={tab} visible={visible} focused={focused} />
-      </Suspense>
+      <Boundary>
+        <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
+          <Shown bench={bench} tab={tab} visible={visible} focused={focused} />
+        </Suspense>
+      </Boundary>
     </div>
   );
 }

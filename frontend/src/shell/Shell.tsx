@@ -1,6 +1,7 @@
 // The workbench's frame: title bar, views at the left, editors, panel below, dock at the right, status bar. What stands in them
 // is registered elsewhere; registry.ts says how.
 import { createElement, type ReactNode, Suspense, useMemo } from "react";
+import { Boundary } from "../parts/Boundary";
 import { Notice } from "../parts/controls";
 import type { Bench } from "./bench";
 import { Menu, Tool } from "./controls";
@@ -139,9 +140,11 @@ function Stage({ bench, view, data }: { bench: Bench; view: View | undefined; da
   if (!session) return null;
   const Shown = view.component;
   return (
-    <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
-      <Shown bench={bench} data={data} />
-    </Suspense>
+    <Boundary key={view.id}>
+      <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
+        <Shown bench={bench} data={data} />
+      </Suspense>
+    </Boundary>
   );
 }
 

@@ -119,7 +119,6 @@ function List({
     }, fail);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: takes the focus when it opens, so that it is read out
     <section className="notices" id={id} ref={box} aria-label="Notifications" tabIndex={-1}>
       <div className="notices-head">
         <h2>Notifications</h2>
