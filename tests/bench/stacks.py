@@ -22,8 +22,12 @@ class Stacks(Server):
         require.images("base", "session", *images)
         super().__init__(**({"CODEYARD_DOCKER_SOCKET": SOCKET} | settings))
 
+    def installation(self) -> str:
+        """What the labels and names of its containers bear."""
+        return (self.data / "installation").read_text()
+
     def __exit__(self, *_: object) -> None:
-        installation = (self.data / "installation").read_text()
+        installation = self.installation()
         self.down()
         remove(f"label=codeyard.installation={installation}")
         shutil.rmtree(self.data, ignore_errors=True)
@@ -78,10 +82,6 @@ def answers(address: str, port: int, seconds: float = 30) -> None:
                 return
         time.sleep(0.002)
     raise AssertionError(f"nothing answers at {address}:{port}")
-
-
-def address_of(container: str) -> str:
-    return docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container)
 
 
 @contextlib.contextmanager

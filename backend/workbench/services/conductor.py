@@ -152,10 +152,10 @@ class Conductor:
         self, runtime_id: UUID, tell: Tell, *, ticket: asyncio.Future[None] | None = None
     ) -> Runtime | None:
         """Restarts it: in place when nothing of it changed, else as a new one."""
-        row = await self._row(runtime_id)
+        async with self.resources.database.begin() as db:
+            row = await repository.get(db, runtime_id)
+            session = await sessions.get(db, row.session_id) if row is not None else None
         if row is not None and row.state in UP and row.handle and isinstance(self.driver, CanRestart):
-            async with self.resources.database.begin() as db:
-                session = await sessions.get(db, row.session_id)
             definition = session and await definitions.read(self.resources, session, ("*",))
             known = definition and row.name in definition.project.services
             if definition and known and definition.digest(row.name) == row.digest:

@@ -35,8 +35,9 @@ class Operations:
         self.conductor = conductor
         self.running: dict[UUID, _Performance] = {}
 
-    def perform(self, operation: Operation) -> asyncio.Task[Any]:
-        performance = self.running[operation.id] = _Performance(self.resources, self.conductor, operation)
+    def perform(self, operation: Operation, project: Project | None = None) -> asyncio.Task[Any]:
+        """`project` is what the session declares, for who has just read it."""
+        performance = self.running[operation.id] = _Performance(self.resources, self.conductor, operation, project)
         task = self.conductor.spawn(performance.run())
         task.add_done_callback(lambda _: self.running.pop(operation.id, None))
         return task
@@ -56,10 +57,11 @@ class Operations:
 class _Performance:
     """One operation while it runs."""
 
-    def __init__(self, resources: Resources, conductor: Conductor, row: Operation) -> None:
+    def __init__(self, resources: Resources, conductor: Conductor, row: Operation, project: Project | None) -> None:
         self.resources = resources
         self.conductor = conductor
         self.row = row
+        self.project = project
         self.steps = {step.service: step for step in msgspec.convert(row.steps, list[Step])}
         self.tickets: dict[str, asyncio.Future[None]] = {}
         self.error: dict[str, str] | None = None
@@ -86,12 +88,15 @@ class _Performance:
     # --- starting
 
     async def _start(self) -> None:
+        project = self.project or await self._declared()
+        if project is not None:
+            await asyncio.gather(*(self._start_one(project, name) for name in self.steps))
+
+    async def _declared(self) -> Project | None:
+        """None where the session is gone. Raises BadCompose."""
         async with self.resources.database.begin() as db:
             session = await sessions.get(db, self.row.session_id)
-        if session is None:
-            return
-        definition = await definitions.read(self.resources, session, ("*",))
-        await asyncio.gather(*(self._start_one(definition.project, name) for name in self.steps))
+        return None if session is None else (await definitions.read(self.resources, session, ("*",))).project
 
     async def _start_one(self, project: Project, name: str) -> None:
         step = self.steps[name]
@@ -163,14 +168,11 @@ class _Performance:
 
     async def _stop(self) -> None:
         """Who depends on others goes first."""
-        project = Project(services={})
-        async with self.resources.database.begin() as db:
-            session = await sessions.get(db, self.row.session_id)
-        if session is not None:
-            with contextlib.suppress(BadCompose):  # what runs can be stopped whatever the file says now
-                project = (await definitions.read(self.resources, session, ("*",))).project
+        project = None
+        with contextlib.suppress(BadCompose):  # what runs can be stopped whatever the file says now
+            project = await self._declared()
         users: dict[str, set[str]] = {name: set() for name in self.steps}
-        for name, service in project.services.items():
+        for name, service in project.services.items() if project else ():
             for dependency in service.depends_on:
                 if dependency.service in users and name in users:
                     users[dependency.service].add(name)

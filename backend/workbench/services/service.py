@@ -150,9 +150,10 @@ async def ask(resources: Resources, session: Session, kind: str, runtime_id: UUI
     if operations is None or resources.runtime is None:
         raise NoRuntime
     if kind in ("stop", "stop-all"):
-        names, desired = await _to_stop(resources, session, runtime_id), "stopped"
+        definition, names, desired = None, await _to_stop(resources, session, runtime_id), "stopped"
     else:
-        names, desired = await _to_start(resources, session, kind, runtime_id), "running"
+        definition = await read(resources, session)
+        names, desired = await _to_start(resources, definition, kind, runtime_id), "running"
     steps = [
         schemas.Step(service=n, service_id=service_id(session.id, n), step="waiting", status="waiting") for n in names
     ]
@@ -173,7 +174,7 @@ async def ask(resources: Resources, session: Session, kind: str, runtime_id: UUI
         wanted = {step.service_id: step.service for step in steps}
         await repository.want(db, session, wanted, desired, resources.runtime.name)
         db.add(row)
-    operations.perform(row)
+    operations.perform(row, definition.project if definition is not None else None)
     return operations.show(row)
 
 
@@ -186,9 +187,8 @@ async def _to_stop(resources: Resources, session: Session, runtime_id: UUID | No
     return [name for name in up if name != definitions.WORKBENCH]
 
 
-async def _to_start(resources: Resources, session: Session, kind: str, runtime_id: UUID | None) -> list[str]:
+async def _to_start(resources: Resources, definition: Definition, kind: str, runtime_id: UUID | None) -> list[str]:
     """With what they depend on, unless that is up already; a restart is of the one alone."""
-    definition = await read(resources, session)
     services = definition.project.services
     if runtime_id is None:
         if not services:
@@ -198,7 +198,7 @@ async def _to_start(resources: Resources, session: Session, kind: str, runtime_i
     if name is None:
         raise NoSuchService
     async with resources.database.begin() as db:
-        rows = await repository.of_session(db, session.id)
+        rows = await repository.of_session(db, definition.session.id)
     needed = [
         other
         for other in _closed(services, [name])
