@@ -9,6 +9,8 @@ import pytest
 from msgspec import structs
 from sqlalchemy import text
 
+from backend.core import worktree
+from backend.core.git import Place
 from backend.workbench.services.conductor import Conductor
 from backend.workbench.services.disk import DiskWatch
 from runtimes.spec import Status
@@ -128,6 +130,32 @@ async def test_a_stack_starts_in_the_order_that_it_depends_and_stops_in_reverse(
     assert stopped["status"] == "succeeded", stopped
     assert {one["state"] for one in (await stack.services()).values()} == {"stopped"}
     assert await stack.status("web") is None
+
+
+async def test_who_waits_for_another_is_left_waiting_at_the_second_start_too(stack, resources):
+    await stack.declare(TWO)
+    conductor = resources.kept.get(Conductor)
+    for _ in range(2):
+        asked = await stack.ask("run-all")
+        await stack.until("store", state="starting")
+        assert (await stack.services())["web"]["state"] == "queued"
+        await conductor.reconcile()
+        done = await stack.finished(asked)
+        assert done["status"] == "succeeded", json.dumps(done)
+        web, store = await stack.status("web"), await stack.status("store")
+        assert web.started_at - store.started_at > 0.5
+        await stack.run("stop-all")
+
+
+async def test_who_needs_what_does_not_come_is_not_started_and_says_so(stack, resources):
+    await stack.declare(
+        TWO.replace("touch /ready", "exit 1").replace("interval: 1s", "interval: 1s\n    restart: 'no'")
+    )
+    done = await stack.run("run-all")
+    assert (done["status"], {step["status"] for step in done["steps"]}) == ("failed", {"failed"})
+    await resources.kept.get(Conductor).reconcile()
+    web = await stack.until("web", state="failed")
+    assert web["reason"]["code"] == "dependency_failed" and await stack.status("web") is None
 
 
 async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stack, resources, monkeypatch):
@@ -386,3 +414,27 @@ async def test_a_terminal_without_a_service_runs_in_the_workbench_on_the_same_fi
         await socket.send(b"pwd; cat file.txt; git status --porcelain; git log --oneline | head -3; echo do''ne\n")
         seen = await says(socket, b"done")
         assert b"/workspace\r\n" in seen and b"seen" in seen and b"?? file.txt\r\n" in seen
+
+
+async def test_a_repository_that_comes_while_the_workbench_runs_is_not_for_its_shells_to_change(stack, resources):
+    """Attack row 35 (alternates): until no shell is open any more, and the workbench begins anew with it; what leads git
+    elsewhere stays closed then, too."""
+    workspace, session = UUID(stack.session["workspace_id"]), UUID(stack.session["id"])
+    place = Place(resources.data, workspace, session, "lib", "lib")
+    tries = (
+        b"cd /git; touch lib.git/index || echo no index; echo x >lib.git/config || echo no config; "
+        b"mv lib.git other || echo no move; echo do''ne\n"
+    )
+    async with await shell(stack) as socket:
+        terminal = json.loads(await socket.receive())["terminal_id"]
+        await resources.in_thread(worktree.create_bare, place)
+        await resources.in_thread(worktree.create_session, place, "main")
+        await socket.send(tries)
+        seen = await says(socket, b"done\r\n")
+        assert b"no index\r\n" in seen and b"no config\r\n" in seen and b"no move\r\n" in seen
+    assert (await stack.client.delete(f"{stack.path}/terminals/{terminal}")).status_code == 204
+    async with await shell(stack) as socket:
+        await socket.receive()
+        await socket.send(tries)
+        seen = await says(socket, b"done\r\n")
+        assert b"no index\r\n" not in seen and b"no config\r\n" in seen and b"no move\r\n" in seen

@@ -7,6 +7,7 @@ a service keeps starting, stopping and looking apart. Nothing here is remembered
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -51,6 +52,7 @@ class Conductor:
         self._timers: dict[UUID, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.on_up: list[Callable[[Runtime], None]] = []
+        self.held: Counter[UUID] = Counter()  # how many operations will bring it up themselves, in their order
 
     # --- up and down
 
@@ -114,7 +116,8 @@ class Conductor:
     async def _wanted(self, session: Session, name: str) -> tuple[Spec, str, str]:
         """What to start, the digest of its declaration, its restart policy."""
         if name == definitions.WORKBENCH:
-            return await self.resources.in_thread(definitions.workbench, self.resources, session), "", "always"
+            spec = await self.resources.in_thread(definitions.workbench, self.resources, session)
+            return spec, definitions.fingerprint(spec), "always"
         definition = await definitions.read(self.resources, session, ("*",))
         if name not in definition.project.services:
             raise RuntimeFailed("not_declared", f"compose.yaml has no service {name} any more.")
@@ -174,6 +177,13 @@ class Conductor:
         if row is not None and row.handle:
             await self.bring_down(runtime_id, tell=tell)
         return await self.bring_up(runtime_id, tell, ticket=ticket)
+
+    async def give_up(self, runtime_id: UUID, error: Exception) -> None:
+        """It was to be started and is not, as for lack of what it needs: the row says why."""
+        async with self._lock(runtime_id):
+            row = await self._row(runtime_id)
+            if row is not None and row.state == Stage.QUEUED:
+                await self.note(runtime_id, state=Stage.FAILED, reason=reason_of(error), ended_at=now())
 
     async def put_away(self, session_id: UUID) -> None:
         """Everything of a session but its volumes. Its rows say already that nothing should run."""
@@ -253,6 +263,8 @@ class Conductor:
                 continue
             if row.desired != "running":
                 self.spawn(self._quietly(self.bring_down(row.id)))
+            elif self.held[row.id]:
+                continue
             elif row.state in UP:
                 if (
                     not isinstance(self.driver, CanWatch)

@@ -136,21 +136,18 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
 
 def workbench(resources: Resources, session: Session) -> Spec:
     """The session's own container: terminals, language servers and agents run there, on the same paths as here. The server's
-    user owns the files, so it is that user inside; config, hooks and alternates of its git are not for it to change."""
+    user owns the files, so it is that user inside; config, hooks and alternates of its git are not for it to change, nor
+    anything of a repository that came while it ran: what is mounted is what was there when it started."""
     data, here = str(resources.data), f"sessions/{session.id}"
     git = resources.data / here / "git"
-    closed = [
-        Mount(
-            kind="bind",
-            root=f"{data}/{here}/git",
-            source=f"{folder.name}/{name}",
-            target=f"/git/{folder.name}/{name}",
-            read_only=True,
-        )
-        for folder in sorted(git.iterdir())
-        for name in ("config", "hooks", "objects/info")
-        if (folder / name).exists()
-    ]
+    repositories = []
+    for folder in sorted(git.iterdir()):
+        for name in ("", "config", "hooks", "objects/info"):
+            if (folder / name).exists():
+                path = f"{folder.name}/{name}".rstrip("/")
+                repositories.append(
+                    Mount(kind="bind", root=str(git), source=path, target=f"/git/{path}", read_only=bool(name))
+                )
     return Spec(
         group=str(session.id),
         name=WORKBENCH,
@@ -161,8 +158,8 @@ def workbench(resources: Resources, session: Session) -> Spec:
         environment={"HOME": "/root" if os.getuid() == 0 else "/tmp"},  # noqa: S108 - of the container
         mounts=[
             Mount(kind="bind", root=f"{data}/{here}/workspace", target="/workspace"),
-            Mount(kind="bind", root=f"{data}/{here}/git", target="/git"),
-            *closed,
+            Mount(kind="bind", root=str(git), target="/git", read_only=True),
+            *repositories,
             Mount(
                 kind="bind",
                 root=f"{data}/repos/{session.workspace_id}",
@@ -174,6 +171,10 @@ def workbench(resources: Resources, session: Session) -> Spec:
         stop_grace=1,
         pull="never",
     )
+
+
+def fingerprint(spec: Spec) -> str:
+    return hashlib.sha256(msgspec.json.encode(spec, order="deterministic")).hexdigest()
 
 
 def image_of(service: model.Service, workbench: str) -> str:
@@ -240,4 +241,14 @@ def _content(definition: Definition, mount: model.FileMount) -> bytes:
         os.close(descriptor)
 
 
-__all__ = ["BadCompose", "Definition", "environments", "image_of", "read", "root_of", "service_id", "spec_of"]
+__all__ = [
+    "BadCompose",
+    "Definition",
+    "environments",
+    "fingerprint",
+    "image_of",
+    "read",
+    "root_of",
+    "service_id",
+    "spec_of",
+]

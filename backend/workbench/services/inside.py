@@ -6,7 +6,7 @@ from uuid import UUID
 from backend.core.resources import Resources
 from backend.workbench.services import repository
 from backend.workbench.services.conductor import Conductor
-from backend.workbench.services.definition import WORKBENCH, service_id
+from backend.workbench.services.definition import WORKBENCH, fingerprint, service_id, workbench
 from backend.workbench.services.models import UP
 from backend.workbench.services.service import NoSuchService, NotRunning
 from backend.workbench.sessions import repository as sessions
@@ -23,12 +23,15 @@ class Inside(NamedTuple):
     title: str
 
 
-async def inside(resources: Resources, session_id: UUID, runtime_id: UUID | None) -> Inside | None:
-    """The container of that service; without one the session's workbench, started where it is not. None where there is no
-    engine with the workbench's image. Raises NoSuchService, NotRunning, RuntimeFailed."""
+async def inside(
+    resources: Resources, session_id: UUID, runtime_id: UUID | None, *, unused: bool = False
+) -> Inside | None:
+    """The container of that service; without one the session's workbench, started where it is not, and anew where it is `unused`
+    and repositories came since. None where there is no engine with the workbench's image. Raises NoSuchService, NotRunning,
+    RuntimeFailed."""
     driver = resources.runtime
     if runtime_id is None:
-        return await _workbench(resources, session_id)
+        return await _workbench(resources, session_id, unused=unused)
     async with resources.database.begin() as db:
         row = await repository.get(db, runtime_id)
     if row is None or row.session_id != session_id:
@@ -40,7 +43,7 @@ async def inside(resources: Resources, session_id: UUID, runtime_id: UUID | None
     return Inside(driver, row.handle, session_id, row.id, row.name)
 
 
-async def _workbench(resources: Resources, session_id: UUID) -> Inside | None:
+async def _workbench(resources: Resources, session_id: UUID, *, unused: bool) -> Inside | None:
     driver, conductor = resources.runtime, resources.kept.get(Conductor)
     if not isinstance(driver, CanExec) or conductor is None or driver.name != "docker":
         return None
@@ -50,12 +53,14 @@ async def _workbench(resources: Resources, session_id: UUID) -> Inside | None:
     async with resources.database.begin() as db:
         session = await sessions.get(db, session_id)
         row = await repository.get(db, runtime_id)
-        if session is None:
-            return None
-        if row is None or row.state not in UP or row.desired != "running":
+    if session is None:
+        return None
+    up = row is not None and row.state in UP and row.desired == "running"
+    if row is not None and up and unused:
+        up = row.digest == fingerprint(await resources.in_thread(workbench, resources, session))
+    if not up:
+        async with resources.database.begin() as db:
             await repository.want(db, session, {runtime_id: WORKBENCH}, "running", driver.name)
-            row = None
-    if row is None:
         row = await conductor.spawn(conductor.bring_up(runtime_id, _quiet))
     if row is None or not row.handle:
         raise RuntimeFailed("stopped", "The workbench was stopped while it started.", "Try again.")

@@ -4,6 +4,7 @@ told to whoever looks."""
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,6 +66,8 @@ class _Performance:
         self.steps = {step.service: step for step in msgspec.convert(row.steps, list[Step])}
         self.tickets: dict[str, asyncio.Future[None]] = {}
         self.error: dict[str, str] | None = None
+        self._held = Counter(step.service_id for step in self.steps.values() if "stop" not in row.kind)
+        conductor.held += self._held
         self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -79,6 +82,8 @@ class _Performance:
         except Exception as error:
             log.exception("operation %s failed", self.row.id)
             self.error = reason_of(error)
+        finally:
+            self.conductor.held -= self._held
         failed = self.error or any(step.status == "failed" for step in self.steps.values())
         self.row.status, self.row.finished_at = "failed" if failed else "succeeded", now()
         if self._telling is not None:
@@ -109,6 +114,7 @@ class _Performance:
             ticket = self.tickets[name] = asyncio.get_running_loop().create_future()
             self._changed()
             row = await self.conductor.spawn(work(step.service_id, _Tell(self, step), ticket=ticket))
+            self.conductor.held -= Counter({step.service_id: self._held.pop(step.service_id)})
             await self._until_well(step, row)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -117,6 +123,7 @@ class _Performance:
         except Exception as error:
             if not isinstance(error, RuntimeFailed | BadCompose):
                 log.info("service %s could not be started: %r", name, error)
+            await self.conductor.give_up(step.service_id, error)
             self._fail(step, reason_of(error))
 
     async def _until_met(self, project: Project, step: Step, dependency: Dependency) -> None:
@@ -133,7 +140,7 @@ class _Performance:
                     row = await repository.get(db, runtime_id)
                 if _meets(row, dependency.condition):
                     break
-                if their is None or their.status == "failed" or _never(row, dependency.condition):
+                if _in_vain(their, row, dependency.condition):
                     if not dependency.required:
                         break
                     raise RuntimeFailed(
@@ -161,6 +168,7 @@ class _Performance:
         elif row.state == Stage.RUNNING or (row.state == Stage.EXITED and row.exit_code == 0):
             step.step, step.status, step.percent = "healthy" if row.has_health else "running", "done", None
             self._changed()
+            self.conductor.spawn(self._wake())
         else:
             self._fail(step, row.reason or {"code": row.state, "message": f"It is {row.state}.", "remedy": ""})
 
@@ -269,8 +277,10 @@ def _meets(row: Runtime | None, condition: str) -> bool:
     return row.state in UP
 
 
-def _never(row: Runtime | None, condition: str) -> bool:
-    """Whether waiting is in vain."""
+def _in_vain(their: Step | None, row: Runtime | None, condition: str) -> bool:
+    """Whether it is no use to wait. `their` is its own step, where it is started by the same operation."""
+    if their is not None and their.status != "done":
+        return their.status == "failed"
     if row is None or row.state in (Stage.FAILED, Stage.STOPPED) or row.desired != "running":
         return True
     ended = row.state == Stage.EXITED

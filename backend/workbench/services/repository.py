@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +34,8 @@ async def alive(db: AsyncSession) -> Sequence[Runtime]:
 async def want(db: AsyncSession, session: Session, wanted: dict[UUID, str], desired: str, driver: str) -> None:
     """Says what should be true of these services (id to name), and makes the rows that are not there."""
     queued = {"state": Stage.QUEUED, "reason": None, "restarts": 0} if desired == "running" else {}
+    at_rest = Runtime.state.in_([Stage.STOPPED, Stage.EXITED, Stage.FAILED])
+    from_rest = {name: case((at_rest, value), else_=getattr(Runtime, name)) for name, value in queued.items()}
     for runtime_id, name in sorted(wanted.items()):
         row = insert(Runtime).values(
             id=runtime_id,
@@ -45,7 +47,7 @@ async def want(db: AsyncSession, session: Session, wanted: dict[UUID, str], desi
             driver=driver,
             **queued,
         )
-        again: dict[str, Any] = {"desired": desired, "updated_at": now(), "driver": driver}
+        again: dict[str, Any] = {"desired": desired, "updated_at": now(), "driver": driver} | from_rest
         await db.execute(row.on_conflict_do_update(index_elements=["id"], set_=again))
 
 

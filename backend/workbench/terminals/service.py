@@ -120,7 +120,8 @@ async def _open(
     if len(_of(resources, session.id)) >= PER_SESSION:
         raise TooManyTerminals(limit=PER_SESSION)
     try:
-        place = await services.inside(resources, session.id, service_id)
+        beside = [one for one in _of(resources, session.id) if not one.labels.get("service_id") and one.exit is None]
+        place = await services.inside(resources, session.id, service_id, unused=not beside)
         identity = await _identity(resources, actor)
         terminal = (
             await _open_inside(resources, place, command, size, identity)
