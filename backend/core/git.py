@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 import pygit2
-from pygit2.enums import ConfigLevel
+from pygit2.enums import ConfigLevel, ObjectType
 
 from backend.core import outside
 from backend.core.errors import AppError, Invalid
@@ -28,6 +28,8 @@ from backend.core.errors import AppError, Invalid
 for _level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
     pygit2.settings.search_path[_level] = ""
 pygit2.settings.owner_validation = False
+pygit2.settings.cache_object_limit(ObjectType.BLOB, 1 << 16)  # what is named by its content is never stale
+pygit2.settings.cache_max_size(64 << 20)  # bytes, of all repositories that are kept open
 
 Progress = Callable[[str, int | None], None]
 """Called with a step ("Receiving objects") and how far it is, 0–100, where git says."""

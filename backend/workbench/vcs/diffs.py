@@ -1,16 +1,18 @@
 """Differences: hunks, the words in a line that changed, renames, binaries, and an end to what is too long."""
 
 import base64
+import contextlib
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffFind, DiffOption
 
 from backend.core import git, worktree
 from backend.core.git import Place
+from backend.workbench.vcs import trees
 from backend.workbench.vcs.schemas import Diff, FileDiff, Hunk, Line, Status
 
 MOST_FILES = 2000
@@ -37,10 +39,12 @@ _WORKING = (
     | DiffOption.SHOW_UNTRACKED_CONTENT
     | DiffOption.INCLUDE_TYPECHANGE
 )
-_LITERAL = DiffOption.DISABLE_PATHSPEC_MATCH
+Found = tuple[FileDiff, bytes, pygit2.Patch]
+"""A file that differs, its exact path, and how."""
 
 
 def between(
+    repository: pygit2.Repository,
     old: pygit2.Tree | None,
     new: pygit2.Tree,
     *,
@@ -48,6 +52,9 @@ def between(
     context: int = 3,
 ) -> Diff:
     """What turns one tree into another; `old` None is the empty one."""
+    if old is not None:
+        with contextlib.suppress(trees.NotPlain):
+            return _collect(_plain(repository, old, new, paths, context))
     flags = DiffOption.INCLUDE_TYPECHANGE
     if old is None:
         found = new.diff_to_tree(swap=True, flags=flags, context_lines=context)
@@ -84,8 +91,8 @@ def of_snapshot(place: Place, commit_id: str | None, *, now: bool) -> Diff:
         if now:
             with worktree.locked(place):
                 tree = worktree.write_tree(repository)
-            return between(repository[tree].peel(pygit2.Tree), commit.tree)
-        return between(commit.parents[0].tree if commit.parents else None, commit.tree)
+            return between(repository, repository[tree].peel(pygit2.Tree), commit.tree)
+        return between(repository, commit.parents[0].tree if commit.parents else None, commit.tree)
 
 
 def find_renames(diff: pygit2.Diff) -> None:
@@ -97,21 +104,40 @@ def find_renames(diff: pygit2.Diff) -> None:
 
 
 def show(diff: pygit2.Diff, paths: Sequence[str] | None = None, *, named: bool = False) -> Diff:
-    """The wire form of a libgit2 diff, with renames found. Hunks end at `MOST_LINES`, files at `MOST_FILES`; `named` ones
-    have their ids."""
+    """The wire form of a libgit2 diff, with renames found; `named` hunks have their ids."""
     find_renames(diff)
+    return _collect(_described(diff, paths), named=named)
+
+
+def _described(diff: pygit2.Diff, paths: Sequence[str] | None) -> Iterator[Found]:
+    for number, delta in enumerate(diff.deltas):
+        if paths is None or _below(paths, delta.new_file.path, delta.old_file.path):
+            patch = diff[number]
+            if patch is not None:
+                yield describe(patch.delta), path_of(delta), patch
+
+
+def _plain(
+    repository: pygit2.Repository, old: pygit2.Tree, new: pygit2.Tree, paths: Sequence[str] | None, context: int
+) -> Iterator[Found]:
+    for each in trees.changed(repository, old, new):
+        path, encoded = name(each.path)
+        if paths is None or _below(paths, path):
+            before, after = trees.contents(repository, each)  # the patch points into both: they live until the next one
+            patch = pygit2.Patch.create_from(before, after, context_lines=context)
+            status: Status = "added" if each.old is None else "deleted" if each.new is None else "modified"
+            binary = bool(patch.delta.is_binary)
+            yield FileDiff(path, None, status, 0, 0, binary, hunks=[], path_b64=encoded), each.path, patch
+
+
+def _collect(found: Iterable[Found], *, named: bool = False) -> Diff:
+    """Hunks end at `MOST_LINES`, files at `MOST_FILES`."""
     files: list[FileDiff] = []
     lines_left, pairs_left, truncated = MOST_LINES, _COMPARED_PAIRS, False
-    for number, delta in enumerate(diff.deltas):
-        if paths is not None and not _below(paths, delta):
-            continue
-        patch = diff[number]
-        if patch is None:
-            continue
+    for file, path, patch in found:
         if len(files) == MOST_FILES:
             truncated = True
             break
-        file = describe(patch.delta)
         _, file.additions, file.deletions = patch.line_stats
         if not file.binary:
             size = file.additions + file.deletions
@@ -121,7 +147,7 @@ def show(diff: pygit2.Diff, paths: Sequence[str] | None = None, *, named: bool =
                 file.hunks = [_hunk(hunk) for hunk in patch.hunks]
                 if named:
                     for shown, hunk in zip(file.hunks, patch.hunks, strict=True):
-                        shown.id = hunk_id(path_of(delta), hunk)
+                        shown.id = hunk_id(path, hunk)
                 lines_left -= sum(len(hunk.lines) for hunk in file.hunks)
                 pairs_left = _mark_words(file.hunks, pairs_left)
         files.append(file)
@@ -140,8 +166,7 @@ def path_of(delta: pygit2.DiffDelta) -> bytes:
     return delta.old_file.raw_path if delta.status == DeltaStatus.DELETED else delta.new_file.raw_path
 
 
-def _below(paths: Sequence[str], delta: pygit2.DiffDelta) -> bool:
-    names = {delta.new_file.path, delta.old_file.path}
+def _below(paths: Sequence[str], *names: str) -> bool:
     return any(name == path or name.startswith(path.rstrip("/") + "/") for name in names for path in paths)
 
 
@@ -216,8 +241,9 @@ def spans(old: str, new: str) -> tuple[list[tuple[int, int]] | None, list[tuple[
     head = _shared(old_words, new_words)
     tail = _shared(old_words[head:][::-1], new_words[head:][::-1])  # the ends that agree need no comparing
     old_rest, new_rest = old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
-    matcher = difflib.SequenceMatcher(None, old_rest, new_rest, autojunk=False)
-    pieces = matcher.get_opcodes() if old_rest and new_rest else [("replace", 0, len(old_rest), 0, len(new_rest))]
+    pieces: Sequence[tuple[str, int, int, int, int]] = [("replace", 0, len(old_rest), 0, len(new_rest))]
+    if old_rest and new_rest and len(old_rest) + len(new_rest) > 2:  # one word for another needs no comparing either
+        pieces = difflib.SequenceMatcher(None, old_rest, new_rest, autojunk=False).get_opcodes()
     alike = head + tail + sum(b - a for kind, a, b, _, _ in pieces if kind == "equal")
     if 2 * alike < 0.4 * (len(old_words) + len(new_words)):
         return None, None
@@ -232,7 +258,10 @@ def spans(old: str, new: str) -> tuple[list[tuple[int, int]] | None, list[tuple[
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
     """How many words two lines begin with in common."""
-    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    for number, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return number
+    return min(len(one), len(other))
 
 
 def _add(found: list[tuple[int, int]], words: Sequence[str], start: int, end: int) -> None:

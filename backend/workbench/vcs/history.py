@@ -160,7 +160,7 @@ def detail(repository: pygit2.Repository, revision: str) -> CommitDetail:
     """One commit with its differences against its first parent."""
     commit = resolve(repository, revision)
     before = commit.parents[0].tree if commit.parents else None
-    diff = diffs.between(before, commit.tree)
+    diff = diffs.between(repository, before, commit.tree)
     shown = show(commit, names_by_commit(repository))
     return CommitDetail(
         id=shown.id,

@@ -68,7 +68,7 @@ async def compare_revisions(
 
     def compare(repository: pygit2.Repository) -> schemas.Diff:
         old, new = history.resolve(repository, data.start), history.resolve(repository, data.to)
-        return diffs.between(old.tree, new.tree, paths=data.paths, context=data.context)
+        return diffs.between(repository, old.tree, new.tree, paths=data.paths, context=data.context)
 
     return await resources.in_thread(service.reading, at.place, compare)
 
