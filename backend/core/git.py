@@ -147,12 +147,13 @@ class _Opened:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._kept: OrderedDict[tuple[str, int], tuple[threading.Lock, pygit2.Repository]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int], tuple[threading.Lock, pygit2.Repository]] = OrderedDict()
 
     @contextlib.contextmanager
-    def __call__(self, place: Place) -> Iterator[pygit2.Repository]:
+    def __call__(self, place: Place, beside: int = 0) -> Iterator[pygit2.Repository]:
+        """`beside`: another handle, for a thread that looks at the same repository at the same time."""
         _check_folder(place)
-        key = (str(place.git_dir), place.git_dir.stat().st_ino)  # a folder made anew is another repository
+        key = (str(place.git_dir), place.git_dir.stat().st_ino, beside)  # a folder made anew is another repository
         with self._guard:
             lock, repository = self._kept.get(key) or (threading.Lock(), open_session(place))
             self._kept[key] = lock, repository

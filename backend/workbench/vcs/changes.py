@@ -10,7 +10,7 @@ from pygit2.enums import CheckoutStrategy, FileMode, FileStatus
 
 from backend.core import git, worktree
 from backend.core.git import Place
-from backend.workbench.vcs import diffs, hunks
+from backend.workbench.vcs import diffs, hunks, scan
 from backend.workbench.vcs.errors import BadPath, Conflicts, DetachedHead, NothingToCommit, UncommittedChanges
 from backend.workbench.vcs.history import resolve
 from backend.workbench.vcs.hunks import Part
@@ -26,7 +26,8 @@ def status(place: Place) -> WorkingStatus:
     with git.opened(place) as repository:
         head = worktree.head_of(repository)
         branch = None if repository.head_is_detached else branch_of(repository)
-        found = changed_paths(repository)
+        large = len(repository.index) >= scan.LARGE
+        found = scan.changed(place, repository) if large else changed_paths(repository)
         if any(flags & _NEW for flags in found.values()) and any(flags & _GONE for flags in found.values()):
             files = _with_renames(repository)
         else:
