@@ -159,21 +159,42 @@ async def _body(reader: asyncio.StreamReader, head: _Head) -> AsyncIterator[byte
     if head.status in (204, 304):
         return
     if head.headers.get("transfer-encoding") == "chunked":
-        while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
-            while size:
-                part = await reader.read(min(size, _CHUNK))
-                if not part:
-                    raise asyncio.IncompleteReadError(b"", size)
-                size -= len(part)
-                yield part
-            await reader.readexactly(2)
-        await reader.readuntil(b"\r\n")
+        async for part in _unchunked(reader):
+            yield part
     elif (length := head.headers.get("content-length")) is not None:
         if int(length):
             yield await reader.readexactly(int(length))
     else:
         while part := await reader.read(_CHUNK):
             yield part
+
+
+async def _unchunked(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """A body in chunks (RFC 9112, 7.1). The engine makes one of every line of a log: those that came together are joined."""
+    rest, at, left, first = b"", 0, 0, True
+    while True:
+        pieces: list[bytes] = []
+        while True:
+            if left:
+                pieces.append(piece := rest[at : at + left])
+                at, left = at + len(piece), left - len(piece)
+                if left:
+                    break
+            start = at if first else at + 2  # after the line end of the chunk before
+            if (end := rest.find(b"\r\n", start)) < 0:
+                break
+            at, left, first = end + 2, int(rest[start:end].split(b";")[0], 16), False
+            if not left:
+                if pieces:
+                    yield b"".join(pieces)
+                await reader.readexactly(max(2 - len(rest[at:]), 0))
+                return
+        if pieces:
+            yield b"".join(pieces)
+        rest, at = rest[at:], 0
+        if not (more := await reader.read(_CHUNK)):
+            raise asyncio.IncompleteReadError(rest, None)
+        rest += more
 
 
 def _decoded(head: _Head, data: bytes) -> Any:

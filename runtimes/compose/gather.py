@@ -10,7 +10,7 @@ from runtimes.compose.envfile import env_lines
 from runtimes.compose.interpolate import Filling, interpolate
 from runtimes.compose.merge import keyed, merge, places, settled
 from runtimes.compose.model import Problem
-from runtimes.compose.source import DEPTH, FILES, NODES, Map, Override, Reset, Seq, Where, bad, clean, parse, read_text
+from runtimes.compose.source import DEPTH, FILES, NODES, Map, Override, Reset, Seq, Where, bad, clean, parsed, read_text
 
 KINDS: Final = ("services", "volumes", "networks", "configs", "secrets")
 _NO_EFFECT: Final = {
@@ -72,7 +72,7 @@ class Gathering:
             text = self._text(relative, where)
             if text is None:
                 raise bad("no_file", f"there is no file {relative}", where=where)
-            top = interpolate(parse(text, relative), filling)
+            top = interpolate(parsed(text, relative), filling)
             _canonical(top, base)
             self._tops[key] = top
         return self._tops[key]

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -21,6 +22,7 @@ FILE_BYTES: Final = 1 << 20
 NODES: Final = 50_000  # of a file, also after aliases are followed: a bomb has billions
 DEPTH: Final = 50
 FILES: Final = 64
+_SMALL: Final = 16 << 10  # characters of a file that is worth remembering: each of its bytes may be a node
 DIGITS: Final = 40  # a longer number is text: Python refuses to write some of them out
 
 _YAML = "tag:yaml.org,2002:"
@@ -132,6 +134,14 @@ def parse(text: str, file: str) -> Map:
     if not isinstance(value, Map):
         raise bad("bad_yaml", "a compose file is a mapping with `services`", where=(file, 1))
     return value
+
+
+_lately = lru_cache(maxsize=32)(parse)
+
+
+def parsed(text: str, file: str) -> Map:
+    """As `parse`, for who changes nothing of it: what was parsed lately is not parsed again."""
+    return _lately(text, file) if len(text) <= _SMALL else parse(text, file)
 
 
 def compose(text: str, file: str) -> Node | None:

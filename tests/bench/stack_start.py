@@ -1,6 +1,7 @@
 """The three-service template, started a second time with its volumes initialised, to all healthy, against a script of docker
 commands that does the same in the best order, in turns."""
 
+import json
 import sys
 import time
 
@@ -10,6 +11,7 @@ from tests.bench.stacks import Stacks, docker, remove
 ROUNDS = 5
 MARK = "codeyard.bench=stack"
 NAMES = ("db", "api", "page")
+HEALTHY = "running healthy"
 
 
 def ours(server: Stacks, session: str) -> float:
@@ -25,26 +27,18 @@ def recipes(server: Stacks, session: str) -> dict[str, list[str]]:
     """How docker would be told of the containers that ours are: image, command, environment, mounts, health check."""
     found = {}
     for name in NAMES:
-        container = server.container(session, name)
-
-        def ask(form: str, container: str = container) -> list[str]:
-            return docker("inspect", "-f", form, container).splitlines()
-
+        [seen] = json.loads(docker("inspect", server.container(session, name)))
+        own = seen["Config"]
         words = ["run", "-d", "--init", "--label", MARK, "--network", "codeyard-bench-stack", "--network-alias", name]
-        words += [word for line in ask("{{range .Config.Env}}{{println .}}{{end}}") if line for word in ("-e", line)]
-        mounts = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}}{{else}}{{.Source}}{{end}}:{{.Destination}}{{println}}{{end}}'
-        words += [word for line in ask(mounts) if line for word in ("-v", line)]
-        [folder] = ask("{{.Config.WorkingDir}}") or [""]
-        words += ["-w", folder] if folder else []
-        check = ask("{{range .Config.Healthcheck.Test}}{{println .}}{{end}}")
-        [interval] = ask("{{.Config.Healthcheck.Interval}}")
-        words += ["--health-cmd", " ".join(check[1:]), "--health-interval", interval]
-        entry = ask("{{range .Config.Entrypoint}}{{println .}}{{end}}")
-        command = ask("{{range .Config.Cmd}}{{println .}}{{end}}")
-        [image] = ask("{{.Image}}")
-        found[name] = (
-            [*words, "--entrypoint", entry[0], image, *entry[1:], *command] if entry else [*words, image, *command]
-        )
+        words += [word for variable in own["Env"] for word in ("-e", variable)]
+        for mount in seen["Mounts"]:
+            words += ["-v", f"{mount['Name'] if mount['Type'] == 'volume' else mount['Source']}:{mount['Destination']}"]
+        words += ["-w", own["WorkingDir"]] if own["WorkingDir"] else []
+        check = own["Healthcheck"]
+        words += ["--health-cmd", " ".join(check["Test"][1:]), "--health-interval", f"{check['Interval']}ns"]
+        entry, command = own["Entrypoint"] or [], own["Cmd"] or []
+        words += ["--entrypoint", entry[0]] if entry else []
+        found[name] = [*words, seen["Image"], *entry[1:], *command]
     return found
 
 
@@ -53,7 +47,8 @@ def theirs(recipe: dict[str, list[str]]) -> float:
     docker("network", "create", "--label", MARK, "codeyard-bench-stack")
     for name in NAMES:  # each needs the one before to be healthy
         container = docker(*recipe[name])
-        while docker("inspect", "-f", "{{.State.Health.Status}}", container) != "healthy":
+        while (state := docker("inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", container)) != HEALTHY:
+            assert state.startswith("running"), docker("logs", container)
             time.sleep(0.01)
     took = time.perf_counter() - started
     remove(f"label={MARK}")

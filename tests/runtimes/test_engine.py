@@ -1,0 +1,49 @@
+"""What the engine's HTTP says, however it comes in."""
+
+import asyncio
+
+import pytest
+
+from runtimes.engine import _body, _Head, demultiplexed
+
+CHUNKED = _Head(200, {"transfer-encoding": "chunked"})
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
+async def test_chunks_are_put_together_wherever_the_bytes_are_cut(step):
+    said = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (b"a\r\nb", b"c" * 300, b"\n"))
+    wire = said + b"0\r\n\r\n"
+    reader = asyncio.StreamReader()
+
+    async def feed() -> None:
+        for at in range(0, len(wire), step):
+            reader.feed_data(wire[at : at + step])
+            await asyncio.sleep(0)
+
+    feeding = asyncio.create_task(feed())
+    found = [part async for part in _body(reader, CHUNKED)]
+    await feeding
+    assert b"".join(found) == b"a\r\nb" + b"c" * 300 + b"\n"
+    assert step < 1000 or len(found) == 1
+    reader.feed_eof()
+    assert await reader.read() == b""  # the connection is at the next answer
+
+
+async def test_a_body_that_breaks_off_is_no_body():
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"5\r\nhel")
+    reader.feed_eof()
+    with pytest.raises(asyncio.IncompleteReadError):
+        [part async for part in _body(reader, CHUNKED)]
+
+
+async def test_lines_of_one_stream_that_came_together_are_one_piece():
+    def frame(stream: int, text: bytes) -> bytes:
+        return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+    async def parts():
+        whole = frame(1, b"a\n") + frame(1, b"b\n") + frame(2, b"c\n")
+        yield whole[:3]
+        yield whole[3:]
+
+    assert [piece async for piece in demultiplexed(parts())] == [("stdout", b"a\nb\n"), ("stderr", b"c\n")]
