@@ -11,8 +11,7 @@ import hashlib
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -20,6 +19,7 @@ import msgspec
 
 from runtimes import docker_disk, docker_images
 from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, misplaced, sources
+from runtimes.docker_words import explained, sample_of, since_of, status_of
 from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
 from runtimes.processes import processes
 from runtimes.spec import Found, LogChunk, Mount, RuntimeFailed, Sample, Spec, State, Status, Tell
@@ -65,7 +65,7 @@ class Docker:
 
     async def poll(self, state: State) -> Status | None:
         found = await self._inspect(state["id"])
-        return None if found is None else _status(found)
+        return None if found is None else status_of(found)
 
     async def stop(self, state: State, *, grace: float = 10.0) -> None:
         if await self._inspect(state["id"]) is None:
@@ -78,7 +78,7 @@ class Docker:
         found = await self._inspect(state["id"])
         if found is None or BINDS in found["Config"]["Labels"]:  # its mounts are to be looked at, as at a start
             return False
-        with _said():
+        with explained():
             await self.engine.request(
                 "POST", path("containers", state["id"], "restart", t=int(grace)), timeout=grace + 60
             )
@@ -96,7 +96,7 @@ class Docker:
     async def logs(self, state: State, *, since: Mapping[str, str], follow: bool) -> AsyncIterator[LogChunk]:
         # the engine's own `since` is for both streams, and has the lines of that moment again
         first = min(since.get("stdout", ""), since.get("stderr", ""))
-        query = {"stdout": True, "stderr": True, "timestamps": True, "follow": follow, "since": _seconds(first)}
+        query = {"stdout": True, "stderr": True, "timestamps": True, "follow": follow, "since": since_of(first)}
         try:
             async for stream, text in demultiplexed(
                 self.engine.stream("GET", path("containers", state["id"], "logs", **query))
@@ -115,7 +115,7 @@ class Docker:
         with contextlib.suppress(EngineError, EngineAway):
             async for found in lines(self.engine.stream("GET", path("containers", state["id"], "stats", stream=True))):
                 if found.get("memory_stats", {}).get("usage") is not None:
-                    yield _sample(found)
+                    yield sample_of(found)
 
     async def disk(self) -> dict[tuple[str, str], int]:
         found = await self.engine.request("GET", "/system/df", timeout=120)
@@ -139,7 +139,7 @@ class Docker:
     async def _exec(self, state: State, wanted: dict[str, Any], env: dict[str, str]) -> tuple[int, State]:
         attached = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
         body = wanted | attached | {"Env": [f"{name}={value}" for name, value in env.items()]}
-        with _said():
+        with explained():
             made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
             start = {"Detach": False, "Tty": wanted["Tty"]}
             descriptor = await self.engine.hijack(path("exec", made["Id"], "start"), start)
@@ -170,7 +170,7 @@ class Docker:
     async def run(self, state: State, argv: list[str], *, timeout: float = 30.0) -> tuple[int, bytes]:
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
         said = b""
-        with _said():
+        with explained():
             made = await self.engine.request("POST", path("containers", state["id"], "exec"), body)
             target = path("exec", made["Id"], "start")
             with contextlib.suppress(TimeoutError):
@@ -281,7 +281,7 @@ class Docker:
         if found is not None and found["Config"]["Labels"].get(DIGEST) != digest:
             await self._remove(found["Id"])
             found = None
-        with _said():
+        with explained():
             if found is not None and found["State"]["Running"]:
                 return found
             if found is not None:
@@ -455,83 +455,6 @@ class Docker:
         finally:
             for container in made:
                 await self._remove(container)
-
-
-@contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """The engine's refusals, said for people."""
-    try:
-        yield
-    except EngineError as error:
-        raise explain(error) from error
-
-
-def explain(error: EngineError) -> RuntimeFailed:
-    words = error.message
-    if "executable file not found" in words or ("no such file or directory" in words and "exec" in words):
-        return RuntimeFailed(
-            "command_not_found", words, "The command is not in the image: check `command`, `entrypoint` and `user`."
-        )
-    if "is not running" in words:
-        return RuntimeFailed("not_running", "It is not running.", "Start it first.")
-    if "permission denied" in words:
-        return RuntimeFailed("not_executable", words, "Make the command executable, or start it by its interpreter.")
-    if "unable to find user" in words or "no matching entries in passwd" in words:
-        return RuntimeFailed("no_such_user", words, "`user` names nobody in the image.")
-    if "no space left" in words:
-        return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
-    return RuntimeFailed("engine_refused", words, "The engine's words say what it does not like.")
-
-
-def _status(found: dict[str, Any]) -> Status:
-    state = found["State"]
-    health = state.get("Health") or {}
-    log = health.get("Log") or []
-    return Status(
-        running=state["Running"],
-        exit_code=None if state["Running"] else state["ExitCode"],
-        oom_killed=state["OOMKilled"],
-        error=state["Error"],
-        health=health.get("Status") if health.get("Status") in ("starting", "healthy", "unhealthy") else None,
-        health_log=log[-1]["Output"][:2000] if log else "",
-        started_at=_moment(state["StartedAt"]),
-        finished_at=_moment(state["FinishedAt"]),
-    )
-
-
-def _moment(text: str) -> float | None:
-    """Seconds of the epoch; None for the engine's "never" (year 1)."""
-    if text.startswith("0001"):
-        return None
-    return datetime.fromisoformat(text[:19] + "+00:00").timestamp() + float("0." + (text[20:].rstrip("Z") or "0"))
-
-
-def _seconds(moment: str) -> str:
-    """The engine's form of a moment, seconds and nanoseconds; "0" for the beginning."""
-    if not moment:
-        return "0"
-    whole = int(datetime.fromisoformat(moment[:19] + "+00:00").timestamp())
-    return f"{whole}.{moment[20:].rstrip('Z')}"
-
-
-def _sample(found: dict[str, Any]) -> Sample:
-    memory, cpu = found["memory_stats"], found["cpu_stats"]["cpu_usage"]
-    detail = memory.get("stats", {})
-    cache = detail.get("inactive_file", detail.get("total_inactive_file", 0))
-    networks = (found.get("networks") or {}).values()
-    blocks = found.get("blkio_stats", {}).get("io_service_bytes_recursive") or []
-    limit = memory.get("limit")
-    return Sample(
-        at=_moment(found["read"]) or 0.0,
-        cpu_seconds=cpu["total_usage"] / 1e9,
-        memory=max(memory["usage"] - cache, 0),
-        memory_limit=limit if limit and limit < 1 << 60 else None,
-        received=sum(one["rx_bytes"] for one in networks),
-        sent=sum(one["tx_bytes"] for one in networks),
-        read=sum(one["value"] for one in blocks if one["op"].lower() == "read"),
-        written=sum(one["value"] for one in blocks if one["op"].lower() == "write"),
-        pids=found.get("pids_stats", {}).get("current", 0),
-    )
 
 
 def _strike(leader: int, number: int) -> None:

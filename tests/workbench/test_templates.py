@@ -1,15 +1,12 @@
 """Templates: from a click to a stack that runs, unchanged, on a real engine."""
 
-import asyncio
 import io
 import tarfile
 
 import pytest
 
-from backend.workbench.services.conductor import Conductor
 from backend.workbench.templates.catalogue import FOLDER, catalogue, values
 from runtimes.compose.read import load
-from tests import require
 
 
 def test_each_template_is_read_without_a_word_of_complaint():
@@ -90,35 +87,3 @@ async def test_odd_requests_make_nothing(client, body, status):
     answer = await client.post("/workspace/auto-create", json=body)
     assert answer.status_code in (status, 422 if status == 400 else status), answer.text
     assert (await client.get("/workspace")).json()["items"] == []
-
-
-async def finished(client, here, operation, seconds=240):
-    async with asyncio.timeout(seconds):
-        while True:
-            found = (await client.get(f"{here}/operations/{operation['id']}")).json()
-            if found["status"] in ("succeeded", "failed"):
-                return found
-            await asyncio.sleep(0.2)
-
-
-@pytest.fixture
-async def cleared(resources):
-    yield
-    conductor = resources.kept.get(Conductor)
-    for one in await resources.runtime.everything():
-        if (group := one.group) and conductor is not None:
-            await resources.runtime.remove_group(group)
-
-
-@pytest.mark.docker
-@pytest.mark.parametrize(
-    ("template", "image", "service", "port"), [("redis", "redis", "cache", 6379), ("static-site", "nginx", "web", 80)]
-)
-async def test_templates_without_anything_to_install_run(client, resources, cleared, template, image, service, port):
-    require.images(image)
-    made = (await client.post("/workspace/auto-create", json={"template": template})).json()
-    done = await finished(client, f"/workspace/{made['session_id']}", made["operation"])
-    assert done["status"] == "succeeded", done
-    host, _ = await resources.runtime.address(resources.runtime.handle(made["session_id"], service), port)
-    _, writer = await asyncio.open_connection(host, port)
-    writer.close()
