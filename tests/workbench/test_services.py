@@ -247,6 +247,29 @@ async def test_restarting_takes_what_the_file_says_now(stack):
     assert not (await stack.services())["web"]["restart_needed"]
 
 
+async def test_restarting_takes_variables_and_files_as_they_are_now(stack):
+    async def give(value: str) -> None:
+        there = f"/workspace/{stack.session['workspace_id']}/variables/COLOUR"
+        assert (await stack.client.put(there, json={"value": value})).status_code == 204
+
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    stop_grace_period: 0s\n    configs: [page]\n"
+        "    environment:\n      COLOUR: '${variable::COLOUR}'\nconfigs:\n  page:\n    file: page.txt\n"
+    )
+    await give("red")
+    await stack.write("page.txt", "one")
+    await stack.run("run-all")
+    assert await stack.inside("web", "echo $COLOUR; cat /page") == (0, b"red\none")
+    await give("blue")
+    assert (await stack.services())["web"]["restart_needed"]
+    await stack.run("restart", "web")
+    assert not (await stack.services())["web"]["restart_needed"]
+    await stack.write("page.txt", "two")
+    assert (await stack.services())["web"]["restart_needed"]
+    await stack.run("restart", "web")
+    assert await stack.inside("web", "echo $COLOUR; cat /page") == (0, b"blue\ntwo")
+
+
 async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"

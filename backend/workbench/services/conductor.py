@@ -122,7 +122,7 @@ class Conductor:
         if name not in definition.project.services:
             raise RuntimeFailed("not_declared", f"compose.yaml has no service {name} any more.")
         spec = await self.resources.in_thread(definitions.spec_of, self.resources, definition, name)
-        return spec, definition.digest(name), definition.project.services[name].restart.policy
+        return spec, definition.digests[name], definition.project.services[name].restart.policy
 
     async def bring_down(self, runtime_id: UUID, *, tell: Tell | None = None) -> None:
         """Stops it, whatever it was about to do. The row's `desired` is the caller's to set first."""
@@ -161,7 +161,7 @@ class Conductor:
         if row is not None and row.state in UP and row.handle and isinstance(self.driver, CanRestart):
             definition = session and await definitions.read(self.resources, session, ("*",))
             known = definition and row.name in definition.project.services
-            if definition and known and definition.digest(row.name) == row.digest:
+            if definition and known and definition.digests[row.name] == row.digest:
                 async with self._lock(runtime_id):
                     tell("starting")
                     if await self.driver.restart(row.handle):

@@ -1,9 +1,10 @@
 """From compose.yaml to what a driver is asked to run: variables and secrets filled in, the session mounted."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
@@ -30,28 +31,17 @@ _FILE_BYTES = 1 << 20
 
 @dataclass
 class Definition:
-    """A session's stack as it is declared now. `values` are the workspace's secrets by part and name."""
+    """A session's stack as it is declared now. `values` are the workspace's secrets by part and name; `digests` tell of each
+    service whether a restart would bring anything into effect: also a variable, or a file, that it is given."""
 
     session: Session
     root: Path
     project: Project
     values: dict[str, dict[str, str]]
+    digests: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, name: str) -> UUID:
         return service_id(self.session.id, name)
-
-    def digest(self, name: str) -> str:
-        """Of all that a restart would bring into effect; secret values by their hash."""
-        service = self.project.services[name]
-        parts = msgspec.json.encode(
-            [
-                msgspec.structs.replace(service, line=None, depends_on=[]),
-                self.project.shared,
-                {n: hashlib.sha256(v.encode()).hexdigest() for n, v in sorted(self.values.get(name, {}).items())},
-            ],
-            order="deterministic",
-        )
-        return hashlib.sha256(parts).hexdigest()
 
 
 def service_id(session_id: UUID, name: str) -> UUID:
@@ -67,9 +57,29 @@ async def read(resources: Resources, session: Session, profiles: Collection[str]
     """Raises BadCompose."""
     async with resources.database.begin() as db:
         values = await secrets.read(db, resources.data, session.workspace_id)
-    root = root_of(resources, session.id)
-    project = await resources.in_thread(load, root, variables=values.get(SHARED, {}), profiles=profiles)
-    return Definition(session, root, project, values)
+
+    def define() -> Definition:
+        root = root_of(resources, session.id)
+        project = load(root, variables=values.get(SHARED, {}), profiles=profiles)
+        definition = Definition(session, root, project, values)
+        filled: dict[str, dict[str, str]] = {}
+        with contextlib.suppress(BadCompose):  # said when one is started
+            filled = environments(resources, definition)
+        definition.digests = {name: _digest(definition, name, filled.get(name, {})) for name in project.services}
+        return definition
+
+    return await resources.in_thread(define)
+
+
+def _digest(definition: Definition, name: str, environment: dict[str, str]) -> str:
+    service = definition.project.services[name]
+    files = []
+    for mount in service.files:
+        with contextlib.suppress(RuntimeFailed):
+            files.append(hashlib.sha256(_content(definition, mount)).hexdigest())
+    declared = msgspec.structs.replace(service, line=None, depends_on=[])
+    parts = msgspec.json.encode([declared, environment, files], order="deterministic")
+    return hashlib.sha256(parts).hexdigest()
 
 
 def environments(resources: Resources, definition: Definition) -> dict[str, dict[str, str]]:

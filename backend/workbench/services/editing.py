@@ -29,7 +29,7 @@ from backend.workbench.sessions.service import where
 from backend.workbench.snapshots import service as snapshots
 from runtimes import docker_images
 from runtimes.compose import detect, edit
-from runtimes.compose.model import BadCompose, Project
+from runtimes.compose.model import BadCompose
 from runtimes.compose.read import load
 from runtimes.docker import Docker
 from runtimes.spec import Login, RuntimeFailed, Spec
@@ -419,7 +419,7 @@ async def _edit(
     variables = definition.values.get(SHARED, {})
     parts = (file.encode(),)
 
-    def plan() -> tuple[str, str, Project]:
+    def plan() -> tuple[str, str]:
         with Root(definition.root) as root:
             try:
                 content = disk.read(root, parts, largest=largest(resources))
@@ -427,10 +427,11 @@ async def _edit(
             except NotFound:
                 before, etag = "", "*"
         after = act(before)
-        return after, etag, load(definition.root, variables=variables, instead={file: after})
+        load(definition.root, variables=variables, instead={file: after})
+        return after, etag
 
     try:
-        after, etag, project = await resources.in_thread(plan)
+        after, etag = await resources.in_thread(plan)
     except BadCompose as error:
         raise BadDefinition(str(error), problems=msgspec.to_builtins(error.problems)) from error
     undo = await snapshots.take(resources, session, reason="services", label=label)
@@ -448,5 +449,4 @@ async def _edit(
     async with resources.database.begin() as db:
         await emit(db, ServicesChanged(**where(session)))
         rows = await repository.of_session(db, session.id)
-        values = await secrets.read(db, resources.data, session.workspace_id)
-    return Edited(Definition(session, definition.root, project, values), rows, undo.id)
+    return Edited(await service.read(resources, session), rows, undo.id)

@@ -290,7 +290,7 @@ def show(resources: Resources, definition: Definition | None, name: str, row: Ru
     session_id = definition.session.id if definition is not None else row.session_id if row is not None else UUID(int=0)
     secret = set(service.secrets) | set(definition.values.get(name, {}) if definition is not None else ())
     tcp = [port for port in service.ports if port.protocol == "tcp"]
-    changed = definition is not None and row is not None and row.state in UP and row.digest != definition.digest(name)
+    changed = definition is not None and row is not None and row.state in UP and row.digest != definition.digests[name]
     return schemas.Service(
         id=service_id(session_id, name),
         name=name,
