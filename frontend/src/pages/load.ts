@@ -1,12 +1,13 @@
 // What a page shows, asked of the server and asked again when a fact says that it is another.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { get, type Refused } from "../api";
+import { type Fact, get, type Refused } from "../api";
 import { follow } from "../feed";
 
 export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
 
-/** GET {path}, and again with every fact whose name fits `facts`; null asks nothing. `failure` is empty when it worked. */
-export function useLoad<T>(path: string | null, facts?: RegExp): Loaded<T> {
+/** GET {path}, and again with every fact whose name fits `facts`, but one that says it `isGone`; null asks nothing.
+ *  `failure` is empty when it worked. */
+export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: Fact) => boolean): Loaded<T> {
   const [shown, setShown] = useState<{ path: string | null; data: T | null; failure: string }>({
     path,
     data: null,
@@ -25,14 +26,18 @@ export function useLoad<T>(path: string | null, facts?: RegExp): Loaded<T> {
       setShown((old) => ({ path, data: data ?? (old.path === path ? old.data : null), failure }));
   }, [path]);
   const pattern = facts?.source;
+  const gone = useRef(isGone);
+  gone.current = isGone;
   useEffect(() => {
     void load();
     if (!pattern) return;
     const fits = new RegExp(`^(?:reset$|${pattern})`);
     return follow((fact) => {
-      if (fits.test(fact.name)) void load();
+      if (!fits.test(fact.name)) return;
+      if (gone.current?.(fact)) setShown({ path, data: null, failure: "It was deleted." });
+      else void load();
     });
-  }, [load, pattern]);
+  }, [path, load, pattern]);
   return shown.path === path ? { ...shown, load } : { data: null, failure: "", load };
 }
 

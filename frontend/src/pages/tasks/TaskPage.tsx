@@ -32,7 +32,15 @@ export function TaskPage({
   writes: boolean;
 }) {
   const at = `/workspace/${workspace}/tasks/${encodeURIComponent(number)}`;
-  const { data: task, failure, load } = useLoad<Task>(at, /task\./);
+  const {
+    data: task,
+    failure,
+    load,
+  } = useLoad<Task>(
+    at,
+    /task\./,
+    (fact) => fact.name === "task.deleted" && fact.workspace_id === workspace && fact.data.number === Number(number),
+  );
   const [wrong, setWrong] = useState("");
   const [writing, setWriting] = useState(false);
   const [deleting, setDeleting] = useState(false);

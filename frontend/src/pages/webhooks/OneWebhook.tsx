@@ -20,7 +20,11 @@ const TRIES = 40; // how often a page asks what became of a delivery that it sen
 export function OneWebhook({ organization, id }: { organization: Organization; id: string }) {
   const at = `/organizations/${organization.id}/webhooks/${id}`;
   const home = pathOf(organization, "webhooks", "out");
-  const { data: webhook, failure, load } = useLoad<Webhook>(at, /webhook\./);
+  const {
+    data: webhook,
+    failure,
+    load,
+  } = useLoad<Webhook>(at, /webhook\./, (fact) => fact.data.webhook_id === id && fact.data.how === "removed");
   const [only, setOnly] = useState("");
   const deliveries = useLoad<Page<Delivery>>(`${at}/deliveries?state=${only}`, /webhook\.(?!changed)/);
   const [older, setOlder] = useState<Delivery[]>([]);
