@@ -29,6 +29,7 @@ GROUP: Final = "codeyard.group"
 SERVICE: Final = "codeyard.service"
 DIGEST: Final = "codeyard.spec"
 BINDS: Final = "codeyard.binds"
+_LONG: Final = 360.0  # seconds for what waits for a program to end by itself
 
 
 class Docker:
@@ -67,21 +68,20 @@ class Docker:
         found = await self._inspect(state["id"])
         return None if found is None else status_of(found)
 
-    async def stop(self, state: State, *, grace: float = 10.0) -> None:
+    async def stop(self, state: State, *, grace: float | None = None) -> None:
         if await self._inspect(state["id"]) is None:
             return
         with contextlib.suppress(EngineError):  # not there, or not running
-            await self.engine.request("POST", path("containers", state["id"], "stop", t=int(grace)), timeout=grace + 30)
+            given = {} if grace is None else {"t": int(grace)}
+            await self.engine.request("POST", path("containers", state["id"], "stop", **given), timeout=_LONG)
         await self._remove(state["id"])
 
-    async def restart(self, state: State, *, grace: float = 10.0) -> bool:
+    async def restart(self, state: State) -> bool:
         found = await self._inspect(state["id"])
         if found is None or BINDS in found["Config"]["Labels"]:  # its mounts are to be looked at, as at a start
             return False
         with explained():
-            await self.engine.request(
-                "POST", path("containers", state["id"], "restart", t=int(grace)), timeout=grace + 60
-            )
+            await self.engine.request("POST", path("containers", state["id"], "restart"), timeout=_LONG)
         return True
 
     # --- abilities

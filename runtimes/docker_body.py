@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import re
 import stat
@@ -116,6 +117,7 @@ def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str,
         asked["Cmd"] = command
     if spec.health is not None:
         asked["Healthcheck"] = _check(spec.health)
+    asked["StopTimeout"] = math.ceil(spec.stop_grace)
     optional = {"WorkingDir": spec.working_dir, "User": spec.user, "StopSignal": spec.stop_signal}
     return asked | {name: value for name, value in optional.items() if value is not None}
 

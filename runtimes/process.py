@@ -61,9 +61,9 @@ class Process:
     async def poll(self, state: State) -> Status | None:
         return await asyncio.to_thread(_look, state["folder"])
 
-    async def stop(self, state: State, *, grace: float = 10.0) -> None:
+    async def stop(self, state: State, *, grace: float | None = None) -> None:
         folder = state["folder"]
-        end = time.monotonic() + grace
+        end = time.monotonic() + (_grace(folder) if grace is None else grace)
         if (found := _alive(folder)) is not None:
             os.kill(found[0], signal.SIGTERM)  # the supervisor hands it on
         while (found := _alive(folder)) is not None:
@@ -135,11 +135,19 @@ def _prepare(folder: str, spec: Spec) -> None:
         "install": spec.install,
         "argv": [*(spec.entrypoint or []), *(spec.command or [])],
         "cwd": here,
+        "grace": spec.stop_grace,
         "env": {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | spec.environment,
     }
     descriptor = os.open(os.path.join(folder, "spec.json"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
         json.dump(words, file)
+
+
+def _grace(folder: str) -> float:
+    """Seconds that its spec gives it; none where it was never started."""
+    with contextlib.suppress(OSError, ValueError, KeyError), open(os.path.join(folder, "spec.json")) as file:
+        return float(json.load(file)["grace"])
+    return 0.0
 
 
 async def _launch(folder: str) -> None:

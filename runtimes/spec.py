@@ -174,8 +174,9 @@ class Runtime(Protocol):
         """None when it is gone."""
         ...
 
-    async def stop(self, state: State, *, grace: float = 10.0) -> None:
-        """Not there any more when this returns; not there already is no error. Volumes stay."""
+    async def stop(self, state: State, *, grace: float | None = None) -> None:
+        """Not there any more when this returns; not there already is no error. Volumes stay. It has `grace` seconds to end by
+        itself; None: those of its spec."""
         ...
 
     async def put_away(self, group: str) -> None:
@@ -252,7 +253,7 @@ class CanReach(Protocol):
 
 @runtime_checkable
 class CanRestart(Protocol):
-    async def restart(self, state: State, *, grace: float = 10.0) -> bool:
+    async def restart(self, state: State) -> bool:
         """The same thing again, as it is; False where there is nothing to restart."""
         ...
 

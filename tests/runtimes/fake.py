@@ -40,7 +40,7 @@ class Fake:
         held = self.running.get(state["key"])
         return held[1] if held else None
 
-    async def stop(self, state: State, *, grace: float = 10.0) -> None:
+    async def stop(self, state: State, *, grace: float | None = None) -> None:
         await self._pause()
         self.running.pop(state["key"], None)
 

@@ -103,10 +103,12 @@ async def test_what_is_stopped_is_gone_and_stopping_again_is_no_error(bench: Ben
 
 
 async def test_a_program_that_ignores_the_word_to_stop_is_killed_after_its_grace(bench: Bench) -> None:
-    state = await bench.driver.start(bench.spec("trap '' TERM; while :; do sleep 0.1; done"), bench.tell)
-    await bench.until(state, running=True)
-    await bench.driver.stop(state, grace=1)
-    assert await bench.driver.poll(state) is None
+    spec = bench.spec("trap '' TERM; while :; do sleep 0.1; done", stop_grace=1.0)
+    for asked in ({}, {"grace": 0}):
+        state = await bench.driver.start(spec, bench.tell)
+        await bench.until(state, running=True)
+        await bench.driver.stop(state, **asked)
+        assert await bench.driver.poll(state) is None
 
 
 async def test_a_stopped_service_starts_again(bench: Bench) -> None:

@@ -347,11 +347,13 @@ async def test_a_stranger_sees_no_services(stack, call, database):
 async def test_containers_have_no_more_rights_than_ordinary_images_need(stack):
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    mem_limit: 64m\n    cpus: 0.5\n"
+        "    stop_signal: SIGINT\n    stop_grace_period: 2500ms\n"
     )
     await stack.run("run-all")
     driver = stack.resources.runtime
     found = await driver.engine.request("GET", f"/containers/{driver.handle(stack.session['id'], 'web')['id']}/json")
-    host = found["HostConfig"]
+    host, own = found["HostConfig"], found["Config"]
+    assert (own["StopSignal"], own["StopTimeout"]) == ("SIGINT", 3)
     assert (host["Memory"], host["CpuQuota"], host["CapDrop"]) == (64 << 20, 50_000, ["ALL"])
     assert "no-new-privileges:true" in host["SecurityOpt"]
     assert "SYS_ADMIN" not in json.dumps(host["CapAdd"]) and not host["Privileged"] and host["PidsLimit"] > 0

@@ -136,7 +136,7 @@ class Conductor:
             await self.note(runtime_id, state=Stage.STOPPING)
             handle = row.handle or self.driver.handle(str(row.session_id), row.name)
             try:
-                await self.driver.stop(handle, grace=10)
+                await self.driver.stop(handle)
             except (EngineAway, EngineError) as error:
                 await self.note(runtime_id, reason=reason_of(error))
                 raise
