@@ -41,7 +41,7 @@ class Engine:
             subprocess.run([*self.docker(), "network", "rm", network], capture_output=True, check=False)
         self.stop()
         subprocess.run(
-            f"umount -l {self.folder}/exec/netns/* {self.folder}/data/overlay2/*/merged",
+            f"umount -l {self.folder}/exec/netns/* {self.folder}/data/overlay2/*/merged {self.folder}/data",
             shell=True,
             capture_output=True,
         )
