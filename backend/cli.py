@@ -42,7 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
         return made
 
     operating("up", "up", "Start the server. Ctrl-C ends it and its terminals; SIGTERM leaves the terminals running.")
-    operating("down", "down", "End the server of this data directory, and its terminals.")
+    text = "End the server of this data directory, and its terminals."
+    ending: Any = commands.add_parser("down", help=text, description=text)
+    ending.set_defaults(run=lambda _: import_module("backend.holding").run())
     operating("worker", "worker", "Run jobs only, beside servers that share CODEYARD_DATABASE_URL.")
     operating("doctor", "examine", "Say what this machine has and lacks.").add_argument("--json", action="store_true")
     shown = operating("settings", "show_settings", "Print every setting as it is now; secrets hidden.")

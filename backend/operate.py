@@ -1,4 +1,4 @@
-"""What is run on the server's own machine: `codeyard up`, `down`, `worker`, `doctor`, `settings`, `reset-password`.
+"""What is run on the server's own machine: `codeyard up`, `worker`, `doctor`, `settings`, `reset-password`.
 
 Each command takes its words and the settings, and gives an exit code.
 """
@@ -8,15 +8,12 @@ import asyncio
 import contextlib
 import getpass
 import json
-import os
-import signal
 import sys
-import time
 from collections.abc import Iterator
 
 import msgspec
 
-from backend import doctor, server
+from backend import doctor, holding, server
 from backend.accounts.signin.service import set_password
 from backend.accounts.users import service as users
 from backend.core.db import Database
@@ -30,7 +27,7 @@ def run(name: str, words: argparse.Namespace) -> int:
     try:
         code: int = globals()[name](words, load())
         return code
-    except (InvalidSetting, PostgresError, server.CannotStart, AppError) as error:
+    except (InvalidSetting, PostgresError, holding.CannotStart, AppError) as error:
         print(f"codeyard: {error.message if isinstance(error, AppError) else error}", file=sys.stderr)
         return 1
 
@@ -44,27 +41,6 @@ def up(_: argparse.Namespace, settings: Settings) -> int:
 def worker(_: argparse.Namespace, settings: Settings) -> int:
     server.work(settings)
     return 0
-
-
-def down(_: argparse.Namespace, settings: Settings) -> int:
-    """SIGINT to the server, then waits until it is gone; without a server, ends terminals that a crash left."""
-    pid = server.holder(settings.data)
-    if pid is None:
-        ended = asyncio.run(server.end_terminals(settings))
-        print("No server was running." + (" Its terminals were ended." if ended else ""))
-        return 0
-    os.kill(pid, signal.SIGINT)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if server.holder(settings.data) != pid:
-            print("Ended.")
-            return 0
-        time.sleep(0.05)
-    print(
-        f"codeyard: process {pid} has not ended within 30 s; `kill -9 {pid}` ends it and keeps the terminals",
-        file=sys.stderr,
-    )
-    return 1
 
 
 def examine(words: argparse.Namespace, settings: Settings) -> int:
@@ -117,8 +93,8 @@ def _reachable_database(settings: Settings) -> Iterator[str]:
     """The running server's database, or the embedded one started just for this."""
     if settings.database_url:
         yield settings.database_url
-    elif server.holder(settings.data) is not None:
+    elif holding.holder(settings.data) is not None:
         yield Postgres(settings.data / "postgres").dsn()
     else:
-        with server.owning(settings.data), server.database_url(settings) as dsn:
+        with holding.owning(settings.data), server.database_url(settings) as dsn:
             yield dsn

@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import asyncpg
 import msgspec
@@ -26,58 +23,12 @@ from backend.core.errors import Unavailable
 from backend.core.postgres import Postgres
 from backend.core.resources import Resources
 from backend.core.settings import Settings
-from runtimes.terminals import Terminals
+from backend.holding import CannotStart, owning
 
 log = logging.getLogger("codeyard")
 
 
 OLDEST_POSTGRES = 16
-
-
-class CannotStart(Exception):
-    """The server cannot run as it is set up. The message says why and what to do."""
-
-
-@contextlib.contextmanager
-def owning(data: Path) -> Iterator[None]:
-    """Holds the data directory for this process alone. The kernel lets go of it however the process ends."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        data.chmod(0o711)  # nobody lists it; PostgreSQL's own user passes through to its folder
-        for private in ("repos", "sessions", "terminals", "uploads", "keeper"):
-            (data / private).mkdir(exist_ok=True, mode=0o700)
-        file = (data / "lock").open("a+")
-    except OSError as error:
-        raise CannotStart(
-            f"The data directory {data} cannot be used ({error.strerror}): set CODEYARD_DATA to a folder of this user's."
-        ) from None
-    with file as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise CannotStart(
-                f"Another Codeyard server (process {holder}) uses {data}. End it with `codeyard down`, "
-                "or give this one another folder by CODEYARD_DATA."
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
-
-
-def holder(data: Path) -> int | None:
-    """The process id of the server that has `data`, None when there is none."""
-    try:
-        with (data / "lock").open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(lock.read().strip() or 0) or None
-    except (OSError, ValueError):
-        pass
-    return None
 
 
 @contextlib.contextmanager
@@ -235,13 +186,3 @@ async def _work(settings: Settings, dsn: str) -> None:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     await database.close()
-
-
-async def end_terminals(settings: Settings) -> bool:
-    """Ends the terminals that a server which is gone left behind; False when there are none."""
-    if not (settings.data / "keeper" / "keeper.sock").exists():
-        return False
-    terminals = Terminals(str(settings.data))
-    await terminals.open()
-    await terminals.end()
-    return True

@@ -46,13 +46,15 @@ from typing import Any, Final
 
 from ptyprocess import PtyProcess
 
-from runtimes.processes import MARK, processes, relatives
+from runtimes.processes import MARK, Table, processes, relatives
 
 VERSION: Final = 1
 PACKET: Final = 128 << 10  # bytes of the longest request
 IDLE: Final = 60.0  # seconds without terminals and without a server after which there is nothing to keep
 PATIENCE: Final = 5.0  # seconds after SIGKILL until `close` says who is left (a process stuck in the kernel)
+MOMENT: Final = 0.005  # seconds that a look at all processes holds
 BACKLOG: Final = 4096  # packets that a server may leave unread before it is cut off; on return it asks for the list
+_SOCKET: Final = "keeper.sock"
 _PR_SET_CHILD_SUBREAPER = 36
 
 Message = dict[str, Any]
@@ -87,13 +89,17 @@ class Peer:
 class Keeper:
     """The loop: one thread, nothing in it waits for a server or for a shell."""
 
-    def __init__(self, listener: socket.socket, *, idle: float | None) -> None:
+    def __init__(self, listener: socket.socket, directory: int, *, idle: float | None) -> None:
+        """`directory` is open where `listener` has its name."""
         self.listener = listener
+        self.directory = directory
+        self.name = os.stat(_SOCKET, dir_fd=directory)
         self.idle = idle
         self.kept: dict[str, Kept] = {}
         self.peers: set[Peer] = set()
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.ended = False
+        self.looked_at, self.looked = -MOMENT, processes()
+        self.ending = self.ended = False
         self.selector = selectors.DefaultSelector()
         self.verbs: dict[str, Callable[[Peer, Message, list[int]], None]] = {
             "hello": self.do_hello,
@@ -125,13 +131,22 @@ class Keeper:
                 idle_since = now
             elif self.idle is not None and now - idle_since >= self.idle:
                 return
-            due = min((at for at, _ in self.timers), default=now + 1 if self.idle else now + 60)
+            due = min((at for at, _ in self.timers), default=now + 1 if self.idle or self.kept else now + 60)
             for key, mask in self.selector.select(max(0, due - now)):
                 key.data(mask)
             self.fire()
-            if asked:
+            if asked or (not self.peers and not self.ending and self.is_lost()):
                 asked.clear()
                 self.end_all(lambda: None)
+
+    def is_lost(self) -> bool:
+        """Whether nobody can find us any more: who deletes a data directory leaves no shells of it behind."""
+        try:
+            return not os.path.samestat(self.name, os.stat(_SOCKET, dir_fd=self.directory))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # the disk is away: it may come back
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         self.timers.append((time.monotonic() + seconds, act))
@@ -330,8 +345,16 @@ class Keeper:
         if kept.pid is None:
             return set()
         shells = {other.pid for other in self.kept.values()}
-        family = relatives(kept.record["id"], kept.pid, parent=os.getpid(), others=shells - {kept.pid})
+        others = shells - {kept.pid}
+        family = relatives(kept.record["id"], kept.pid, parent=os.getpid(), others=others, table=self.table())
         return family if kept.record["exit"] is None else family - {kept.pid}
+
+    def table(self) -> Table:
+        """All processes as they were a moment ago: who ends sixty terminals does not look sixty times."""
+        if time.monotonic() - self.looked_at > MOMENT:
+            self.looked = processes()
+            self.looked_at = time.monotonic()
+        return self.looked
 
     def strike(self, kept: Kept, number: int) -> set[int]:
         members = self.members(kept)
@@ -360,6 +383,7 @@ class Keeper:
         self.later(0.005, look)
 
     def end_all(self, done: Callable[[], None]) -> None:
+        self.ending = True
         waiting = set(self.kept)
 
         def one(name: str) -> None:
@@ -453,10 +477,10 @@ def listen(directory: str) -> socket.socket | None:
         return None
     os.umask(0o177)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(directory, "keeper.sock"))
+        os.unlink(os.path.join(directory, _SOCKET))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with short(directory) as base:
-        listener.bind(f"{base}/keeper.sock")
+        listener.bind(f"{base}/{_SOCKET}")
     listener.listen(16)
     listener.setblocking(False)
     return listener
@@ -488,11 +512,13 @@ def main() -> None:
         if os.fork():
             os._exit(0)
         os.setsid()
+    directory = os.open(arguments.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.chdir("/")
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    Keeper(listener, idle=None if arguments.foreground else IDLE).run()
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(arguments.directory, "keeper.sock"))
+    found = Keeper(listener, directory, idle=None if arguments.foreground else IDLE)
+    found.run()
+    if not found.is_lost():
+        os.unlink(_SOCKET, dir_fd=directory)
 
 
 if __name__ == "__main__":

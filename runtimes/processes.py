@@ -5,16 +5,26 @@ import os
 from collections.abc import Collection, Iterator
 from typing import Final
 
+Table = tuple[dict[int, int], dict[int, int]]
+"""Parent and session of each process, by its id."""
+
 #: In the environment of all that starts in a terminal: tells whose a process is that left its session and its parents.
 MARK: Final = "TERM_SESSION_ID"
 
 
-def relatives(terminal: str, shell: int, *, parent: int | None = None, others: Collection[int | None] = ()) -> set[int]:
+def relatives(
+    terminal: str,
+    shell: int,
+    *,
+    parent: int | None = None,
+    others: Collection[int | None] = (),
+    table: Table | None = None,
+) -> set[int]:
     """The processes of a terminal: those of the shell's session or with the terminal's mark, and their descendants.
 
-    `parent`: only its children (and theirs) are looked at, less `others`.
+    `parent`: only its children (and theirs) are looked at, less `others`. `table`: what `processes()` told just now.
     """
-    parents, sessions = processes()
+    parents, sessions = table or processes()
     children: dict[int, list[int]] = {}
     for pid, above in parents.items():
         children.setdefault(above, []).append(pid)
@@ -30,9 +40,10 @@ def relatives(terminal: str, shell: int, *, parent: int | None = None, others: C
     return found
 
 
-def processes() -> tuple[dict[int, int], dict[int, int]]:
+def processes() -> Table:
     """Parent and session of every live process, zombies left out (proc(5), stat)."""
-    parents, sessions = {}, {}
+    parents: dict[int, int] = {}
+    sessions: dict[int, int] = {}
     for pid in _pids():
         with contextlib.suppress(OSError, ValueError, IndexError):
             with open(f"/proc/{pid}/stat", "rb") as file:

@@ -1,5 +1,6 @@
 """A real server on a port with a data directory of its own, for tests of the page and of restarts, and for the benchmarks."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -60,8 +61,10 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.down()
-        shutil.rmtree(self.data, ignore_errors=True)
+        try:
+            self.down()
+        finally:
+            shutil.rmtree(self.data, ignore_errors=True)  # whatever lives on of it sees that, and ends
 
     def start(self) -> str:
         """Starts it and waits until it is ready; the one-time token when one was printed, else an empty string."""
@@ -102,14 +105,16 @@ class Server:
         self._reap()
 
     def down(self) -> None:
-        """`codeyard down`: the server and its terminals."""
-        environment = os.environ | self.settings
-        subprocess.run(
-            [sys.executable, "-m", "backend.cli", "down"], cwd=ROOT, env=environment, capture_output=True, timeout=120
-        )
+        """Ends the server and its terminals: by SIGINT, as `codeyard down` sends it, or by that where it was killed."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(60)
+                self._reap()
+                return
+        command = [sys.executable, "-m", "backend.cli", "down"]
+        subprocess.run(command, cwd=ROOT, env=os.environ | self.settings, capture_output=True, check=True, timeout=120)
         if self.process is not None:
-            if self.process.poll() is None:
-                self.process.kill()
             self._reap()
 
     def _reap(self) -> None:

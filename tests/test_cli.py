@@ -195,6 +195,24 @@ def test_down_ends_the_terminals_that_a_killed_server_left(server: Server):
     server.start()
 
 
+def test_down_ends_a_server_that_hangs_and_its_terminals_without_loading_the_server(server: Server):
+    session_id = server.ask("POST", "/workspace", {"name": "hung"})["default_session_id"]
+    with terminal(server, session_id) as (_, told):
+        pass
+    server.process.send_signal(signal.SIGSTOP)
+    code = (
+        "import sys; from backend import cli, holding; holding.ENDS_WITHIN = 0.5; sys.argv = ['codeyard', 'down'];"
+        "print(cli.main(), {'litestar', 'sqlalchemy', 'asyncpg'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | server.settings, capture_output=True, text=True)
+    assert "was killed; its terminals were ended.\n0 set()" in done.stdout, done
+    assert server.process.wait(30) == -signal.SIGKILL
+    wait_until(lambda: not alive(told["pid"]))
+    server.stop()
+    server.start()
+
+
 def test_a_worker_beside_a_server_with_a_database_of_its_own_runs_the_jobs():
     place = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
     place.chmod(0o755)

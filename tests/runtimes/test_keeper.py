@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -311,6 +312,27 @@ async def test_two_servers_do_not_share_the_terminals(bench: Bench) -> None:
     watch = bench.watch(await bench.run("echo still mine"))
     await watch.task
     assert watch.data == b"still mine\r\n"
+
+
+async def test_who_deletes_the_directory_leaves_no_shell_behind_and_who_moves_it_loses_none(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    terminals = Terminals(str(tmp_path / "first"))
+    await terminals.open()
+    environment = shell_environment()
+    script = "trap '' HUP; echo ready; while :; do sleep 1000; done"
+    terminal = await terminals.spawn(["sh", "-c", script], cwd="/", env=environment)
+    await until(lambda: b"ready" in terminal.ring.slice(0, terminal.ring.end))
+    shell, kept_by = terminal.pid, keeper_of(tmp_path / "first")
+    terminals.leave()
+    (tmp_path / "first").rename(tmp_path / "second")
+    await asyncio.sleep(1.5)  # it looks each second
+    terminals = Terminals(str(tmp_path / "second"))
+    await terminals.open()
+    found = terminals.find(terminal.id)
+    assert found is not None and found.pid == shell
+    shutil.rmtree(tmp_path / "second")
+    terminals.leave()  # as a server does that was killed
+    await until(lambda: not alive(kept_by) and not alive(shell))
 
 
 async def test_a_directory_with_a_long_name_is_fine(tmp_path: Path) -> None:
