@@ -324,10 +324,13 @@ class Keeper:
     # --- processes
 
     def reap(self, woken: socket.socket) -> None:
-        """Collect everyone who died: shells, and the orphans that came back to us (we are their subreaper)."""
         with contextlib.suppress(BlockingIOError):
             while woken.recv(4096):
                 pass
+        self.collect()
+
+    def collect(self) -> None:
+        """Everyone who died: shells, and the orphans that came back to us (we are their subreaper)."""
         shells = {kept.pid: kept for kept in self.kept.values() if kept.pid is not None}
         with contextlib.suppress(ChildProcessError):
             while True:
@@ -374,6 +377,7 @@ class Keeper:
             if left and waited < grace + PATIENCE:
                 self.later(0.02 if waited < 0.2 else 0.1, look)
                 return
+            self.collect()  # the shell may have died just now: how is told before it is forgotten
             if self.kept.pop(kept.record["id"], None) is not None:
                 os.close(kept.master)
             done(sorted(left))
