@@ -192,7 +192,7 @@ def together(several: Iterable[dict[str, Any]]) -> dict[str, Any]:
         if isinstance(workspace, dict) and isinstance(workspace.get("fileOperations"), dict):
             operations = workspace["fileOperations"] | operations
         for name, value in capabilities.items():
-            if value and name not in _NOT_PASSED_ON:
+            if value not in (None, False) and name not in _NOT_PASSED_ON:
                 made[name] = _united(name, made[name], value) if name in made else value
     if operations:
         made["workspace"] = {"fileOperations": operations}

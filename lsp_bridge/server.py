@@ -126,7 +126,7 @@ class Server:
     def answers(self, method: str) -> bool:
         """Whether it says that it does, at its start or later."""
         name = capabilities.registered_as(method)
-        if self.capabilities.get(capabilities.PROVIDERS.get(name, "")):
+        if self.capabilities.get(capabilities.PROVIDERS.get(name, "")) not in (None, False):  # {} says yes
             return True
         return any(method_ == name for method_, _ in self.registered.values())
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,67 @@ def test_a_language_server_that_is_killed_or_hangs_is_named_and_the_editor_goes_
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+FLOODS = f"""#!{sys.executable}
+import itertools, json, sys, threading
+def send(**message):
+    body = json.dumps({{"jsonrpc": "2.0", **message}}).encode()
+    sys.stdout.buffer.write(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    sys.stdout.buffer.flush()
+def flood(uri):
+    at = {{"start": {{"line": 0, "character": 0}}, "end": {{"line": 0, "character": 7}}}}
+    for number in itertools.count():
+        problem = {{"range": at, "message": f"problem {{number}}", "source": "flood"}}
+        send(method="textDocument/publishDiagnostics", params={{"uri": uri, "diagnostics": [problem] * 20}})
+        send(method="window/showMessage", params={{"type": 3, "message": f"message {{number}} " + "x" * 1000}})
+        send(method="window/logMessage", params={{"type": 3, "message": "y" * 1000}})
+        send(method="$/progress", params={{"token": 1, "value": {{"kind": "report", "message": str(number)}}}})
+while True:
+    length = 0
+    while (line := sys.stdin.buffer.readline()) != b"\\r\\n":
+        if not line:
+            sys.exit()
+        if line.lower().startswith(b"content-length"):
+            length = int(line.split(b":")[1])
+    message = json.loads(sys.stdin.buffer.read(length))
+    if message.get("method") == "initialize":
+        send(id=message["id"], result={{"capabilities": {{"textDocumentSync": 1}}}})
+    elif message.get("method") == "textDocument/didOpen":
+        uri = message["params"]["textDocument"]["uri"]
+        threading.Thread(target=flood, args=(uri,), daemon=True).start()
+"""
+
+
+def test_a_language_server_that_floods_leaves_the_editor_usable(page, server):
+    yard = Yard(server, "flooded")
+    program = server.data / ".local/bin/gopls"  # where people install for themselves
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(FLOODS)
+    program.chmod(0o755)
+    yard.write("main.go", "package main\n")
+    yard.open(page)
+    quick_open(page, "main.go", "main.go")
+    problems = page.locator(".status").get_by_role("button", name=re.compile("[1-9][0-9]* errors"))
+    expect(problems).to_be_visible(timeout=60_000)
+    line(page, "package main").click()
+    page.keyboard.press("End")
+    page.keyboard.type("  // typed under a flood", delay=10)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_title("not saved")).to_have_count(0, timeout=30_000)
+    assert "typed under a flood" in yard.read("main.go")
+
+    def told() -> bool:
+        listed = server.ask("GET", f"/workspace/{yard.session}/language-servers")["items"]
+        [one] = next(row for row in listed if row["language"] == "go")["servers"]
+        return one["dropped"] > 1000 and one["viewers"] == 1
+
+    wait_until(told, 60)
+    page.keyboard.press("Control+Shift+M")
+    expect(page.get_by_role("region", name="main.go").get_by_text(re.compile("problem [0-9]+")).first).to_be_visible()
+    picture(page, "editor-flooded")
+    server.ask("POST", f"/workspace/{yard.session}/language-servers/go/restart")  # it ends with all that it says
+    program.unlink()
 
 
 def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated):

@@ -1,9 +1,11 @@
 """Language servers of a session, over the socket that an editor in a browser has: in the session's container, and beside us."""
 
 import asyncio
+import os
 import shutil
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 
 from backend.core.auth import Role
@@ -159,6 +161,94 @@ async def test_who_may_only_read_sees_everything_and_changes_nothing(
         assert "rectangle" in str(await writer.ask_at("hover", uri, 3, 13))
         with pytest.raises(Failed, match="you may only read"):
             await watcher.ask("workspace/executeCommand", {"command": "ruff.applyAutofix"})
+
+
+async def definition_of_len(client, session):
+    async with editing(client, session.id) as editor:
+        uri = await editor.open("main.py", MAIN + "len(total)\n")
+        [found] = await editor.ask_at("definition", uri, 4, 1)
+    answer = await client.get("/lsp-fs", params={"session_id": session.id, "uri": found["uri"]})
+    assert answer.status_code == 200, answer.text
+    lines = answer.json()["content"].splitlines()
+    assert lines[found["range"]["start"]["line"]].startswith("def len(")
+
+
+@pytest.mark.docker
+async def test_a_definition_in_a_library_is_read_where_the_servers_run(client, session):
+    await definition_of_len(client, session)
+
+    async def get(path):
+        return await client.get("/lsp-fs", params={"session_id": session.id, "uri": f"file://{path}"})
+
+    found = await get("/usr/local/lib/node_modules/typescript/lib/lib.es5.d.ts")
+    assert "interface CallableFunction" in found.json()["content"] and found.json()["size"] > 1 << 17
+    hostile = (
+        "/usr/lib/python3/nothing",
+        "/usr/local/lib/node_modules/",
+        "/usr/local/lib/node_modules/$(id)",
+        "/usr/local/lib/node_modules/typescript/lib",
+        "/usr/lib/x86_64-linux-gnu/libc.so.6",
+    )
+    for path in hostile:
+        assert (await get(path)).status_code in (404, 422), path
+
+
+async def test_a_definition_in_a_library_is_read_beside_us_and_nothing_else_is(
+    client, call, ada, database, resources, session, fork, tmp_path, monkeypatch, without_the_workbenchs_image
+):
+    """Attack rows of paths: dot segments, links, other schemes and hosts, devices, others' sessions, a secret's second name."""
+    await definition_of_len(client, session)
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "good.py").write_text("good = 1\n")
+    (installed / "passwd.py").symlink_to("/etc/passwd")
+    (installed / "folder.py").mkdir()
+    (installed / "bytes.py").write_bytes(b"\xff\0")
+    os.mkfifo(installed / "waits.py")
+    (installed / "huge.py").write_bytes(b"#" * (8 << 20) + b"\n")
+    branch = await fork("branch", session)
+    branch.write("node_modules/secret.js", "theirs")
+    theirs = branch.root / "node_modules"
+    (installed / "theirs").symlink_to(theirs)
+
+    async def get(uri, caller=client, op="read"):
+        answer = await caller.get("/lsp-fs", params={"session_id": session.id, "uri": uri, "op": op})
+        return answer.status_code, answer.json().get("content")
+
+    at = f"file://{installed}"
+    assert await get(f"{at}/good.py") == await get(f"{at}/g%6Fod.py") == (200, "good = 1\n")
+    refused = {
+        422: (
+            f"{at}/../site-packages/good.py",
+            f"{at}/%2e%2e/site-packages/good.py",
+            f"{at}//good.py",
+            f"{at}/good.py%00.txt",
+            f"{at}/a%0Ab",
+            f"{at}/%ff.py",
+            f"http://elsewhere{installed}/good.py",
+            f"file://elsewhere{installed}/good.py",
+            "file:///etc/passwd",
+            "file:///etc/site-packages",
+            f"file://[{installed}/good.py",
+            str(installed / "good.py"),
+        ),
+        404: (
+            *(f"{at}/{name}" for name in ("nothing.py", "passwd.py", "folder.py", "bytes.py", "waits.py")),
+            f"file://{theirs}/secret.js",
+            f"{at}/theirs/secret.js",
+            f"{at}/{'a' * 5000}",
+        ),
+        413: (f"{at}/huge.py",),
+    }
+    for status, uris in refused.items():
+        for uri in uris:
+            assert (await get(uri))[0] == status, uri
+    assert (await get(f"{at}/good.py", op="stat"))[0] == (await get(at, op="list"))[0] == 422
+    member = await make.person(database, ada.organization_id, Role.MEMBER)
+    monkeypatch.setattr(resources, "settings", msgspec.structs.replace(resources.settings, allow_unisolated=False))
+    assert (await get(f"{at}/good.py", call(member)))[0] == 403  # who may not run programs as our user
+    stranger = call(await make.key(database, await make.organization(database, "Other"), "files:read"))
+    assert (await get(f"{at}/good.py", stranger))[0] == 404
 
 
 async def test_files_are_read_by_the_uri_that_servers_say(client, session):

@@ -105,7 +105,9 @@ async def read_for_editor(
     uri: Uri,
     op: FromQuery[Literal["read", "stat", "list"]] = "read",
 ) -> Content | Status | FileTree:
-    """A file or folder by the URI that language servers call it: what an editor needs that has no file system of its own."""
+    """A file or folder by the URI that language servers call it: what an editor needs that has no file system of its own. Outside
+    of file:///workspace only text files of libraries can be read (`site-packages`, `node_modules`, Python's and other languages'
+    own), as definitions lead there; `path` is absolute then, and `POST …/filesystem` does not take it."""
     return await service.file(resources, actor, session_id, uri, op)
 
 

@@ -1,7 +1,7 @@
 """Language servers: who may look through them, and what can be done to them."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 from backend.core.auth import Actor
@@ -10,8 +10,9 @@ from backend.core.resources import Resources
 from backend.workbench.files import schemas as files
 from backend.workbench.files import service as files_service
 from backend.workbench.files.beneath import BadPath
-from backend.workbench.lsp import places, schemas
+from backend.workbench.lsp import library, places, schemas
 from backend.workbench.lsp.watched import Watched
+from backend.workbench.services.inside import inside
 from backend.workbench.sessions import repository
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
@@ -66,15 +67,22 @@ async def attached(
 
 
 async def _place(resources: Resources, actor: Actor, session: Session, language: catalog.Language) -> Place:
-    try:
+    with _told():
         if (place := await places.find(resources, session, language)) is not None:
             return place
+    await terminals.share_our_user(resources, actor, session.id)
+    return await resources.in_thread(places.find_here, resources, session, language)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What keeps a container from being used, in the words of this feature."""
+    try:
+        yield
     except RuntimeFailed as error:
         raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
     except EngineAway as error:
         raise EngineIsAway(headers={"Retry-After": "5"}) from error
-    await terminals.share_our_user(resources, actor, session.id)
-    return await resources.in_thread(places.find_here, resources, session, language)
 
 
 async def listed(resources: Resources, actor: Actor, session_id: UUID) -> list[schemas.LanguageServers]:
@@ -115,7 +123,9 @@ async def logs(
 async def file(
     resources: Resources, actor: Actor, session_id: UUID, uri: str, op: str
 ) -> files.Content | files.Status | files.FileTree:
-    """A file or folder by the URI that language servers call it."""
+    """A file or folder by the URI that language servers call it; outside of the working copy, a library's file."""
+    if op == "read" and not Paths(places.INSIDE).is_inside(uri) and (outside := library.path_of(uri)) is not None:
+        return await _library(resources, actor, session_id, outside)
     path = path_of(uri)
     if op == "list":
         return await files_service.list_tree(resources, actor, session_id, files.TreeQuery(path=path))
@@ -125,11 +135,21 @@ async def file(
     return found
 
 
+async def _library(resources: Resources, actor: Actor, session_id: UUID, path: str) -> files.Content:
+    await sessions.ready(resources, actor, session_id, READ)
+    with _told():
+        place = await inside(resources, session_id, None)
+        if place is not None:
+            return await library.read_inside(place.driver, place.handle, path)
+    await terminals.share_our_user(resources, actor, session_id)
+    return await resources.in_thread(library.read_here, path, private=resources.data / "sessions")
+
+
 def path_of(uri: str) -> str:
     """Beneath the working copy. Raises BadPath for what is not a file there."""
     root = Paths(places.INSIDE)
     if not root.is_inside(uri):
-        raise BadPath("Send a URI below file:///workspace.")
+        raise BadPath("Send a URI below file:///workspace, or read a file of a library.")
     return root.key(uri.partition("?")[0].partition("#")[0]).removeprefix(root.uri).lstrip("/")
 
 

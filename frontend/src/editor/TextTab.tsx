@@ -9,7 +9,7 @@ import { useStore } from "../shell/store";
 import { cursor } from "./cursor";
 import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
-import { basics, chosen } from "./look";
+import { basics, chosen, reach } from "./look";
 import { serverLanguage } from "./names";
 
 const Conflict = lazy(() => import("./Conflict"));
@@ -104,14 +104,7 @@ function Code({
 
   useEffect(() => {
     if (!view || !visible || !focused || !goal || goal.path !== tab.path) return;
-    const place = (line: number, column: number) => {
-      const at = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)));
-      return at.from + Math.max(0, Math.min(column - 1, at.length));
-    };
-    const anchor = place(goal.line, goal.column ?? 1);
-    const head = goal.to ? place(goal.to.line, goal.to.column) : anchor;
-    view.dispatch({ selection: { anchor, head }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
-    view.focus();
+    reach(view, goal);
     bench.goal.set(null);
   }, [bench, goal, view, visible, focused, tab.path]);
 

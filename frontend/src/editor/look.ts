@@ -17,6 +17,7 @@ import {
   lineNumbers,
   rectangularSelection,
 } from "@codemirror/view";
+import type { Goal } from "../shell/bench";
 import { settingOf } from "../shell/settings";
 import { painted } from "./painted";
 
@@ -76,3 +77,15 @@ export const basics: Extension = [
   ]),
   painted,
 ];
+
+/** Shows that place, selected, and takes the focus. */
+export function reach(view: EditorView, goal: Goal): void {
+  const place = (line: number, column: number) => {
+    const at = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)));
+    return at.from + Math.max(0, Math.min(column - 1, at.length));
+  };
+  const anchor = place(goal.line, goal.column ?? 1);
+  const head = goal.to ? place(goal.to.line, goal.to.column) : anchor;
+  view.dispatch({ selection: { anchor, head }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
+  view.focus();
+}

@@ -25,6 +25,8 @@ editor({
 });
 editor({ kind: "markdown", icon: "eye", component: lazy(() => import("./MarkdownTab")) });
 
+editor({ kind: "library", icon: "file", component: lazy(() => import("./LibraryTab")), keeps: true });
+
 // CodeMirror comes with the first text that is opened, not with the page: what needs it asks for it.
 const documents = async (bench: Bench) => (await import("./documents")).documentsOf(bench);
 const isText = (bench: Bench) => bench.tab?.kind === "text";

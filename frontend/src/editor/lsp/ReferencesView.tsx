@@ -20,7 +20,7 @@ async function withLines(bench: Bench, places: Place[]): Promise<Shown[]> {
       const read = () => files(bench.sessionId, { op: "read", path }) as Promise<FileContent>;
       const text =
         open ??
-        (number < MOST
+        (number < MOST && !rows[0]?.uri
           ? await read()
               .then((found) => taken(found.content).text)
               .catch(() => null)

@@ -10,7 +10,8 @@ import { formatted } from "./format";
 import { type LanguageClient, serving } from "./servers";
 import { type Diagnostic, knownOf, type Location, severityOf, type WorkspaceEdit } from "./state";
 
-export type Place = { path: string; range: Range };
+/** `uri` is set where that is outside of the working copy: a library's file. */
+export type Place = { path: string; range: Range; uri?: string };
 export const references = createStore<{ title: string; places: Place[] } | null>(null);
 
 type At = { client: LanguageClient; document: { uri: string }; at: Record<string, unknown> };
@@ -39,22 +40,24 @@ async function tried<T>(bench: Bench, what: string, work: () => Promise<T>): Pro
   }
 }
 
-function placesOf(found: Location | Location[] | null): { places: Place[]; outside: string } {
-  const places: Place[] = [];
-  let outside = "";
-  for (const one of found === null ? [] : [found].flat()) {
+function placesOf(found: Location | Location[] | null): Place[] {
+  return [found ?? []].flat().map((one) => {
     const [uri, range] = "uri" in one ? [one.uri, one.range] : [one.targetUri, one.targetSelectionRange];
     const path = pathOf(uri);
-    if (path === null) outside = uri;
-    else places.push({ path, range });
-  }
-  return { places, outside };
+    return path === null ? { path: uri.replace(/^file:\/\//, ""), range, uri } : { path, range };
+  });
 }
 
-export function goTo(bench: Bench, { path, range }: Place): void {
+export function goTo(bench: Bench, { path, range, uri }: Place): void {
   const { start, end } = range;
   const to = { line: end.line + 1, column: end.character + 1 };
-  bench.openFile(path, { line: start.line + 1, column: start.character + 1, to });
+  const at = { line: start.line + 1, column: start.character + 1, to };
+  if (uri === undefined) bench.openFile(path, at);
+  else {
+    const title = decodeURIComponent(path.split("/").pop() ?? path);
+    bench.open({ id: `library:${uri}`, kind: "library", title, data: uri, preview: true });
+    bench.goal.set({ path: uri, ...at });
+  }
 }
 
 const KINDS = {
@@ -68,10 +71,9 @@ export async function jump(bench: Bench, view: EditorView, kind: keyof typeof KI
   const from = here(view);
   if (!from?.client.can(`${kind}Provider`)) return bench.questions.tell("The language server cannot do that here.");
   const found = await tried(bench, "Go to", () => from.client.ask<Location | Location[]>(KINDS[kind], from.at));
-  const { places, outside } = placesOf(found);
+  const places = placesOf(found);
   const [first] = places;
-  if (!first)
-    return bench.questions.tell(outside ? `It is outside of the working copy: ${outside}` : "Nothing was found.");
+  if (!first) return bench.questions.tell("Nothing was found.");
   if (places.length === 1) return goTo(bench, first);
   references.set({ title: `${places.length} places of ${wordAt(view)}`, places });
   bench.show("references");
@@ -82,7 +84,7 @@ export async function findReferences(bench: Bench, view: EditorView): Promise<vo
   if (!from?.client.can("referencesProvider")) return bench.questions.tell("The language server cannot do that here.");
   const params = { ...from.at, context: { includeDeclaration: true } };
   const found = await tried(bench, "References", () => from.client.ask<Location[]>("textDocument/references", params));
-  const { places } = placesOf(found);
+  const places = placesOf(found);
   references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
   bench.show("references");
 }

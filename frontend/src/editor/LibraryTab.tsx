@@ -1,0 +1,69 @@
+// A tab of a library's file, outside of the working copy, where a definition led to: read, and not changed.
+import { EditorState } from "@codemirror/state";
+import { EditorView } from "@codemirror/view";
+import { useEffect, useRef, useState } from "react";
+import { type FileContent, get, type Refused } from "../api";
+import { Notice } from "../parts/controls";
+import type { EditorProps } from "../shell/registry";
+import { useSetting } from "../shell/settings";
+import { useStore } from "../shell/store";
+import { cursor } from "./cursor";
+import { languageOf } from "./languages";
+import { basics, chosen, reach } from "./look";
+
+export default function LibraryTab({ bench, tab, visible, focused }: EditorProps) {
+  const uri = tab.data as string;
+  const place = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState<EditorView | null>(null);
+  const [failure, setFailure] = useState("");
+  const size = useSetting<number>("editor.fontSize");
+  const goal = useStore(bench.goal);
+
+  useEffect(() => {
+    let made: EditorView | null = null;
+    let left = false;
+    const query = new URLSearchParams({ session_id: bench.sessionId, uri });
+    const load = async () => {
+      const found = await get<FileContent>(`/lsp-fs?${query}`);
+      const language = await languageOf(found.path).catch(() => []);
+      if (left || !place.current) return;
+      const doc = found.content;
+      const top = doc.split("\n", 400);
+      const extensions = [chosen(top), basics, language, EditorState.readOnly.of(true)];
+      const label = EditorView.contentAttributes.of({ "aria-label": found.path, "aria-readonly": "true" });
+      made = new EditorView({ parent: place.current, doc, extensions: [...extensions, label] });
+      setView(made);
+    };
+    load().catch((error: Refused) => left || setFailure(error.message));
+    return () => {
+      left = true;
+      made?.destroy();
+      setView(null);
+    };
+  }, [bench, uri]);
+
+  useEffect(() => {
+    if (!visible || !focused) return;
+    cursor.set(null); // what one does to the text of a file cannot be done here
+    view?.focus();
+  }, [view, visible, focused]);
+  useEffect(() => {
+    if (!view || !visible || !focused || goal?.path !== uri) return;
+    reach(view, goal);
+    bench.goal.set(null);
+  }, [bench, goal, view, visible, focused, uri]);
+
+  return (
+    <div className="editor" style={{ "--code-size": `${size}px` } as React.CSSProperties}>
+      {failure ? (
+        <Notice text={failure} />
+      ) : (
+        <Notice
+          kind="info"
+          text={`${decodeURIComponent(new URL(uri).pathname)} is a library’s file and is only read here.`}
+        />
+      )}
+      <div className="code" ref={place} />
+    </div>
+  );
+}
