@@ -22,6 +22,7 @@ from lsp_bridge.server import Server, Timing
 from lsp_bridge.viewer import Send, Viewer
 
 CONTENT_MODIFIED: Final = -32801
+_APART: Final = 0.05  # seconds between two tellings of one file's problems
 _FORMATTING: Final = {"textDocument/formatting", "textDocument/rangeFormatting", "textDocument/onTypeFormatting"}
 _MAKES_EDITS: Final = _FORMATTING | {"textDocument/rename", "textDocument/codeAction"}
 _ANSWERS_EDIT: Final = {"textDocument/rename", "workspace/willRenameFiles"}
@@ -86,6 +87,8 @@ class Bridge:
         self._number = 0
         self._changed = asyncio.Event()
         self._lingering: dict[str, asyncio.TimerHandle] = {}
+        self._published: dict[str, bool] = {}
+        """Files whose problems were told a moment ago → whether others have come since."""
         self._selective = any(spec.patterns or spec.language_ids for spec, _ in place.servers)
         self.servers = [
             Server(spec, argv, self.paths, place.env, place.spawn, timing, self) for spec, argv in place.servers
@@ -433,8 +436,18 @@ class Bridge:
                 viewer.tell("$/progress", body)
 
     def _publish(self, key: str) -> None:
+        """At once, and the last of those that come in the next moment at its end."""
+        if key in self._published:
+            self._published[key] = True
+            return
+        self._published[key] = False
+        self.later(_APART, lambda: self._publish_last(key))
         for viewer in self.ready():
             viewer.tell("textDocument/publishDiagnostics", self.diagnostics.about(key, viewer.number))
+
+    def _publish_last(self, key: str) -> None:
+        if self._published.pop(key):
+            self._publish(key)
 
     def later(self, seconds: float, do: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, do)

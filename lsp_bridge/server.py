@@ -25,6 +25,7 @@ _LOG_LINE: Final = 2000
 _BACKLOG: Final = 64 * 1024 * 1024
 _NONSENSE: Final = 20
 _FLOOD: Final = 500
+_REST: Final = 0.05
 _HEAD: Final = 512
 _HEAD_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})')
 
@@ -313,6 +314,8 @@ class Server:
                         self._too_large(body)
                     else:
                         self._hear(body)
+                if self._second[1] > _FLOOD:
+                    await asyncio.sleep(_REST)  # it waits until it is read; nobody else waits for it
         except FramingError as error:
             return self.break_off(f"it does not speak the protocol: {error}")
         with contextlib.suppress(TimeoutError):
@@ -340,9 +343,12 @@ class Server:
                 asked.done(message)
             return
         if raw_id is None:
+            floods = self._is_flood()
             if message.method == "window/logMessage":
                 self._log(bytes(message.params))
-            elif not self._is_flood(message.method):
+            elif floods and message.method != "textDocument/publishDiagnostics":  # of those the last one counts
+                self.dropped += 1
+            else:
                 self.hears.server_told(self, message.method, bytes(message.params))
             return
         self.hears.server_asked(self, raw_id, message.method, bytes(message.params))
@@ -351,18 +357,13 @@ class Server:
         with contextlib.suppress(msgspec.MsgspecError, AttributeError):
             self._note(str(rpc.value(params).get("message", "")))
 
-    def _is_flood(self, method: str) -> bool:
-        """Whether it is one of too many in this second. Diagnostics are few and all are needed."""
-        if method == "textDocument/publishDiagnostics":
-            return False
+    def _is_flood(self) -> bool:
+        """Whether a notification is one of too many in this second."""
         second = int(self._heard)
         self._second = (second, self._second[1] + 1 if self._second[0] == second else 1)
         if self._second[1] == _FLOOD + 1:
             self._note(f"more than {_FLOOD} notifications in a second: the others are dropped")
-        if self._second[1] > _FLOOD:
-            self.dropped += 1
-            return True
-        return False
+        return self._second[1] > _FLOOD
 
     def _too_large(self, body: TooLarge) -> None:
         self.dropped += 1

@@ -22,7 +22,7 @@ FINDS = {
         "Type 'string' is not assignable to type 'number'",
     ),
     "json": ("b.json", '{"a": 1,}\n', "Trailing comma"),
-    "yaml": ("c.yaml", "a: [1\nb: 2\n", "flow collection"),
+    "yaml": ("c.yaml", "a: [1\nb: 2\n", "Flow sequence in block collection"),
     "css": ("e.css", "a {\n  colr: red;\n}\n", "Unknown property: 'colr'"),
     "dockerfile": ("Dockerfile", "FORM debian\n", "Unknown instruction: FORM"),
 }
@@ -55,7 +55,7 @@ def leads_to(page: Page, name: str, text: str) -> None:
     expect(code(page)).to_be_focused()
     page.keyboard.type("nothing")
     expect(line(page, text)).to_be_visible()
-    expect(page.get_by_title("not saved")).to_have_count(0)
+    expect(tab.get_by_title("not saved")).to_have_count(0)
 
 
 def test_each_server_of_the_image_serves_the_page(page, server):

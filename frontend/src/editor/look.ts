@@ -50,6 +50,7 @@ export function chosen(lines: Iterable<string>): Extension {
 }
 
 export const basics: Extension = [
+  EditorView.contentAttributes.of({ tabindex: "0" }), // so that what scrolls is known to be reached by keys
   highlightSpecialChars(),
   foldGutter(),
   history(),

@@ -110,7 +110,8 @@ const look = EditorView.theme({
     backgroundColor: "var(--accent)",
     borderRadius: "2px",
   },
-  ".cm-lintRange-unnecessary": { textDecoration: "none", opacity: "0.6" },
+  ".cm-lintRange-unnecessary": { textDecoration: "none" },
+  ".cm-lintRange-unnecessary, .cm-lintRange-unnecessary *": { color: "var(--soft)" }, // faded, and still to be read
 });
 
 export const painted: Extension = [look, syntaxHighlighting(highlight)];

@@ -20,10 +20,11 @@ import { diagnosed, showProblems } from "./diagnostics";
 import { applyEdit } from "./edits";
 import { formatted } from "./format";
 import { link } from "./link";
-import { askAbout, type Diagnostic, type Health, knownOf, type WorkspaceEdit } from "./state";
+import { askAbout, type Diagnostic, type Health, knownOf, type Line, type WorkspaceEdit } from "./state";
 
 const PATIENCE = 30_000; // milliseconds: a server may index first
 const QUIET = 250; // milliseconds without typing before the servers are told
+const PAUSE = 100; // milliseconds between two looks at what they say
 const LINES = 1000; // of output that is kept
 
 class OpenFile implements WorkspaceFile {
@@ -115,6 +116,7 @@ class Files extends Workspace {
 export class LanguageClient {
   readonly client: LSPClient;
   private timer = 0;
+  private readonly lines: Line[] = []; // of output that is shown in a moment
   private readonly progress = new Map<string | number, string>();
 
   constructor(
@@ -205,7 +207,11 @@ export class LanguageClient {
 
   private write(text: string): true {
     const line = { at: new Date().toISOString(), server: this.language, text };
-    knownOf(this.bench).output.set((old) => [...old.slice(-LINES), line]);
+    if (this.lines.push(line) === 1)
+      window.setTimeout(() => {
+        const some = this.lines.splice(0);
+        knownOf(this.bench).output.set((old) => [...old, ...some].slice(-LINES));
+      }, PAUSE);
     return true;
   }
 
