@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -297,7 +297,9 @@ def check_origin(connection: ASGIConnection[Any, Any, Any, Any], settings: Setti
     if origin is None:
         if by_key:
             return
-        raise ForeignOrigin("A socket that signs in by cookie must send its Origin.")
+        raise ForeignOrigin(
+            "Send an API key as `Authorization: Bearer cy_live_…`; a socket that signs in by cookie, its Origin."
+        )
     if settings.public_url:
         ours = settings.public_url.rstrip("/")
     else:
@@ -338,6 +340,9 @@ async def provide_actor(scope: Scope, resources: NamedDependency[Any]) -> Actor:
     return actor
 
 
+_LONGEST_LOOK: Final = 15.0  # seconds between two looks at who holds open connections
+
+
 class Admission:
     """One open socket (or stream) and the access it was opened with."""
 
@@ -361,6 +366,8 @@ class Admissions:
         end = asgi["state"].get("codeyard.end")
         if end is not None:
             self._open[id(asgi["state"])] = Admission(credential, actor, end)
+            if actor.expires_at is not None and self._patience() < _LONGEST_LOOK:
+                self._live.ring("access")  # it may end before the next look
 
     def leave(self, asgi: Scope) -> None:
         self._open.pop(id(asgi["state"]), None)
@@ -369,16 +376,23 @@ class Admissions:
         return len(self._open)
 
     async def run(self) -> None:
-        """Looks again whenever somebody's access changed, and every 15 s for what expired by itself."""
+        """Looks again whenever somebody's access changed, and when the next credential expires by itself."""
         with self._live.bell("access") as bell:
             while True:
-                await bell.wait(15)
+                await bell.wait(self._patience())
                 try:
                     await self.review()
                 except Exception:
                     log.exception("could not review open connections; trying again")
                     await asyncio.sleep(0.3)
                     bell.ring()
+
+    def _patience(self) -> float:
+        """Seconds until the next look: half a second after the first credential expires, if that is soon."""
+        ends = [one.actor.expires_at for one in self._open.values() if one.actor.expires_at is not None]
+        soonest = min(ends, default=None)
+        left = _LONGEST_LOOK if soonest is None else (soonest - datetime.now(UTC)).total_seconds() + 0.5
+        return min(max(left, 0.5), _LONGEST_LOOK)
 
     async def review(self) -> None:
         by_credential: dict[Credential, list[Admission]] = {}
@@ -391,6 +405,8 @@ class Admissions:
                     await _end(admission, 4401, "You were signed out, or the key was revoked or expired.")
                 elif (actor.grants, actor.workspaces) != (admission.actor.grants, admission.actor.workspaces):
                     await _end(admission, 4403, "Your access changed: connect again.")
+                else:
+                    admission.actor = actor  # a sign-in in use lasts on
 
 
 async def _end(admission: Admission, code: int, reason: str) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
 from backend.accounts.orgs.events import MemberLeft
 from backend.core.auth import Role
-from backend.core.db import new_id
+from backend.core.db import new_id, now
 from backend.core.events import emit
 from tests import make
 from tests.clients import Closed, Refused
@@ -89,6 +90,20 @@ async def test_sockets_close_when_access_goes(call, client, database, ada):
     async with call(ada).socket("/ws/events") as by_ada:
         await client.post("/auth/logout")
         assert await closing(by_ada) == 4401
+
+
+async def test_the_next_look_at_open_sockets_is_when_the_first_credential_expires(call, database, ada, resources):
+    def ending_in(seconds):
+        expires_at = now() + timedelta(seconds=seconds)
+        return make.key(database, ada.organization_id, "organization:read", expires_at=expires_at)
+
+    async with call(await ending_in(500)).socket("/ws/events"):
+        assert resources.admissions._patience() == 15
+        async with call(await ending_in(4)).socket("/ws/events") as socket:
+            assert resources.admissions._patience() <= 4.5
+            with pytest.raises(Closed) as closed:
+                await socket.receive(12)  # less than the longest look
+            assert closed.value.code == 4401
 
 
 async def closing(socket) -> int:

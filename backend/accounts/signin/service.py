@@ -46,7 +46,8 @@ class RegistrationClosed(Forbidden):
 
 
 class AlreadySetUp(NotFound):
-    """This installation has its first account: sign in. If it is yours and the password is lost: `codeyard reset-password`."""
+    """That link is used up, or older than the server's last start, which printed another. Where there is an account, sign in;
+    a lost password is set anew by `codeyard reset-password`."""
 
 
 class TooManyAttempts(TooMany):
