@@ -21,11 +21,9 @@ up: .venv/installed frontend ## start Codeyard in the foreground; Ctrl-C ends it
 down: .venv/installed ## end the server of this data directory, and its terminals
 	@.venv/bin/codeyard down
 
-# Those of the page by themselves: a container of another test brings a network, and Chromium drops what it was loading.
 test: .venv/installed frontend $(CLIENTS) ## all tests; ARGS="tests/core -k settings" for some
 ifeq ($(strip $(ARGS)),)
-	@failed=0; set -x; .venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile --ignore=tests/page || failed=1; \
-	.venv/bin/python -m pytest tests/page || failed=1; exit $$failed
+	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 else
 	.venv/bin/python -m pytest $(ARGS)
 endif

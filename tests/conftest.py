@@ -34,6 +34,18 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["HOME"], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with few long tests first: where several processes share the run, none begins with one of them at the end."""
+    long = (
+        "tests/test_contract.py",
+        "tests/page/test_stack.py",
+        "tests/workbench/test_templates",
+        "tests/test_",
+        "tests/page/",
+    )
+    items.sort(key=lambda item: next((n for n, start in enumerate(long) if item.nodeid.startswith(start)), len(long)))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require.check(item)
 

@@ -19,7 +19,7 @@ EXPECTED = re.compile(r"status of (401|412)")
 """What Chromium itself logs of answers that the page handles: nobody is signed in yet, somebody else saved first."""
 
 
-expect.set_options(timeout=15_000)  # as every action has: a machine that is busy is no fault
+expect.set_options(timeout=30_000)  # as every action has: a machine that is busy is no fault
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def new_page(browser, tolerated):
         made = contexts[-1].new_page()
         made.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         made.on("pageerror", lambda error: complaints.append(str(error)))
-        made.set_default_timeout(15_000)
+        made.set_default_timeout(30_000)
         return made
 
     yield make
