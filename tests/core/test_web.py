@@ -103,7 +103,7 @@ async def test_health_readiness_and_metrics(client, call):
     assert (await anonymous.get(f"{root['base_url']}/healthz")).text == "OK"
     ready = (await anonymous.get(f"{root['base_url']}/readyz")).json()
     assert ready["ready"] is True
-    assert set(ready["parts"]) >= {"database", "disk", "serving"}
+    assert set(ready["parts"]) == {"database", "migrations", "disk", "runtime", "serving"}
     metrics = await anonymous.get(f"{root['base_url']}/metrics")
     assert "codeyard_requests_total" in metrics.text
 

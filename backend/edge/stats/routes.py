@@ -15,6 +15,7 @@ from backend.core.auth import anyone
 from backend.core.errors import Unauthorized
 from backend.core.resources import Hands, Resources
 from backend.edge.stats.describe import describe
+from runtimes.docker import Docker
 
 LEAST_FREE = 200 * 1024 * 1024
 
@@ -48,22 +49,40 @@ async def readyz(resources: Hands) -> Response[Readiness]:
         "serving": Part(
             not resources.live.draining.is_set(), "draining" if resources.live.draining.is_set() else "yes"
         ),
-        "database": await _database(resources),
+        **await _database(resources),
         "disk": _disk(resources),
+        "runtime": await _runtime(resources),
     }
-    ready = all(part.ok for part in parts.values())
+    ready = all(part.ok for name, part in parts.items() if name != "runtime")  # files and history do without
     return Response(Readiness(ready, parts), status_code=200 if ready else 503)
 
 
-async def _database(resources: Resources) -> Part:
+async def _database(resources: Resources) -> dict[str, Part]:
+    newest = migrations.newest()
     try:
         async with asyncio.timeout(3), resources.database.read() as connection:
             found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
     except Exception as error:
-        return Part(False, f"not reachable ({type(error).__name__}): is PostgreSQL running?")
-    if found != migrations.newest():
-        return Part(False, f"at migration {found}, this version needs {migrations.newest()}: restart the server")
-    return Part(True, f"at migration {found}")
+        away = Part(False, f"not reachable ({type(error).__name__}): is PostgreSQL running?")
+        return {"database": away, "migrations": Part(False, "unknown while the database is away")}
+    behind = f"at {found}, this version needs {newest}: restart the server"
+    return {
+        "database": Part(True, "reachable"),
+        "migrations": Part(found == newest, behind if found != newest else f"at {found}"),
+    }
+
+
+async def _runtime(resources: Resources) -> Part:
+    path = resources.settings.docker_socket
+    if not isinstance(resources.runtime, Docker):
+        return Part(True, "no container engine: what needs no image runs as processes")
+    try:
+        async with asyncio.timeout(3):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.close()
+    except OSError as error:  # TimeoutError, too
+        return Part(False, f"the container engine does not answer at {path} ({error!r}): is it running?")
+    return Part(True, f"a container engine answers at {path}")
 
 
 def _disk(resources: Resources) -> Part:
