@@ -84,6 +84,10 @@ class RemoteNotFound(GitFailed):
     """There is no such repository, or it is private: is the URL spelt right? If it is private, give a token."""
 
 
+class NoSuchBranch(Invalid):
+    """The repository has no branch of that name."""
+
+
 class RemoteUnreachable(GitFailed):
     """The remote could not be reached: is the host spelt right, and reachable from this server?"""
 

@@ -130,12 +130,14 @@ async def clone(
     return "main"
 
 
-def check_out(place: Place, branch: str, *, as_: str = "") -> None:
+def check_out(place: Place, branch: str, *, as_: str = "", asked: bool = False) -> None:
     """A session on `branch` of the bare repository, or on a new one `as_` that begins there; an empty one where that does not
-    exist."""
+    exist. Where it was `asked` for by somebody, that is only so in a repository without any; else it raises NoSuchBranch."""
     bare = git.open_bare(place)
     commit = bare.references.get(f"refs/heads/{branch}")
     if commit is None:
+        if asked and list(bare.branches.local):
+            raise git.NoSuchBranch
         create_empty(place, as_ or branch)
         return
     check_out_commit(place, str(commit.peel(pygit2.Commit).id), as_ or branch)

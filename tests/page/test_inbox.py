@@ -231,13 +231,16 @@ def test_a_repository_is_imported_by_a_connection_into_a_new_workspace(server, e
         page.get_by_label("Organisation", exact=True).select_option("acme")
         page.get_by_label(NAME).check()
         look(page, "import")
-        page.get_by_role("button", name="Import", exact=True).click()
-        page.get_by_role("button", name="Open the session").click()
-        expect(
-            page.get_by_role("treeitem", name="project").or_(page.get_by_text("project").first).first
-        ).to_be_visible()
+        page.get_by_role("button", name="Create", exact=True).click()
+        expect(page.get_by_role("treeitem", name="package.json")).to_be_visible()  # the root is the repository itself
 
         page.goto(f"{server.url}/o/acme/integrations")
+        page.get_by_role("button", name=re.compile("Import from GitHub")).click()
+        page.get_by_label(NAME).check()
+        page.get_by_label("Into").select_option("project")
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("project is there.")).to_be_visible()
+        page.get_by_role("button", name="Close").click()
         page.get_by_role("button", name=re.compile("Import from GitHub")).click()
         page.get_by_label(NAME).check()
         page.get_by_label("Into").select_option("project")

@@ -24,7 +24,7 @@ def server():
 
 
 def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, upstream):
-    # Ada connects the provider and imports a repository from it.
+    # Ada connects the provider and makes a workspace of a repository there.
     sign_in(page, server)
     page.get_by_role("link", name="Integrations").click()
     page.get_by_role("region", name="GitHub").get_by_role("button", name="Connect by token").click()
@@ -34,13 +34,12 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     page.get_by_role("button", name="Import from GitHub: ada").click()
     page.get_by_role("radio", name=NAME).check()
     page.get_by_label("Into").select_option(label="A new workspace")
-    page.get_by_role("button", name="Import", exact=True).click()
-    page.get_by_role("button", name="Open the session").click()
+    page.get_by_role("button", name="Create", exact=True).click()
     page.wait_for_url("**/s/*")
     base = Yard(server, "", session=page.url.rpartition("/s/")[2].partition("?")[0])
     workspace = server.ask("GET", f"/sessions/{base.session}")["workspace_id"]
-    base.write("project/count.txt", "one\ntwo\nthree\n")
-    base.commit("Count", repository="project")
+    base.write("count.txt", "one\ntwo\nthree\n")
+    base.commit("Count")
 
     # She invites Grace, who opens the link in a browser of her own and registers.
     page.goto(f"{server.url}/o/acme/people")
@@ -58,12 +57,11 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
 
     # Ada's session has a change; its pull request is opened here and at the provider.
     head = base.fork("count better")
-    head.write("project/count.txt", "one\ntwo and a half\nthree\n")
-    head.commit("Count by halves", repository="project")
+    head.write("count.txt", "one\ntwo and a half\nthree\n")
+    head.commit("Count by halves")
     page.goto(f"{server.url}/w/{workspace}/pulls")
     page.get_by_role("button", name="Open a pull request").click()
     dialog = page.get_by_role("dialog", name="Open a pull request")
-    dialog.get_by_label("Repository").select_option("project")
     dialog.get_by_label("What this session has committed").select_option(head.session)
     dialog.get_by_label("Title").fill("Count better")
     dialog.get_by_label("Grace").check()
@@ -79,8 +77,8 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     who = ["-c", "user.name=Forge", "-c", "user.email=forge@example.com"]
     theirs = upstream.pulls.git(*who, "commit-tree", f"{there.head}^{{tree}}", "-p", there.head, "-m", "Pushed there")
     upstream.pulls.git("update-ref", f"refs/heads/{there.head}", theirs)
-    head.write("project/more.txt", "more\n")
-    head.commit("More", repository="project")
+    head.write("more.txt", "more\n")
+    head.commit("More")
     expect(twin).to_contain_text("is not in step")
     for theme, width in (("dark", 320), ("light", 1280)):
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
@@ -104,8 +102,8 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
         expect(seen.get_by_text("Because of the cakes")).to_be_visible()
 
     # The base changes the same line; Ada settles it, Grace approves, Ada merges; the provider's twin is merged too.
-    base.write("project/count.txt", "one\n2\nthree\n")
-    base.commit("Count by figures", repository="project")
+    base.write("count.txt", "one\n2\nthree\n")
+    base.commit("Count by figures")
     box = page.get_by_role("region", name="Merging")
     box.get_by_role("button", name="Settle the conflicts").click()
     page.get_by_role("group", name="Conflict 1").get_by_role("button", name="Take both").click()
@@ -123,7 +121,7 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     expect(twin).to_contain_text("is in step")
     picture(page, "together")
     both = "one\n2\ntwo and a half\nthree\n"
-    assert sorted(base.read("project/count.txt").split()) == sorted(both.split())
-    assert upstream.pulls.git("show", "main:count.txt") == base.read("project/count.txt").strip()
+    assert sorted(base.read("count.txt").split()) == sorted(both.split())
+    assert upstream.pulls.git("show", "main:count.txt") == base.read("count.txt").strip()
     said = [*(one.body for one in there.comments), *(one["body"] for one in there.verdicts)]
     assert [text for text in said if "Grace" in text and "approve" in text.lower()], said

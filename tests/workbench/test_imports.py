@@ -282,3 +282,40 @@ async def test_private_providers_are_refused_unless_allowed(client, resources, m
 async def test_unknown_connections_are_not_there(client, upstream):
     for provider in PROVIDERS:
         assert (await client.delete(f"/{provider}/{new_id()}")).json()["error"]["code"] == "no_such_connection"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_workspace_is_made_of_a_private_repository(
+    client, resources, upstream, provider, tmp_path, call, ada, database
+):
+    """Its root is the repository at the branch that was asked for; the token is of the caller's connection to that host."""
+    url = f"{upstream.base}/{NAME}.git"
+
+    async def made(by=client, **fields):
+        answer = await by.post("/workspace", json={"name": "one", "clone_url": url} | fields)
+        if answer.status_code != 201:
+            return answer.status_code, answer.json()["error"]["code"]
+        session = (await by.get(f"/sessions/{answer.json()['default_session_id']}")).json()
+        return session, (session["status_reason"] or {}).get("code")
+
+    assert (await made())[1] == "remote_refused"
+    connection = (await connected(client, provider, upstream))["id"]
+    session, _ = await made()  # a URL alone is enough
+    assert (session["status"], session["branch"]) == ("ready", "main")
+    session, _ = await made(connection_id=connection, branch="next")
+    assert (session["status"], session["branch"]) == ("ready", "next")
+    yard = Yard(client, session, resources.data)
+    assert (yard.root / "package.json").exists()
+    yard.write("mine.txt")
+    head = (await yard.post("/commit", {"message": "Mine"}, 201))["id"]
+    await yard.post("/push")
+    assert by_hand(tmp_path / f"{NAME}.git", "rev-parse", "next").strip() == head
+    assert (await made(branch="nowhere"))[1] == "no_such_branch"
+
+    assert await made(connection_id=str(new_id())) == (404, "no_such_connection")
+    assert await made(connection_id=connection, clone_url="https://example.com/a/b") == (404, "no_such_connection")
+    assert await made(connection_id=connection, clone_url=None) == (422, "nothing_to_clone")
+    assert (await made(branch="--upload-pack=x"))[0] == 422
+    bob = call(await make.person(database, ada.organization_id, Role.MEMBER))
+    assert await made(bob, connection_id=connection) == (404, "no_such_connection")
+    assert (await made(bob))[1] == "remote_refused"  # nobody else's connection is used

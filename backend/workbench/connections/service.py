@@ -1,6 +1,7 @@
 """Connections: a caller's own tokens at providers. A token is used for the instance that it was given for, and nowhere else."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -158,19 +159,32 @@ def credential_of(resources: Resources, row: Connection) -> Credential:
     return Credential(row.username or _USERNAMES[row.provider], sealing.access_of(resources, row))
 
 
-async def connection_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Connection | None:
-    """What that person or key has for the host of a remote; to no other host, port or scheme is its token ever sent."""
+async def connection_for(
+    resources: Resources, owner_id: UUID, url: CloneUrl, connection_id: UUID | None = None
+) -> Connection | None:
+    """What that person or key has for the host of a remote; to no other host, port or scheme is its token ever sent. Raises
+    NoSuchConnection where the one of that id is not theirs, or of another host."""
     parts = urlsplit(url.address)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == origin)
+    if connection_id is not None:
+        query = query.where(Connection.id == connection_id)
     async with resources.database.begin() as db:
         row = (await db.scalars(query.order_by(Connection.created_at))).first()
+    if row is None and connection_id is not None:
+        raise NoSuchConnection("You have no such connection to the host of that URL.")
     return await sealing.renewed(resources, row) if row is not None else None
 
 
-async def credential_for(resources: Resources, owner_id: UUID, url: CloneUrl) -> Credential | None:
-    row = await connection_for(resources, owner_id, url)
-    return credential_of(resources, row) if row is not None else None
+async def with_credential(
+    resources: Resources, owner_id: UUID, url: CloneUrl, connection_id: UUID | None = None
+) -> CloneUrl:
+    """The URL with what `connection_for` has for it."""
+    row = await connection_for(resources, owner_id, url, connection_id)
+    if row is None:
+        return url
+    found = credential_of(resources, row)
+    return replace(url, username=found.username, password=found.token)
 
 
 async def owners_of(db: AsyncSession, row: Connection, accounts: Sequence[str]) -> dict[str, UUID]:

@@ -35,10 +35,6 @@ from backend.workbench.workspaces.models import Repository
 log = logging.getLogger(__name__)
 
 
-class NoSuchBranch(Invalid):
-    """The repository has no branch of that name."""
-
-
 class NoSuchFolder(Invalid):
     """The repository has no such subdirectory on that branch."""
 
@@ -101,9 +97,7 @@ async def _fetch(resources: Resources, data: Order, staged: Place, telling: "_Te
 async def _clone(resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling") -> str:
     """By the owner's connection to that host, where there is one; the default branch."""
     await resources.in_thread(worktree.remove_folder, place.bare)
-    found = await connections.credential_for(resources, data.owner_id, url)
-    if found is not None:
-        url = CloneUrl(url.address, found.username, found.token)
+    url = await connections.with_credential(resources, data.owner_id, url)
     async with telling.following() as progress:
         return await worktree.clone(place, url, url.password, allow_file=False, progress=progress)
 
@@ -157,15 +151,12 @@ async def _check_out(resources: Resources, data: Order, session: Session, staged
     await telling.say("checking out")
 
     def work() -> None:
-        bare = git.open_bare(staged)
-        commit = bare.references.get(f"refs/heads/{data.branch}")
-        if commit is None and list(bare.branches.local):
-            raise NoSuchBranch
+        worktree.check_out(staged, data.branch, as_="" if session.is_default else session.branch, asked=True)
         if data.subdirectory:
+            commit = git.open_bare(staged).references.get(f"refs/heads/{data.branch}")
             tree = commit.peel(pygit2.Tree) if commit is not None else None
             if tree is None or data.subdirectory not in tree or not isinstance(tree[data.subdirectory], pygit2.Tree):
                 raise NoSuchFolder
-        worktree.check_out(staged, data.branch, as_="" if session.is_default else session.branch)
 
     await resources.in_thread(work)
 

@@ -7,11 +7,11 @@ import msgspec
 from msgspec import Meta
 
 from backend.workbench.services.schemas import Line, ServiceName
+from backend.workbench.workspaces.schemas import Branch
 
 RepositoryName = Annotated[
     str, Meta(min_length=3, max_length=300, pattern=r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$")
 ]
-Branch = Annotated[str, Meta(max_length=250, pattern=r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$")]
 Subdirectory = Annotated[str, Meta(max_length=500, pattern=r"^([^/\x00\\]+(/[^/\x00\\]+)*)?$")]
 
 

@@ -6,16 +6,16 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import worktree
 from backend.core.db import now
 from backend.core.errors import AppError
 from backend.core.events import emit
 from backend.core.git import CloneUrl, Place
-from backend.core.jobs import enqueue, every, job
+from backend.core.jobs import every, job
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
+from backend.workbench.connections import service as connections
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.events import SessionFailed, SessionProgress, SessionReady
@@ -25,21 +25,21 @@ from backend.workbench.workspaces.models import Repository, Workspace
 
 
 class Clone(msgspec.Struct):
-    """What a clone needs. Its credentials stand in the queue's row until the clone has ended, then nowhere."""
+    """What a clone needs. Credentials that were given for it stand in the queue's row until it has ended, then nowhere; else the
+    `owner_id`'s connection is asked when it begins."""
 
     session_id: UUID
     address: str
     username: str
     password: str
-
-
-async def start_clone(db: AsyncSession, session: Session, url: CloneUrl, token: str) -> None:
-    await enqueue(db, clone, Clone(session.id, url.address, url.username, token or url.password))
+    owner_id: UUID
+    connection_id: UUID | None
+    branch: str
 
 
 @job(Clone)
 async def clone(data: Clone, resources: Resources) -> None:
-    """Fetches the history and checks the default branch out. A second run begins anew: the first left nothing that counts."""
+    """Fetches the history and checks a branch out. A second run begins anew: the first left nothing that counts."""
     async with resources.database.begin() as db:
         session = await sessions.get(db, data.session_id)
     if session is None or session.status != Status.STARTING:
@@ -47,10 +47,13 @@ async def clone(data: Clone, resources: Resources) -> None:
     place = disk.place_of(resources, session)
     url = CloneUrl(data.address, data.username, data.password)
     try:
+        if not url.password:
+            url = await connections.with_credential(resources, data.owner_id, url, data.connection_id)
         await resources.in_thread(worktree.remove_workspace, place)
         await resources.in_thread(worktree.remove_folder, place.session)
-        branch = await _fetch(resources, session, place, url)
-        await resources.in_thread(worktree.check_out, place, branch)
+        default = await _fetch(resources, session, place, url)
+        branch = data.branch or default
+        await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
     except (AppError, OSError) as error:
         await _fail(resources, session, error)
         return

@@ -12,9 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import git, worktree
 from backend.core.auth import Actor
 from backend.core.db import now
+from backend.core.errors import Invalid
 from backend.core.events import emit
+from backend.core.jobs import enqueue
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
+from backend.workbench.connections import service as connections
 from backend.workbench.provisioning import jobs
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as sessions
@@ -32,8 +35,12 @@ WAIT_FOR_CLONE = 10.0
 """Seconds that a POST waits for a clone to end, so that small ones are there when it answers; larger ones go on."""
 
 
+class NothingToClone(Invalid):
+    """`branch` and `connection_id` go with a `clone_url`."""
+
+
 async def create(resources: Resources, actor: Actor, once: Once, data: WorkspaceCreate) -> Shown:
-    """A workspace with its default session: empty and ready, or cloning."""
+    """A workspace with its default session: empty and ready, or cloning. Raises NoSuchConnection."""
     organization_id = workspaces.owning_organization(actor, data.organization_id)
     settings = resources.settings
     url = None
@@ -41,12 +48,18 @@ async def create(resources: Resources, actor: Actor, once: Once, data: Workspace
         url = await git.check_clone_url(
             data.clone_url, allow_file=settings.allow_file_clone, allow_private=settings.allow_private_clone
         )
+        if data.connection_id is not None:
+            await connections.connection_for(resources, actor.id, url, data.connection_id)
+    elif data.connection_id is not None or data.branch:
+        raise NothingToClone
     async with resources.database.begin() as db:
         await once.claim(db)
         remote = url.address if url else None
         workspace, session = await _add(db, organization_id, data.name, data.description, remote)
         if url is not None:
-            await jobs.start_clone(db, session, url, data.clone_token or "")
+            token, of = data.clone_token or url.password, data.connection_id
+            order = jobs.Clone(session.id, url.address, url.username, token, actor.id, of, data.branch)
+            await enqueue(db, jobs.clone, order)
             await once.seal(db, show(workspace))
     if url is not None:
         await _wait(resources, session.id)

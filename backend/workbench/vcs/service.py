@@ -208,8 +208,7 @@ async def with_credential(resources: Resources, actor: Actor, url: git.CloneUrl,
     """The remote with the token that was given for this call, else the caller's own connection to its host."""
     if token or url.password:
         return replace(url, password=token or url.password)
-    found = await connections.credential_for(resources, actor.id, url)
-    return url if found is None else replace(url, username=found.username, password=found.token)
+    return await connections.with_credential(resources, actor.id, url)
 
 
 async def push(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Pushed:

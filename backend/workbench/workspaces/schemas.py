@@ -18,17 +18,21 @@ IdleMinutes = Annotated[
     ),
 ]
 Description = Annotated[str, Meta(max_length=2000)]
+Branch = Annotated[str, Meta(max_length=250, pattern=r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$")]
 
 
 class WorkspaceCreate(msgspec.Struct, forbid_unknown_fields=True):
-    """Empty, or with the history of `clone_url`. `organization_id` may be left out by who has one only.
-    `clone_token` is used for this clone and not kept."""
+    """Empty, or with the history of `clone_url`, of which `branch` (left out, the default one) is checked out. `organization_id`
+    may be left out by who has one only. `clone_token` is used for this clone and not kept; without one, the caller's connection
+    to that host is used where there is one: the oldest, or that of `connection_id`."""
 
     name: Name
     organization_id: UUID | None = None
     description: Description = ""
     clone_url: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
     clone_token: Annotated[str, Meta(max_length=1000)] | None = None
+    connection_id: UUID | None = None
+    branch: Branch = ""
 
 
 class WorkspaceUpdate(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,24 +1,14 @@
 // All workspaces: open, make empty or from a git URL, delete, bring back.
 import { useCallback, useEffect, useState } from "react";
-import {
-  call,
-  type Fact,
-  get,
-  type Organization,
-  type Page,
-  post,
-  type Refused,
-  type Session,
-  type Workspace,
-} from "../api";
+import { call, type Fact, get, type Organization, type Page, post, type Refused, type Workspace } from "../api";
 import { follow } from "../feed";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
-import { go } from "../router";
 import "../services/services.css";
 import { PageHead } from "./Frame";
 import { Import } from "./integrations/Import";
 import { useConnections } from "./integrations/useConnections";
+import { makeWorkspace } from "./newWorkspace";
 import { Access } from "./people/Access";
 import { atLeast, type PageProps } from "./places";
 import { Templates } from "./Templates";
@@ -172,19 +162,13 @@ function NewWorkspace({ organization, onClose }: { organization: Organization; o
         .filter(Boolean)
         .pop() ?? "";
     try {
-      const made = await post<Workspace>("/workspace", {
+      await makeWorkspace({
         name: name.trim() || guessed || "workspace",
         organization_id: organization.id,
         ...(url.trim() ? { clone_url: url.trim() } : {}),
         ...(token ? { clone_token: token } : {}),
       });
-      const session = await get<Session>(`/sessions/${made.default_session_id}`);
-      if (session.status === "failed") {
-        await call("DELETE", `/workspace/${made.id}`);
-        throw new Error(session.status_reason?.message);
-      }
       onClose();
-      if (session.status === "ready") go(`/s/${session.id}`);
     } catch (error) {
       setFailure((error as Error).message);
       setBusy(false);
@@ -213,7 +197,7 @@ function NewWorkspace({ organization, onClose }: { organization: Organization; o
           autoComplete="off"
           value={token}
           onChange={(e) => setToken(e.target.value)}
-          hint="Used for this clone and not kept."
+          hint="Used for this clone and not kept. Without one, your connection to that host is used."
         />
       )}
       <Notice text={failure} />

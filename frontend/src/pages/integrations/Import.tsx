@@ -1,4 +1,4 @@
-// An import: a repository of a provider becomes a service of a session – of a workspace that is there, or of a new one.
+// A repository of a provider becomes a new workspace, or a service of one that is there.
 import { useEffect, useState } from "react";
 import { get, type Organization, type Page, post, type Refused, type Workspace } from "../../api";
 import { follow } from "../../feed";
@@ -6,6 +6,7 @@ import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { go } from "../../router";
 import type { Operation } from "../../services/types";
 import { useLoad } from "../load";
+import { makeWorkspace } from "../newWorkspace";
 import { type Branch, type Connection, nameOf, type Owner, type Repository } from "./types";
 
 const NEW = "new";
@@ -33,23 +34,34 @@ export function Import({
   const [failure, setFailure] = useState("");
   const [running, setRunning] = useState<Operation | null>(null);
 
+  const [busy, setBusy] = useState(false);
+  const title = repository?.name.split("/").pop() ?? "";
+
   const start = async () => {
     if (!repository) return setFailure("Choose a repository.");
     if (!workspace) return setFailure("Choose a workspace.");
     setFailure("");
+    setBusy(true);
     try {
-      const title = repository.name.split("/").pop();
-      const found =
-        workspace === NEW
-          ? await post<Workspace>("/workspace", { name: name || title, organization_id: organization.id })
-          : workspaces?.find((row) => row.id === workspace);
+      if (workspace === NEW) {
+        await makeWorkspace({
+          name: name || title,
+          organization_id: organization.id,
+          clone_url: repository.url,
+          connection_id: connection.id,
+          branch,
+        });
+        return onClose();
+      }
+      const found = workspaces?.find((row) => row.id === workspace);
       if (!found) return;
-      setWorkspace(found.id); // what fails now is tried again in the same one
       const body = { repository: repository.name, branch, subdirectory: folder, connection_id: connection.id };
       const at = `/workspace/${found.default_session_id}/services/import-${connection.provider}`;
       setRunning(await post<Operation>(at, name ? { ...body, name } : body));
     } catch (error) {
       setFailure((error as Refused).message);
+    } finally {
+      setBusy(false);
     }
   };
 
@@ -101,16 +113,18 @@ export function Import({
       {repository && (
         <>
           <Branches connection={connection} repository={repository} value={branch} onChange={setBranch} />
-          <Field
-            label="Subdirectory (optional)"
-            placeholder="where the service lies in it"
-            value={folder}
-            onChange={(event) => setFolder(event.target.value)}
-          />
+          {workspace !== NEW && (
+            <Field
+              label="Subdirectory (optional)"
+              placeholder="where the service lies in it"
+              value={folder}
+              onChange={(event) => setFolder(event.target.value)}
+            />
+          )}
           <Field
             label="Name (optional)"
-            placeholder={repository.name.split("/").pop()}
-            hint="The service's and its folder's."
+            placeholder={title}
+            hint={workspace === NEW ? "The workspace's." : "The service's and its folder's."}
             value={name}
             onChange={(event) => setName(event.target.value)}
           />
@@ -133,8 +147,8 @@ export function Import({
       <Notice text={failure} />
       <div className="row end">
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="main" disabled={!repository || !workspace}>
-          Import
+        <Button type="submit" kind="main" disabled={!repository || !workspace || busy}>
+          {workspace !== NEW ? "Import" : busy ? "Cloning…" : "Create"}
         </Button>
       </div>
     </Dialog>
