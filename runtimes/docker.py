@@ -193,7 +193,8 @@ class Docker:
                     "unpause",
                 ):
                     labels = event["Actor"]["Attributes"]
-                    yield labels[GROUP], labels[SERVICE]
+                    if SERVICE in labels:  # else it only holds a volume that is copied
+                        yield labels[GROUP], labels[SERVICE]
 
     async def everything(self) -> list[Found]:
         found = await self.engine.request("GET", path("containers", "json", all=True, filters=self._ours()))
@@ -214,13 +215,13 @@ class Docker:
         if not names:
             return []
         running = [found for found in await self.everything() if found.group == group and found.running]
-        frozen = []
+        frozen: list[str] = []
         try:
-            for one in running:
-                await self.engine.request("POST", path("containers", one.state["id"], "pause"))
-                frozen.append(one.state["id"])
-            for name in names:
-                await self._copy_volume(group, to, name)
+            with explained():
+                for one in running:
+                    await self._pause(one.state["id"], frozen)
+                for name in names:
+                    await self._copy_volume(group, to, name)
         finally:
             for container in frozen:
                 with contextlib.suppress(EngineError):
@@ -434,6 +435,15 @@ class Docker:
         await asyncio.gather(*(self._remove(one["Id"]) for one in found))
         with contextlib.suppress(EngineError):
             await self.engine.request("DELETE", path("networks", self._name(group)))
+
+    async def _pause(self, container: str, frozen: list[str]) -> None:
+        """One that ended meanwhile writes nothing, and is not among the `frozen` afterwards."""
+        try:
+            await self.engine.request("POST", path("containers", container, "pause"))
+            frozen.append(container)
+        except EngineError as error:
+            if error.status not in (404, 409):
+                raise
 
     async def _copy_volume(self, group: str, to: str, name: str) -> None:
         """Through two containers that never run: their archives keep owners, modes and links."""

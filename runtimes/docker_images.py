@@ -11,7 +11,7 @@ import docker
 from docker.errors import APIError, BuildError, DockerException
 from docker.utils.build import exclude_paths, tar
 
-from runtimes.engine import Engine, EngineError, path
+from runtimes.engine import Engine, EngineAway, EngineError, path
 from runtimes.spec import Build, RuntimeFailed, Spec, Tell
 
 EMPTY: Final = "codeyard/empty:latest"
@@ -49,11 +49,16 @@ async def empty(engine: Engine) -> str:
 
 
 def copy_folder(socket_path: str, source: str, target: str, folder: str) -> None:
-    """Copies a folder's content from one container into another, stopped or not. Streams; blocks."""
+    """Copies a folder's content from one container into another, stopped or not. Streams; blocks. Raises EngineError,
+    EngineAway."""
     client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=3600)
     try:
         content, _ = client.get_archive(source, folder)
         client.put_archive(target, os.path.dirname(folder) or "/", content)
+    except APIError as error:
+        raise EngineError(error.status_code or 500, str(error.explanation or error)) from error
+    except (DockerException, OSError) as error:  # requests' own are of the latter
+        raise EngineAway(str(error)) from error
     finally:
         client.close()
 

@@ -278,7 +278,8 @@ class CanWatch(Protocol):
 @runtime_checkable
 class CanKeepVolumes(Protocol):
     async def copy_volumes(self, group: str, to: str) -> list[str]:
-        """Copies every volume of a group, content included; their names. The target's own are replaced."""
+        """Copies every volume of a group, content included; their names. The target's own are replaced; half of them where
+        it raises RuntimeFailed."""
         ...
 
 

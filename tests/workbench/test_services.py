@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+from docker import APIClient
+from docker.errors import APIError
 from msgspec import structs
 from sqlalchemy import text
 
@@ -281,7 +283,7 @@ async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
     assert await stack.inside("web", "cat /data/file") == (0, b"kept\n")
 
 
-async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack):
+async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack, monkeypatch):
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"
     )
@@ -289,6 +291,16 @@ async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack
     await stack.inside("web", "echo ours >/data/file")
     body = {"workspace_id": stack.session["workspace_id"], "name": "Side", "parent_session_id": stack.session["id"]}
     side = Stack(stack.client, (await stack.client.post("/sessions", json=body)).json(), stack.resources)
+
+    def full(client, container, folder, content):
+        list(content)
+        raise APIError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(APIClient, "put_archive", full)
+        failed = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
+    assert (failed.status_code, failed.json()["error"]["code"]) == (409, "cannot_copy")
+    assert failed.json()["error"]["details"]["reason"]["code"] == "disk_full"
     copied = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
     assert (copied.status_code, copied.json()) == (200, {"volumes": ["data"]})
     assert (await side.run("run-all"))["status"] == "succeeded"

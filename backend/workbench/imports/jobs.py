@@ -67,6 +67,7 @@ async def import_repository(data: Order, resources: Resources) -> None:
     telling = _Telling(resources, operation)
     place = disk.place_of(resources, session, data.name, data.name)
     staged = Place(resources.data, session.workspace_id, operation.id, data.name, data.name)
+    failure: Exception | None = None
     try:
         if session.status != Status.READY:
             raise Conflict("The session was deleted while the import waited.")
@@ -82,11 +83,10 @@ async def import_repository(data: Order, resources: Resources) -> None:
             log.exception("import %s failed", operation.id)
         if not place.git_dir.exists():
             await _take_back(resources, data, place)
-        await telling.end(reason_of(error))
-    else:
-        await telling.end(None)
+        failure = error
     finally:
         await resources.in_thread(worktree.remove_folder, staged.session)
+    await telling.end(reason_of(failure) if failure is not None else None)
 
 
 async def _fetch(resources: Resources, data: Order, staged: Place, telling: "_Telling") -> None:

@@ -32,9 +32,9 @@ class Clone(msgspec.Struct):
     address: str
     username: str
     password: str
-    owner_id: UUID
-    connection_id: UUID | None
-    branch: str
+    owner_id: UUID | None = None  # an older version's order has none of these
+    connection_id: UUID | None = None
+    branch: str = ""
 
 
 @job(Clone)
@@ -47,7 +47,7 @@ async def clone(data: Clone, resources: Resources) -> None:
     place = disk.place_of(resources, session)
     url = CloneUrl(data.address, data.username, data.password)
     try:
-        if not url.password:
+        if not url.password and data.owner_id is not None:
             url = await connections.with_credential(resources, data.owner_id, url, data.connection_id)
         await resources.in_thread(worktree.remove_workspace, place)
         await resources.in_thread(worktree.remove_folder, place.session)

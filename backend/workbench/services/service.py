@@ -12,7 +12,7 @@ from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.core.resources import Resources
 from backend.workbench.services import addresses, repository, schemas
 from backend.workbench.services import definition as definitions
-from backend.workbench.services.conductor import Conductor
+from backend.workbench.services.conductor import Conductor, reason_of
 from backend.workbench.services.definition import Definition, service_id
 from backend.workbench.services.disk import DiskWatch
 from backend.workbench.services.logs import Log, log_of
@@ -27,7 +27,8 @@ from backend.workbench.workspaces.models import Workspace
 from runtimes.compose import model
 from runtimes.compose.detect import propose
 from runtimes.compose.model import BadCompose
-from runtimes.spec import CanKeepVolumes
+from runtimes.engine import EngineAway
+from runtimes.spec import CanKeepVolumes, RuntimeFailed
 
 READ, WRITE = "services:read", "services:write"
 
@@ -58,6 +59,10 @@ class NoVolumes(Conflict):
 
 class StillRunning(Conflict):
     """Services of this session run: stop them before their volumes are replaced."""
+
+
+class CannotCopy(Conflict):
+    """The volumes were not all copied, and may be half replaced: copy them again."""
 
 
 class NotRunning(Conflict):
@@ -220,7 +225,7 @@ def _closed(services: dict[str, model.Service], names: Iterable[str]) -> list[st
 
 async def copy_volumes(resources: Resources, actor: Actor, session_id: UUID, source_id: UUID) -> list[str]:
     """Gives the session a copy of another one's volumes, database content included, in place of its own; their names. Both are
-    of one workspace, and the session's own services are stopped."""
+    of one workspace, and the session's own services are stopped. Raises CannotCopy."""
     session = await enter(resources, actor, session_id, WRITE)
     source = await enter(resources, actor, source_id, READ)
     if source.workspace_id != session.workspace_id or source.id == session.id:
@@ -233,7 +238,11 @@ async def copy_volumes(resources: Resources, actor: Actor, session_id: UUID, sou
     at_rest = (Stage.STOPPED, Stage.FAILED)
     if any(row.state not in at_rest for row in rows.values() if row.name != definitions.WORKBENCH):
         raise StillRunning
-    return await driver.copy_volumes(str(source.id), str(session.id))
+    try:
+        return await driver.copy_volumes(str(source.id), str(session.id))
+    except (RuntimeFailed, EngineAway) as error:
+        reason = reason_of(error)
+        raise CannotCopy(f"{CannotCopy.__doc__} ({reason['message']})", reason=reason) from error
 
 
 async def operation(resources: Resources, actor: Actor, session_id: UUID, operation_id: UUID) -> schemas.Operation:
