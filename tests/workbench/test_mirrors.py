@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from backend.core.auth import Role
+from backend.core.auth import Access, Role
 from backend.core.db import new_id
 from backend.workbench.mirrors import talk
 from backend.workbench.mirrors.jobs import look_after_all
@@ -300,6 +300,26 @@ async def test_a_token_revoked_midway_says_what_to_do(twins, client):
     assert (await client.delete(f"/github/{row['id']}")).status_code == 204
     error = (await pair.refresh())["mirror"]["error"]
     assert error["code"] == "not_connected" and error["remedy"].startswith("Connect")
+
+
+async def test_nobodys_token_is_used_once_they_have_left(twins, client, call, ada, database):
+    pair = await twins()
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    pair.forge.accounts["token-of-bob"] = "bob"
+    await connected(call(bob), "github", pair.forge, token="token-of-bob")
+    await Desk(call(bob), pair.workspace["id"]).ask("POST", f"{pair.at}/mirror", {})
+    assert (await pair.refresh())["mirror"]["state"] == "in_step"
+    await make.grant(database, bob, pair.workspace["id"], Access.COMMENTER)
+    assert (await pair.refresh())["mirror"]["error"]["code"] == "owner_gone"
+    async with database.begin() as db:
+        await db.execute(text("DELETE FROM workspace_grants"))
+    assert (await pair.refresh())["mirror"]["state"] == "in_step"
+    assert (await client.delete(f"/organizations/{ada.organization_id}/members/{bob.user_id}")).status_code == 204
+    await pair.comment("After he left")
+    here = await pair.here()
+    assert here["mirror"]["error"]["code"] == "owner_gone" and not pair.there.comments
+    await pair.desk.ask("POST", f"{pair.at}/mirror", {})
+    assert (await pair.refresh())["mirror"]["state"] == "in_step" and len(pair.there.comments) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.keys.models import ApiKey
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.teams import service as teams
-from backend.core.auth import SCOPES, Access, Actor
-from backend.core.db import new_id
+from backend.accounts.teams.models import TeamMember
+from backend.core.auth import ACCESS, ROLES, SCOPES, Access, Actor
+from backend.core.db import new_id, now
 from backend.core.errors import NotFound
 from backend.core.events import emit
 from backend.core.live import notify
@@ -34,6 +36,27 @@ async def list_all(db: AsyncSession, actor: Actor, workspace_id: UUID) -> Sequen
 async def mine(db: AsyncSession, actor: Actor, workspace_id: UUID) -> list[str]:
     workspace = await workspaces.get(db, actor, workspace_id)
     return [scope for scope in SCOPES if actor.may(workspace.organization_id, scope, workspace.id)]
+
+
+async def still_may(db: AsyncSession, organization_id: UUID, workspace_id: UUID, holder_id: UUID, scope: str) -> bool:
+    """Whether a person or a key has `scope` in the workspace, for what goes on in their name while they are not there."""
+    key = await db.get(ApiKey, holder_id)
+    if key is not None:
+        lasts = key.expires_at is None or key.expires_at > now()
+        return lasts and key.organization_id == organization_id and scope in key.scopes
+    membership = await organizations.membership(db, organization_id, holder_id)
+    if membership is None:
+        return False
+    scopes = ROLES[membership.role]
+    held = WorkspaceGrant.user_id == holder_id, TeamMember.user_id == holder_id
+    query = select(WorkspaceGrant.user_id, WorkspaceGrant.access).outerjoin(
+        TeamMember, TeamMember.team_id == WorkspaceGrant.team_id
+    )
+    given = (await db.execute(query.where(WorkspaceGrant.workspace_id == workspace_id, or_(*held)))).all()
+    if given and "admin" not in scopes:
+        own = [access for user_id, access in given if user_id is not None]
+        scopes = frozenset().union(*(ACCESS[access] for access in own or [access for _, access in given]))
+    return scope in scopes
 
 
 async def give(

@@ -14,6 +14,10 @@ class NotMirrored(Conflict):
     """This pull request has no mirror: POST …/mirror makes one."""
 
 
+class OwnerGone(Conflict):
+    """Who kept it in step, by their own connection, may not write to pull requests here any more."""
+
+
 class Diverged(Conflict):
     """The branch has commits at the provider that the head session lacks, and the session has some that the provider lacks."""
 
@@ -47,6 +51,7 @@ _TOKEN: Final = f"Connect to the provider again, with a token that may read and 
 _REMEDIES: Final[dict[type[AppError], str]] = {
     contract.ProviderRefused: _TOKEN,
     git.RemoteRefused: _TOKEN,
+    OwnerGone: "Mirror it by your own connection.",
     NotConnected: f"Connect to the provider, {_AGAIN}",
     NoSuchConnection: f"Connect to the provider, {_AGAIN}",
     contract.ProviderBusy: _BY_ITSELF,

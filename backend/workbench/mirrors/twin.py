@@ -8,10 +8,12 @@ from uuid import UUID
 
 from backend.core import git
 from backend.core.resources import Resources
+from backend.workbench.access import service as access
 from backend.workbench.connections import service as connections
 from backend.workbench.connections.clients.contract import Client
 from backend.workbench.connections.models import Connection
 from backend.workbench.connections.service import NotConnected
+from backend.workbench.mirrors.errors import OwnerGone
 from backend.workbench.pulls import repository, service
 from backend.workbench.pulls.errors import SessionGone
 from backend.workbench.pulls.models import PullMirror, PullRequest
@@ -68,10 +70,13 @@ class Twin:
 
 
 async def load(resources: Resources, pull_id: UUID) -> Twin:
-    """Raises NoRemote, NotConnected, SessionGone."""
+    """Raises OwnerGone, NoRemote, NotConnected, SessionGone."""
     async with resources.database.begin() as db:
         sides = await service.sides_of(resources, db, pull_id)
         mirror: PullMirror = (await repository.mirrors(db, [pull_id]))[pull_id]
+        place = sides.pull.organization_id, sides.pull.workspace_id
+        if not await access.still_may(db, *place, mirror.owner_id, repository.WRITE):
+            raise OwnerGone
     row = await workspace_rows.find_repository(resources.database, sides.pull.workspace_id, sides.pull.repository)
     if row is None:
         raise NoSuchRepository
