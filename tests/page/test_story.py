@@ -157,10 +157,10 @@ def test_a_workspace_is_deleted_by_its_name_and_restored(page, server):
     expect(button).to_be_disabled()
     page.get_by_label("Type doomed to confirm").fill("doomed")
     button.click()
-    expect(page.get_by_role("link", name="doomed")).to_have_count(0)
+    expect(page.get_by_role("link", name="doomed", exact=True)).to_have_count(0)
     page.get_by_text("Bin (").click()
     page.get_by_role("button", name="Restore").first.click()
-    expect(page.get_by_role("link", name="doomed")).to_be_visible()
+    expect(page.get_by_role("link", name="doomed", exact=True)).to_be_visible()
 
 
 def test_the_api_can_be_browsed_without_anything_from_outside(page, server):

@@ -1,10 +1,10 @@
 // The audit log: who did what, from where; narrowed, checked, taken along as CSV.
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { get, type Page, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { inFull, plural } from "../source/words";
 import { PageHead } from "./Frame";
-import { useLoad } from "./load";
+import { useLoad, usePages } from "./load";
 import type { Member } from "./people/types";
 import type { PageProps } from "./places";
 
@@ -39,34 +39,20 @@ export default function Audit({ organization }: PageProps) {
   const at = `/organizations/${organization.id}/audit`;
   const [only, setOnly] = useState(ALL);
   const query = queryOf(only).toString();
-  const first = useLoad<Page<Entry>>(`${at}?${query}`);
-  const [more, setMore] = useState<Page<Entry>[]>([]);
-  const [failure, setFailure] = useState("");
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its start
-  useEffect(() => setMore([]), [query, first.data]);
-
-  const rows = [first.data, ...more].flatMap((page) => page?.items ?? []);
-  const cursor = (more.at(-1) ?? first.data)?.next_cursor;
-  const next = () =>
-    get<Page<Entry>>(`${at}?${query}&cursor=${encodeURIComponent(cursor ?? "")}`).then(
-      (page) => setMore((old) => [...old, page]),
-      (error: Refused) => setFailure(error.message),
-    );
+  const { rows, failure, load, older } = usePages<Entry>(`${at}?${query}`);
   return (
     <>
       <PageHead title="Audit log" lead="What matters, for good: nobody can change or remove an entry unseen.">
-        <Button onClick={first.load}>Refresh</Button>
+        <Button onClick={load}>Refresh</Button>
         <a className="button" href={`/api/v1${at}/csv?${query}`} download="audit.csv">
           CSV
         </a>
       </PageHead>
       <Chain at={at} />
       <Filters at={at} organization={organization} only={only} onOnly={setOnly} />
-      <Notice text={failure || first.failure} />
-      {first.data?.items.length === 0 && (
-        <p className="soft empty">{query ? "No entry fits." : "Nothing has happened yet."}</p>
-      )}
-      {rows.length > 0 && (
+      <Notice text={failure} />
+      {rows?.length === 0 && <p className="soft empty">{query ? "No entry fits." : "Nothing has happened yet."}</p>}
+      {rows && rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too
         <section className="sideways" aria-label="Entries" tabIndex={0}>
           <table className="page-table page-log">
@@ -102,9 +88,9 @@ export default function Audit({ organization }: PageProps) {
           </table>
         </section>
       )}
-      {cursor && (
+      {older && (
         <p className="below">
-          <Button onClick={next}>Older entries</Button>
+          <Button onClick={() => void older()}>Older entries</Button>
         </p>
       )}
     </>

@@ -99,6 +99,9 @@ export default function Workspaces({ organization }: PageProps) {
               {row.description && <span className="soft">{row.description}</span>}
               {progress[row.id] && <span className="progress">{progress[row.id]}</span>}
             </Link>
+            <Link className="button quiet" to={`/w/${row.id}/pulls`} aria-label={`Pull requests of ${row.name}`}>
+              Pull requests
+            </Link>
             {manages && (
               <Button kind="quiet" aria-label={`Access to ${row.name}`} onClick={() => setGiving(row)}>
                 Access

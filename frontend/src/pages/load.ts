@@ -1,6 +1,6 @@
 // What a page shows, asked of the server and asked again when a fact says that it is another.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type Fact, get, type Refused } from "../api";
+import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
 
 export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
@@ -39,6 +39,34 @@ export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: 
     });
   }, [path, load, pattern]);
   return shown.path === path ? { ...shown, load } : { data: null, failure: "", load };
+}
+
+export type Listed<T> = {
+  rows: T[] | null;
+  failure: string;
+  load: () => Promise<void>;
+  older: (() => Promise<void>) | null;
+};
+
+/** A list that comes in pages: `rows` are those so far, `older` asks for the next and is null after the last. A fact that fits
+ *  begins anew. */
+export function usePages<T>(path: string, facts?: RegExp): Listed<T> {
+  const { data: first, failure, load } = useLoad<Page<T>>(path, facts);
+  const [more, setMore] = useState<Page<T>[]>([]);
+  const [wrong, setWrong] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another first page has others after it
+  useEffect(() => {
+    setMore([]);
+    setWrong("");
+  }, [first]);
+  const cursor = (more.at(-1) ?? first)?.next_cursor;
+  const older = () =>
+    get<Page<T>>(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor ?? "")}`).then(
+      (page) => setMore((old) => [...old, page]),
+      (error: Refused) => setWrong(error.message),
+    );
+  const rows = first && [first, ...more].flatMap((page) => page.items);
+  return { rows, failure: failure || wrong, load, older: cursor ? older : null };
 }
 
 export type Said = { text: string; kind: "error" | "info" };

@@ -5,7 +5,7 @@ import { follow } from "../../feed";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { go } from "../../router";
 import type { Operation } from "../../services/types";
-import { useLoad } from "../load";
+import { useLoad, usePages } from "../load";
 import { makeWorkspace } from "../newWorkspace";
 import { type Branch, type Connection, nameOf, type Owner, type Repository } from "./types";
 
@@ -170,20 +170,12 @@ function Repositories({
   const [owner, setOwner] = useState("");
   const [query, setQuery] = useState("");
   const [asked, setAsked] = useState("");
-  const [older, setOlder] = useState<Repository[]>([]);
-  const [cursor, setCursor] = useState<string | null>(null);
   useEffect(() => {
     const timer = window.setTimeout(() => setAsked(query), 300); // each is a question to the provider
     return () => window.clearTimeout(timer);
   }, [query]);
   const words = new URLSearchParams({ connection_id: connection.id, organization: owner, query: asked });
-  const path = `${at}/repositories?${words}`;
-  const first = useLoad<Page<Repository>>(path);
-  useEffect(() => {
-    setOlder([]);
-    setCursor(first.data?.next_cursor ?? null);
-  }, [first.data]);
-  const rows = [...(first.data?.items ?? []), ...older];
+  const { rows, failure, older } = usePages<Repository>(`${at}/repositories?${words}`);
   return (
     <>
       <div className="row wrap">
@@ -214,12 +206,12 @@ function Repositories({
           }}
         />
       </div>
-      <Notice text={owners.failure || first.failure} />
-      <fieldset className="choices" aria-busy={!first.data && !first.failure}>
+      <Notice text={owners.failure || failure} />
+      <fieldset className="choices" aria-busy={!rows && !failure}>
         <legend className="hidden">Repository</legend>
-        {!first.data && !first.failure && <p className="soft">Asking {new URL(connection.base_url).host}…</p>}
-        {first.data && rows.length === 0 && <p className="soft">No repository fits.</p>}
-        {rows.map((one) => (
+        {!rows && !failure && <p className="soft">Asking {new URL(connection.base_url).host}…</p>}
+        {rows?.length === 0 && <p className="soft">No repository fits.</p>}
+        {rows?.map((one) => (
           <label key={one.name}>
             <input type="radio" name="repository" checked={chosen?.name === one.name} onChange={() => onChoose(one)} />
             <span>
@@ -228,21 +220,7 @@ function Repositories({
             </span>
           </label>
         ))}
-        {cursor && (
-          <Button
-            onClick={() =>
-              get<Page<Repository>>(`${path}&cursor=${encodeURIComponent(cursor)}`).then(
-                (page) => {
-                  setOlder((old) => [...old, ...page.items]);
-                  setCursor(page.next_cursor);
-                },
-                () => setCursor(null),
-              )
-            }
-          >
-            More
-          </Button>
-        )}
+        {older && <Button onClick={() => void older()}>More</Button>}
       </fieldset>
     </>
   );

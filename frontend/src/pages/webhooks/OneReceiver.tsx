@@ -1,13 +1,13 @@
 // One receiver: its address, its rules, what came in and what came of it.
 import { useState } from "react";
-import { call, get, type Organization, type Page, post, type Refused } from "../../api";
+import { call, get, type Organization, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Sure } from "../../parts/Sure";
 import { Copied, When } from "../../parts/words";
 import { go } from "../../router";
 import { PageHead } from "../Frame";
-import { useLoad } from "../load";
+import { useLoad, usePages } from "../load";
 import { pathOf } from "../places";
 import { Payload } from "./Payload";
 import { Rules } from "./Rules";
@@ -21,7 +21,7 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
   const home = pathOf(organization, "webhooks", "in");
   const { data: receiver, failure, load } = useLoad<Receiver>(at);
   const mine = useLoad<{ scopes: string[] }>(receiver && `/workspace/${receiver.workspace_id}/access/mine`, /access/);
-  const deliveries = useLoad<Page<Received>>(`${at}/deliveries`, /webhook\.received/);
+  const deliveries = usePages<Received>(`${at}/deliveries`, /webhook\.received/);
   const [wrong, setWrong] = useState("");
   const [asked, setAsked] = useState<"secret" | "delete" | null>(null);
   const [secret, setSecret] = useState("");
@@ -90,16 +90,17 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
         <Button onClick={() => void deliveries.load()}>Refresh</Button>
       </div>
       <Notice text={deliveries.failure} />
-      {deliveries.data?.items.length === 0 && (
+      {deliveries.rows?.length === 0 && (
         <p className="soft empty">Nothing came yet. Most providers can send a test delivery.</p>
       )}
-      <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.data}>
-        {deliveries.data?.items.map((row) => (
+      <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.rows}>
+        {deliveries.rows?.map((row) => (
           <li key={row.id}>
             <One row={row} at={at} onReplay={writes ? () => void replay(row) : undefined} />
           </li>
         ))}
       </ul>
+      {deliveries.older && <Button onClick={() => void deliveries.older?.()}>Older</Button>}
       {asked === "secret" && (
         <Dialog
           title="New secret"

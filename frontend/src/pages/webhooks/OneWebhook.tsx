@@ -1,6 +1,6 @@
 // One webhook: its state, what was sent to it and what it answered, its secret.
-import { useEffect, useState } from "react";
-import { call, get, type Organization, type Page, post, type Refused } from "../../api";
+import { useState } from "react";
+import { call, get, type Organization, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Sure } from "../../parts/Sure";
@@ -8,7 +8,7 @@ import { When } from "../../parts/words";
 import { go } from "../../router";
 import { inFull, plural } from "../../source/words";
 import { PageHead } from "../Frame";
-import { useLoad } from "../load";
+import { useLoad, usePages } from "../load";
 import { pathOf } from "../places";
 import { EventsField } from "./EventsField";
 import { Payload } from "./Payload";
@@ -26,18 +26,11 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
     load,
   } = useLoad<Webhook>(at, /webhook\./, (fact) => fact.data.webhook_id === id && fact.data.how === "removed");
   const [only, setOnly] = useState("");
-  const deliveries = useLoad<Page<Delivery>>(`${at}/deliveries?state=${only}`, /webhook\.(?!changed)/);
-  const [older, setOlder] = useState<Delivery[]>([]);
-  const [cursor, setCursor] = useState<string | null>(null);
+  const deliveries = usePages<Delivery>(`${at}/deliveries?state=${only}`, /webhook\.(?!changed)/);
   const [wrong, setWrong] = useState("");
   const [asked, setAsked] = useState<"edit" | "rotate" | "delete" | null>(null);
   const [secret, setSecret] = useState<Secret | null>(null);
   const fail = (error: Refused) => setWrong(error.message);
-
-  useEffect(() => {
-    setOlder([]);
-    setCursor(deliveries.data?.next_cursor ?? null);
-  }, [deliveries.data]);
 
   /** Sends, and asks until it is over: deliveries are no facts, they would be sent in turn. */
   const send = async (path: string) => {
@@ -65,7 +58,6 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
         <Notice text={failure} />
       </>
     );
-  const rows = [...(deliveries.data?.items ?? []), ...older];
   return (
     <>
       <Link to={home}>← All webhooks</Link>
@@ -110,28 +102,17 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
         </select>
         <Button onClick={() => void deliveries.load()}>Refresh</Button>
       </div>
-      {deliveries.data && rows.length === 0 && (
+      {deliveries.rows?.length === 0 && (
         <p className="soft empty">Nothing was sent yet. A ping tries whether it arrives.</p>
       )}
-      <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.data}>
-        {rows.map((row) => (
+      <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.rows}>
+        {deliveries.rows?.map((row) => (
           <li key={row.id}>
             <One row={row} at={at} onAgain={() => void send(`/deliveries/${row.id}/redeliver`)} />
           </li>
         ))}
       </ul>
-      {cursor && (
-        <Button
-          onClick={() =>
-            get<Page<Delivery>>(`${at}/deliveries?state=${only}&cursor=${encodeURIComponent(cursor)}`).then((page) => {
-              setOlder((old) => [...old, ...page.items]);
-              setCursor(page.next_cursor);
-            }, fail)
-          }
-        >
-          Older
-        </Button>
-      )}
+      {deliveries.older && <Button onClick={() => void deliveries.older?.()}>Older</Button>}
       {asked === "edit" && (
         <Edit organization={organization} webhook={webhook} at={at} onClose={() => setAsked(null)} onDone={load} />
       )}
