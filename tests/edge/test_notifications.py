@@ -1,10 +1,12 @@
 """Notifications: who is told of what, once, and never of their own doing; what happened in a workspace."""
 
 import pytest
+from sqlalchemy import select
 
 from backend.accounts.users.models import User
 from backend.core.auth import Access, Role
 from backend.core.db import now
+from backend.core.events import EventRow
 from tests import make
 from tests.conftest import idle
 
@@ -93,6 +95,10 @@ async def test_an_invited_person_with_an_account_is_told_and_joins_by_the_notice
     async with database.begin() as db:
         (await db.get_one(User, grace.user_id)).email_verified_at = now()
     assert await told(hers) == [("invited", "invitation", None)]
+    async with database.begin() as db:  # her bell hears of it in her own organisation
+        query = select(EventRow.organization_id, EventRow.data).where(EventRow.name == "notification.created")
+        heard = {"user_ids": [str(grace.user_id)]}
+        assert (await db.execute(query)).all() == [(grace.organization_id, heard)]
     [notice] = (await hers.get("/notifications")).json()["items"]
     assert (notice["title"], notice["workspace_id"]) == ("Acme", None)
     assert (await hers.get(f"{acme}/activity")).status_code == 404

@@ -59,7 +59,7 @@ async def tell(db: AsyncSession, fact: Any, about: str, source: str, whom: Mappi
 
 
 async def tell_of_invitation(db: AsyncSession, invitation: Invitation, by_name: str) -> None:
-    """Whoever has an account of that address already. It hears no fact: the organisation is not yet its own."""
+    """Whoever has an account of that address already. The organisation is not theirs yet, so they hear of it in one that is."""
     user_id = await db.scalar(select(User.id).where(User.email == invitation.email))
     if user_id is None:
         return
@@ -75,7 +75,10 @@ async def tell_of_invitation(db: AsyncSession, invitation: Invitation, by_name: 
         by_name=by_name,
         source=f"{invitation.id}:invited",
     )
-    await db.execute(row.on_conflict_do_nothing())
+    new = await db.scalar(row.on_conflict_do_nothing().returning(Notification.id))
+    theirs = await db.scalar(select(Membership.organization_id).where(Membership.user_id == user_id).limit(1))
+    if new is not None and theirs is not None:
+        await emit(db, Notified(organization_id=theirs, user_ids=[user_id]))
 
 
 async def accept(db: AsyncSession, actor: Actor, notification_id: UUID) -> None:
