@@ -31,6 +31,7 @@ class Process:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self._one_at_a_time = asyncio.Lock()
 
     async def start(self, spec: Spec, tell: Tell) -> State:
         if spec.image or spec.build is not None:
@@ -45,11 +46,12 @@ class Process:
             )
         state = self.handle(spec.group, spec.name)
         folder = state["folder"]
-        found = await self.poll(state)
-        if found is None or not found.running:
-            await asyncio.to_thread(_prepare, folder, spec)
-            tell("starting")
-            await _launch(folder)
+        async with self._one_at_a_time:
+            found = await self.poll(state)
+            if found is None or not found.running:
+                await asyncio.to_thread(_prepare, folder, spec)
+                tell("starting")
+                await _launch(folder)
         if spec.install:
             tell("installing")
         await self._begun(folder)
