@@ -102,7 +102,7 @@ def _is_gone(settings: Settings, pid: int, *, within: float) -> bool:
     while time.monotonic() < deadline:
         if holder(settings.data) != pid:
             return True
-        time.sleep(0.05)
+        time.sleep(0.05)  # a lock cannot be waited for with an end
     return False
 
 

@@ -36,7 +36,7 @@ class Looking:
     def until_it_answers(self, container: str, *, but: str = "") -> None:
         """Once it was started, and not at the moment `but`."""
         while self.started(container) in ("", but):
-            time.sleep(0.003)
+            time.sleep(0.003)  # asked without a pause, the engine would have less time for what is measured
         networks = self.engine.inspect_container(container)["NetworkSettings"]["Networks"]
         answers(next(iter(networks.values()))["IPAddress"], 80)
 
