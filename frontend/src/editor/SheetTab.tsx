@@ -1,7 +1,8 @@
 // Comma-separated values as a table, of which only what is in sight is drawn.
-import { useVirtualizer } from "@tanstack/react-virtual";
+
 import { useMemo, useRef } from "react";
 import { Button, Notice } from "../parts/controls";
+import { useRows } from "../parts/useRows";
 import type { EditorProps } from "../shell/registry";
 import { useBytes } from "./content";
 import { parseCsv, separatorOf } from "./csv";
@@ -18,13 +19,7 @@ export default function SheetTab({ bench, tab }: EditorProps) {
   }, [content, path]);
   const [head = [], ...body] = rows;
   const box = useRef<HTMLElement>(null);
-  const list = useVirtualizer({
-    count: body.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => HEIGHT,
-    overscan: 12,
-    useFlushSync: false,
-  });
+  const list = useRows(body.length, box, HEIGHT);
   const items = list.getVirtualItems();
   const above = items[0]?.start ?? 0;
   const below = list.getTotalSize() - (items.at(-1)?.end ?? 0);

@@ -1,5 +1,5 @@
 // The files of a session: folders open lazily, only the rows in sight are drawn; new, rename, move, delete by keys and menu.
-import { useVirtualizer } from "@tanstack/react-virtual";
+
 import {
   type DragEvent,
   type KeyboardEvent,
@@ -12,6 +12,7 @@ import {
 } from "react";
 import { type Entry, files, post, type Refused } from "../api";
 import { Notice } from "../parts/controls";
+import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
 import { Icon, type IconName } from "../shell/icons";
@@ -87,13 +88,7 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const [over, setOver] = useState("");
   const rows = useMemo(() => rowsOf(folders, open), [folders, open]);
   const box = useRef<HTMLDivElement>(null);
-  const list = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => HEIGHT,
-    overscan: 12,
-    useFlushSync: false,
-  });
+  const list = useRows(rows.length, box, HEIGHT);
   const items = list.getVirtualItems();
   const at = useMemo(() => rows.findIndex((row) => row.entry.path === selected), [rows, selected]);
   const entry = rows[at]?.entry;

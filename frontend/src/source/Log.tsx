@@ -1,8 +1,9 @@
 // The log: commits newest first with their lanes, more as one scrolls, by words, author and path.
-import { useVirtualizer } from "@tanstack/react-virtual";
+
 import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 import { type Page, post, type Refused } from "../api";
 import { Notice } from "../parts/controls";
+import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool } from "../shell/controls";
 import { useStore } from "../shell/store";
@@ -123,13 +124,7 @@ function Commits({ bench, repository, commits, lanes, head, onEnd }: CommitsProp
   const [menu, setMenu] = useState<{ x: number; y: number; commit: Commit } | null>(null);
   const id = useId();
   const graph = useMemo(() => (lanes ? graphOf(commits) : []), [commits, lanes]);
-  const list = useVirtualizer({
-    count: commits.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => HEIGHT,
-    overscan: 12,
-    useFlushSync: false,
-  });
+  const list = useRows(commits.length, box, HEIGHT);
   const items = list.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
