@@ -1,7 +1,8 @@
 // The page: signs in or shows where one is.
-import { lazy, StrictMode, Suspense, useCallback, useEffect, useState } from "react";
+import { lazy, StrictMode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
+import { inTurn } from "./inTurn";
 import { MeContext, ReloadContext } from "./me";
 import { Boundary } from "./parts/Boundary";
 import { Button, Notice } from "./parts/controls";
@@ -47,18 +48,20 @@ function App() {
     );
   }, [arrive]);
 
-  const reload = useCallback(
+  const reload = useMemo(
     () =>
-      get<Me>("/auth/me").then(
-        (found) => {
-          keepCsrfToken(found.csrf_token);
-          setMe(found);
-          return found;
-        },
-        (error: Refused) => {
-          if (error.status === 401) arrive(null);
-          return null;
-        },
+      inTurn(() =>
+        get<Me>("/auth/me").then(
+          (found) => {
+            keepCsrfToken(found.csrf_token);
+            setMe(found);
+            return found;
+          },
+          (error: Refused) => {
+            if (error.status === 401) arrive(null);
+            return null;
+          },
+        ),
       ),
     [arrive],
   );

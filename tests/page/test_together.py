@@ -97,6 +97,7 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     hers.get_by_role("button", name="Comment", exact=True).click()
     wait_until(lambda: any("Why halves?" in one.body for one in there.comments), 30)
     upstream.pulls.say(there, "bob", "Because of the cakes")
+    expect(page.get_by_text("Why halves?")).to_be_visible()  # else it may come between the button's down and its up
     page.get_by_role("button", name="Refresh").click()
     for seen in (page, hers):
         expect(seen.get_by_text("Because of the cakes")).to_be_visible()

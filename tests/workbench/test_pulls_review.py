@@ -129,6 +129,12 @@ async def test_a_viewed_mark_goes_when_the_file_changes(desk, pull, head, someon
     head.write("b.txt", "newer\n")
     await head.commit()
     assert await marks() == {"a.txt"}
+    seen = {file["path"]: file["content"] for file in (await desk.diff(pull))["items"]}["b.txt"]
+    head.write("b.txt", "newest\n")
+    await head.commit()
+    await desk.ask("PUT", at, {"path": "b.txt", "viewed": True, "content": seen}, 204)  # not what came while one read
+    assert await marks() == {"a.txt"}
+    await desk.ask("PUT", at, {"path": "b.txt", "viewed": True, "content": "newest"}, 422)
     await desk.ask("PUT", at, {"path": "a.txt", "viewed": False}, 204)
     assert await marks() == set()
     await desk.ask("PUT", at, {"path": "none", "viewed": True}, 422)

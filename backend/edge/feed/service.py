@@ -87,20 +87,15 @@ async def follow(
             actor = await resources.authenticate(credential) if credential else None
             if actor is None:
                 raise Unauthorized
-            facts, position, more = await _batch(resources, actor, position, workspace_id, scopes)
+            facts, position, more, held_back = await _batch(resources, actor, position, workspace_id, scopes)
             for fact in facts:
                 yield fact
             if more:
                 continue
             # a row of a transaction that an older, still open one holds back: its own ring is over, so look again soon
-            await bell.wait(HELD_BACK if await _is_held_back(resources) else keep_alive)
+            await bell.wait(HELD_BACK if held_back else keep_alive)
             if not facts:
                 yield None
-
-
-async def _is_held_back(resources: Resources) -> bool:
-    async with resources.database.read() as db:
-        return bool((await db.execute(_HELD_BACK)).scalar_one())
 
 
 async def _is_too_old(db: Any, position: tuple[int, int]) -> bool:
@@ -111,7 +106,9 @@ async def _is_too_old(db: Any, position: tuple[int, int]) -> bool:
 
 async def _batch(
     resources: Resources, actor: Actor, position: tuple[int, int], workspace_id: UUID | None, scopes: dict[str, str]
-) -> tuple[list[Fact], tuple[int, int], bool]:
+) -> tuple[list[Fact], tuple[int, int], bool, bool]:
+    """The next facts, the position after them, whether there are more, and whether some wait for an older transaction. The last
+    is asked first: one that ends between the two questions is in the batch, or rings."""
     values = {
         "organizations": list(actor.grants),
         "xid": str(position[0]),
@@ -120,6 +117,7 @@ async def _batch(
         "batch": BATCH,
     }
     async with resources.database.read() as db:
+        held_back = bool((await db.execute(_HELD_BACK)).scalar_one())
         rows = (await db.execute(_NEXT, values)).all()
     facts = [
         Fact(f"{r.xid}.{r.id}", r.name, r.organization_id, r.workspace_id, r.session_id, r.data, r.created_at)
@@ -128,4 +126,4 @@ async def _batch(
     ]
     if rows:
         position = (int(rows[-1].xid), rows[-1].id)
-    return facts, position, len(rows) == BATCH
+    return facts, position, len(rows) == BATCH, held_back

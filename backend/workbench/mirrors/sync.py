@@ -60,13 +60,13 @@ async def run(resources: Resources, pull_id: UUID, *, again: Callable[..., Await
     look once more. `again` is the job that does this later, after what passes by itself."""
     lease = new_id()
     wanted = await _take(resources, pull_id, lease)
-    while wanted is not None:
-        try:
+    try:
+        while wanted is not None:
             found = await _look(resources, pull_id)
-        except BaseException:
-            await asyncio.shield(_drop(resources, pull_id, lease))
-            raise
-        wanted = await _settle(resources, pull_id, lease, wanted, found, again)
+            wanted = await _settle(resources, pull_id, lease, wanted, found, again)
+    except BaseException:
+        await asyncio.shield(_drop(resources, pull_id, lease))
+        raise
 
 
 async def _take(resources: Resources, pull_id: UUID, lease: UUID) -> int | None:

@@ -129,6 +129,7 @@ def _file(entry: Entry, head: bytes, body: bytes, *, keep: bool, viewed: set[tup
         deletions=framed.count(b"\n-"),
         binary=b"\nBinary files " in head,
         viewed=(path, entry.content) in viewed,
+        content=entry.content,
         hunks=list(_hunks(body)) if keep else [],
         truncated=not keep,
     )

@@ -331,9 +331,10 @@ async def mark_viewed(
     key = {"pull_id": pull.id, "user_id": actor.user_id, "path": data.path}
     async with resources.database.begin() as db:
         if data.viewed:
-            seen = insert(PullView).values(**key, content=entry.content)
+            content = data.content or entry.content
+            seen = insert(PullView).values(**key, content=content)
             same = ["pull_id", "user_id", "path"]
-            await db.execute(seen.on_conflict_do_update(index_elements=same, set_={"content": entry.content}))
+            await db.execute(seen.on_conflict_do_update(index_elements=same, set_={"content": content}))
         else:
             await db.execute(delete(PullView).where(*(getattr(PullView, name) == key[name] for name in key)))
 

@@ -162,7 +162,8 @@ class PatchHunk(msgspec.Struct):
 
 
 class ChangedFile(msgspec.Struct):
-    """`viewed` is the caller's mark; `truncated` says that the hunks are left out: ask for this `path` alone."""
+    """`viewed` is the caller's mark; `content` is the blob before and after, `old:new`, which is what was viewed; `truncated` says
+    that the hunks are left out: ask for this `path` alone."""
 
     path: str
     old_path: str | None
@@ -171,6 +172,7 @@ class ChangedFile(msgspec.Struct):
     deletions: int
     binary: bool
     viewed: bool
+    content: str
     hunks: list[PatchHunk]
     truncated: bool
     path_b64: str | None = None
@@ -187,8 +189,12 @@ class PullDiff(msgspec.Struct):
 
 
 class Viewed(msgspec.Struct, forbid_unknown_fields=True):
+    """`content` is what the caller saw, as the difference gave it, lest a commit made meanwhile counts as seen; as it is now
+    where it is left out."""
+
     path: SafePath
     viewed: bool
+    content: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}:[0-9a-f]{40,64}$")] | None = None
 
 
 class ConflictQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,7 +1,8 @@
 // All workspaces: open, make empty or from a git URL, delete, bring back.
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { call, type Fact, get, type Organization, type Page, post, type Refused, type Workspace } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
 import "../services/services.css";
@@ -24,19 +25,23 @@ export default function Workspaces({ organization }: PageProps) {
   const manages = atLeast(organization.role, "admin");
   const makes = atLeast(organization.role, "member");
 
-  const load = useCallback(() => {
+  const load = useMemo(() => {
     const ours = (row: Workspace) => row.organization_id === organization.id;
-    get<Page<Workspace>>("/workspace?limit=200").then(
-      (page) => setRows(page.items.filter(ours).reverse()),
-      (error: Refused) => setFailure(error.message),
-    );
-    get<Page<Workspace>>("/workspace/bin").then(
-      (page) => setBinned(page.items.filter(ours)),
-      () => setBinned([]),
+    return inTurn(() =>
+      Promise.all([
+        get<Page<Workspace>>("/workspace?limit=200").then(
+          (page) => setRows(page.items.filter(ours).reverse()),
+          (error: Refused) => setFailure(error.message),
+        ),
+        get<Page<Workspace>>("/workspace/bin").then(
+          (page) => setBinned(page.items.filter(ours)),
+          () => setBinned([]),
+        ),
+      ]),
     );
   }, [organization.id]);
 
-  useEffect(load, [load]);
+  useEffect(() => void load(), [load]);
   useEffect(
     () =>
       follow((fact: Fact) => {
@@ -46,7 +51,7 @@ export default function Workspaces({ organization }: PageProps) {
         if (fact.name === "session.failed")
           setProgress((old) => ({ ...old, [id]: (fact.data.reason as { message: string }).message }));
         if (fact.name === "session.ready") setProgress(({ [id]: _, ...rest }) => rest);
-        if (fact.name.startsWith("workspace.") || fact.name === "reset") load();
+        if (fact.name.startsWith("workspace.") || fact.name === "reset") void load();
       }),
     [load],
   );

@@ -1,7 +1,8 @@
 // What a page shows, asked of the server and asked again when a fact says that it is another.
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 
 export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
 
@@ -15,16 +16,20 @@ export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: 
   });
   const wanted = useRef(path);
   wanted.current = path;
-  const load = useCallback(async () => {
-    if (path === null) return;
-    const [data, failure] = await get<T>(path).then(
-      (found): [T | null, string] => [found, ""],
-      (error: Refused): [T | null, string] => [null, error.message],
-    );
-    // What was there stays beside a failure, unless it was another page's.
-    if (wanted.current === path)
-      setShown((old) => ({ path, data: data ?? (old.path === path ? old.data : null), failure }));
-  }, [path]);
+  const load = useMemo(
+    () =>
+      inTurn(async () => {
+        if (path === null) return;
+        const [data, failure] = await get<T>(path).then(
+          (found): [T | null, string] => [found, ""],
+          (error: Refused): [T | null, string] => [null, error.message],
+        );
+        // What was there stays beside a failure, unless it was another page's.
+        if (wanted.current === path)
+          setShown((old) => ({ path, data: data ?? (old.path === path ? old.data : null), failure }));
+      }),
+    [path],
+  );
   const pattern = facts?.source;
   const gone = useRef(isGone);
   gone.current = isGone;

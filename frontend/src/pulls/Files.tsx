@@ -148,9 +148,9 @@ export default function Files({ desk, may, goal, open }: Props) {
     setWriting(null);
   };
 
-  const view = (path: string, viewed: boolean) => {
-    setFolded((old) => (old.has(path) === viewed ? old : toggled(old, path)));
-    void desk.view(path, viewed);
+  const view = (file: PullFile, viewed: boolean) => {
+    setFolded((old) => (old.has(file.path) === viewed ? old : toggled(old, file.path)));
+    void desk.view(file, viewed);
   };
   const fileTools = (file: FileDiff) => {
     const { viewed, binary, status } = file as PullFile;
@@ -161,7 +161,7 @@ export default function Files({ desk, may, goal, open }: Props) {
           <Tool icon="file" label={`Open ${file.path} in the editor`} onClick={() => open(file.path)} />
         )}
         <label className="viewed">
-          <input type="checkbox" checked={viewed} onChange={(event) => view(file.path, event.target.checked)} />
+          <input type="checkbox" checked={viewed} onChange={(event) => view(file as PullFile, event.target.checked)} />
           Viewed
         </label>
       </>
@@ -185,7 +185,7 @@ export default function Files({ desk, may, goal, open }: Props) {
     if (event.key === "c" && hunk) {
       const at = changeAt(file as PullFile, hunk, number);
       if (at) start(at);
-    } else if (event.key === "v") view(file.path, !(file as PullFile).viewed);
+    } else if (event.key === "v") view(file as PullFile, !(file as PullFile).viewed);
     else return;
     event.preventDefault();
   };

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useState } from "react";
 import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import { useMe } from "../me";
 import { Button, Notice } from "../parts/controls";
 import { Icon } from "../shell/icons";
@@ -154,7 +155,7 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
   useEffect(() => {
     let left = false;
     let timer = 0;
-    const look = () =>
+    const look = inTurn(() =>
       Promise.all([page(""), get<Counts>(`${at}/counts`)]).then(
         ([found, counted]) => {
           if (left) return;
@@ -164,7 +165,8 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
           setFailure("");
         },
         (error: Refused) => !left && setFailure(error.message),
-      );
+      ),
+    );
     timer = window.setTimeout(look, query ? PAUSE : 0);
     const leave = follow((fact: Fact) => {
       const ours = fact.name.startsWith("pull.") && fact.workspace_id === workspaceId;

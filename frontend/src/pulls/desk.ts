@@ -2,6 +2,7 @@
 import { useEffect, useMemo } from "react";
 import { call, type Fact, get, type Page, post, Refused } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import { createStore } from "../shell/store";
 import { toggled } from "../source/rows";
 import type { Commit, Diff, FileDiff } from "../source/types";
@@ -49,8 +50,6 @@ export class Desk {
   readonly said = createStore("");
   readonly busy = createStore(false);
   private timer = 0;
-  private looking = false;
-  private again = false;
   private wantsFiles = false;
   private filesOf = ""; // the commits between which they are the difference
 
@@ -91,12 +90,7 @@ export class Desk {
     this.timer = window.setTimeout(() => void this.look(), PAUSE);
   }
 
-  async look(): Promise<void> {
-    if (this.looking) {
-      this.again = true;
-      return;
-    }
-    this.looking = true;
+  readonly look = inTurn(async () => {
     try {
       const pull = await get<Pull>(this.at); // first: it looks where the branches are, which moves the threads
       const [threads, reviews, commits, checks] = await Promise.all([
@@ -119,12 +113,7 @@ export class Desk {
     } catch (error) {
       this.state.set((old) => ({ ...old, failure: (error as Refused).message }));
     }
-    this.looking = false;
-    if (this.again) {
-      this.again = false;
-      this.soon();
-    }
-  }
+  });
 
   /** The difference, from now on kept up with the commits. */
   async wantFiles(): Promise<void> {
@@ -202,15 +191,17 @@ export class Desk {
     return this.attempt(() => call("PUT", this.at, parts), said);
   }
 
-  view(path: string, viewed: boolean): Promise<boolean> {
-    const mark = (to: boolean) =>
-      this.replace(
-        (this.state.get().files ?? []).filter((one) => one.path === path).map((f) => ({ ...f, viewed: to })),
-      );
+  /** Marks what is shown of the file: what comes of it while this goes to the server was not seen. */
+  view({ path, content }: PullFile, viewed: boolean): Promise<boolean> {
+    const mark = (to: boolean) => {
+      const same = this.state.get().files?.filter((one) => one.path === path && one.content === content) ?? [];
+      this.replace(same.map((one) => ({ ...one, viewed: to })));
+    };
     mark(viewed);
     return this.attempt(async () => {
       try {
-        await call("PUT", `${this.side}/viewed`, { path, viewed });
+        await call("PUT", `${this.side}/viewed`, { path, viewed, content });
+        mark(viewed); // also where the files were read again before the mark was there
       } catch (error) {
         mark(!viewed);
         throw error;

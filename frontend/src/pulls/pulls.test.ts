@@ -12,6 +12,7 @@ const patched: PatchFile = {
   deletions: 1,
   binary: false,
   viewed: false,
+  content: "a:b",
   hunks: [{ ...hunk, text: " same\n-was\n+is\n\\ No newline at end of file" }],
 };
 

@@ -2,6 +2,7 @@
 import { createContext, useEffect, useMemo } from "react";
 import { type Fact, get, type Page, type Refused, type Session, type Workspace } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import type { Person } from "../parts/Markdown";
 import { createStore, useStore } from "../shell/store";
 import type { Team } from "./types";
@@ -46,11 +47,12 @@ export function useRoom(workspaceId: string): Room {
   const store = useMemo(() => createStore<Room>(EMPTY), []);
   useEffect(() => {
     let left = false;
-    const look = () =>
+    const look = inTurn(() =>
       load(workspaceId).then(
         (found) => !left && store.set(found),
         (error: Refused) => !left && store.set((old) => ({ ...old, failure: error.message })),
-      );
+      ),
+    );
     void look();
     const leave = follow((fact: Fact) => {
       if (CHANGES_IT.test(fact.name) && (fact.workspace_id === null || fact.workspace_id === workspaceId)) void look();

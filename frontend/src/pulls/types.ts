@@ -109,9 +109,10 @@ export type Team = { id: string; name: string };
 export type PatchFile = Omit<FileDiff, "hunks"> & {
   status: Status;
   viewed: boolean;
+  content: string; // the blobs before and after
   hunks: (Omit<Hunk, "lines"> & { text: string })[];
 };
-export type PullFile = FileDiff & { viewed: boolean };
+export type PullFile = FileDiff & { viewed: boolean; content: string };
 export type PullDiff = {
   merge_base: string;
   head_commit: string;

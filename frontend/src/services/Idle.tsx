@@ -1,7 +1,8 @@
 // When the session's services stop because nobody uses them, how long from now that is put off, and the choice of how long.
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { call, get, type Refused, type Session } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import { Button } from "../parts/controls";
 import { stopsWhen } from "./words";
 
@@ -29,18 +30,23 @@ export function Idle({ sessionId }: { sessionId: string }) {
   const [workspace, setWorkspace] = useState("");
   const [failure, setFailure] = useState("");
 
-  const load = useCallback(async () => {
-    try {
-      setFound(await get<Idleness>(`/workspace/${sessionId}/idle`));
-      const session = await get<Session>(`/sessions/${sessionId}`);
-      const minutes = (await get<{ idle_minutes: number | null }>(`/workspace/${session.workspace_id}`)).idle_minutes;
-      setWorkspace(session.workspace_id);
-      setChosen(minutes === null ? "" : String(minutes));
-      setFailure("");
-    } catch (error) {
-      setFailure((error as Refused).message);
-    }
-  }, [sessionId]);
+  const load = useMemo(
+    () =>
+      inTurn(async () => {
+        try {
+          setFound(await get<Idleness>(`/workspace/${sessionId}/idle`));
+          const session = await get<Session>(`/sessions/${sessionId}`);
+          const at = `/workspace/${session.workspace_id}`;
+          const minutes = (await get<{ idle_minutes: number | null }>(at)).idle_minutes;
+          setWorkspace(session.workspace_id);
+          setChosen(minutes === null ? "" : String(minutes));
+          setFailure("");
+        } catch (error) {
+          setFailure((error as Refused).message);
+        }
+      }),
+    [sessionId],
+  );
 
   useEffect(() => {
     load();

@@ -1,7 +1,8 @@
 // The session's services and the operations on them, kept true by the feed.
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { type Fact, get, post, type Refused } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import type { Operation, Service, Services } from "./types";
 
 export type Act = "start" | "restart" | "stop";
@@ -21,25 +22,19 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
   const [found, setFound] = useState<Services | null>(null);
   const [operations, setOperations] = useState<Operation[]>([]);
   const [failure, setFailure] = useState("");
-  const asking = useRef<"no" | "asked" | "again">("no");
 
-  // One question at a time; what is asked meanwhile is asked once more afterwards.
-  const load = useCallback(async () => {
-    if (asking.current !== "no") {
-      asking.current = "again";
-      return;
-    }
-    do {
-      asking.current = "asked";
-      try {
-        setFound(await get<Services>(`/workspace/${sessionId}/services`));
-        setFailure("");
-      } catch (error) {
-        setFailure((error as Refused).message);
-      }
-    } while ((asking.current as string) === "again");
-    asking.current = "no";
-  }, [sessionId]);
+  const load = useMemo(
+    () =>
+      inTurn(async () => {
+        try {
+          setFound(await get<Services>(`/workspace/${sessionId}/services`));
+          setFailure("");
+        } catch (error) {
+          setFailure((error as Refused).message);
+        }
+      }),
+    [sessionId],
+  );
 
   const keep = useCallback((operation: Operation) => {
     setOperations((old) => {

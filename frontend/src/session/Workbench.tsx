@@ -2,6 +2,7 @@
 import { useEffect, useMemo } from "react";
 import { type Fact, get, listen, type Page, type Refused, type Session, type Workspace } from "../api";
 import { follow } from "../feed";
+import { inTurn } from "../inTurn";
 import { Button, Notice } from "../parts/controls";
 import { go } from "../router";
 import { Bench } from "../shell/bench";
@@ -17,7 +18,7 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
   const dialog = useStore(bench.dialog);
 
   useEffect(() => {
-    const load = async () => {
+    const load = inTurn(async () => {
       try {
         const session = await get<Session>(`/sessions/${sessionId}`);
         const [workspace, sessions] = await Promise.all([
@@ -28,7 +29,7 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
       } catch (error) {
         bench.info.set((old) => ({ ...old, failure: (error as Refused).message }));
       }
-    };
+    });
     void load();
     const view = new URLSearchParams(location.search).get("view");
     if (view) bench.show(view);

@@ -1,5 +1,6 @@
 // What of a session's repositories is not committed, kept for all views at once, and what may be done with it.
 import { get, post, type Refused, vcs } from "../api";
+import { inTurn } from "../inTurn";
 import type { Bench } from "../shell/bench";
 import type { Note } from "../shell/Questions";
 import { createStore } from "../shell/store";
@@ -33,8 +34,6 @@ export class Source {
   readonly busy = createStore("");
   readonly asking = createStore<Ask | null>(null);
   private timer = 0;
-  private running = false;
-  private again = false;
   private told = 0; // the note about what was done last
 
   constructor(readonly bench: Bench) {}
@@ -61,12 +60,7 @@ export class Source {
     this.timer = window.setTimeout(() => this.look(), PAUSE);
   }
 
-  private async look(): Promise<void> {
-    if (this.running) {
-      this.again = true;
-      return;
-    }
-    this.running = true;
+  private readonly look = inTurn(async () => {
     try {
       const { items } = await get<{ items: Repository[] }>(`${this.base}/repositories`);
       const files: Record<string, Changed[]> = {};
@@ -79,12 +73,7 @@ export class Source {
     } catch (error) {
       this.state.set((old) => ({ ...old, failure: (error as Refused).message }));
     }
-    this.running = false;
-    if (this.again) {
-      this.again = false;
-      this.refresh();
-    }
-  }
+  });
 
   /** Does it, says how it went, and looks again. `what` is shown meanwhile. Null when it was refused. */
   async attempt<T>(

@@ -2,6 +2,7 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { get, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
+import { inTurn } from "../../inTurn";
 import { useMe, useReload } from "../../me";
 import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
@@ -21,11 +22,12 @@ export default function Bell() {
   const id = useId();
 
   useEffect(() => {
-    const count = () =>
+    const count = inTurn(() =>
       get<Unread>("/notifications/unread").then(
         (found) => setUnread(found.unread),
         () => undefined, // the next fact asks again
-      );
+      ),
+    );
     void count();
     return follow((fact) => {
       const told = fact.name === "notification.created" && (fact.data.user_ids as string[]).includes(me.user.id);

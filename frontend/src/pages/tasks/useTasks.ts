@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { get, type Organization, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
+import { inTurn } from "../../inTurn";
 import { useLoad } from "../load";
 import type { Member, Team } from "../people/types";
 import type { Status, Task } from "./types";
@@ -17,29 +18,37 @@ export type Board = {
   move: (task: Task, status: Status, after: Task | null) => Promise<void>;
 };
 
+async function all(workspace: string): Promise<Task[]> {
+  const found: Task[] = [];
+  for (let cursor: string | null = ""; cursor !== null && found.length < MOST; ) {
+    const more: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+    const page: Page<Task> = await get<Page<Task>>(`/workspace/${workspace}/tasks?limit=200${more}`);
+    found.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return found;
+}
+
 export function useTasks(workspace: string): Board {
   const [tasks, setTasks] = useState<Task[] | null>(null);
   const [failure, setFailure] = useState("");
   const wanted = useRef(workspace);
   wanted.current = workspace;
 
-  const load = useCallback(async () => {
-    try {
-      const found: Task[] = [];
-      let cursor: string | null = "";
-      while (cursor !== null && found.length < MOST) {
-        const more: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
-        const page: Page<Task> = await get<Page<Task>>(`/workspace/${workspace}/tasks?limit=200${more}`);
-        found.push(...page.items);
-        cursor = page.next_cursor;
-      }
-      if (wanted.current !== workspace) return;
-      setTasks(found);
-      setFailure("");
-    } catch (error) {
-      if (wanted.current === workspace) setFailure((error as Refused).message);
-    }
-  }, [workspace]);
+  const load = useMemo(
+    () =>
+      inTurn(async () => {
+        try {
+          const found = await all(workspace);
+          if (wanted.current !== workspace) return;
+          setTasks(found);
+          setFailure("");
+        } catch (error) {
+          if (wanted.current === workspace) setFailure((error as Refused).message);
+        }
+      }),
+    [workspace],
+  );
 
   useEffect(() => {
     setTasks(null);
