@@ -162,8 +162,8 @@ class PatchHunk(msgspec.Struct):
 
 
 class ChangedFile(msgspec.Struct):
-    """`viewed` is the caller's mark; `content` is the blob before and after, `old:new`, which is what was viewed; `truncated` says
-    that the hunks are left out: ask for this `path` alone."""
+    """`viewed` is the caller's mark; `content` is what it is of, the blobs before and after as `old:new`; `truncated` says that
+    the hunks are left out: ask for this `path` alone."""
 
     path: str
     old_path: str | None
