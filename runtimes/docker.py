@@ -233,6 +233,7 @@ class Docker:
         for volume in await self._volumes(group):
             with contextlib.suppress(EngineError):
                 await self.engine.request("DELETE", path("volumes", volume["Name"], force=True))
+        await docker_images.forget(self.engine, self.installation, group)
 
     async def groups(self) -> set[str]:
         """All of which something is there: a container, a network or a volume."""
@@ -343,7 +344,7 @@ class Docker:
             if mount.kind == "volume":
                 mounts.append(await self._volume(spec.group, mount))
         wanted = body(spec, image, network, mounts)
-        wanted["Labels"] = spec.labels | self._labels(spec.group, **{SERVICE: spec.name, DIGEST: digest})
+        wanted["Labels"] = self._labels(spec.group, **{SERVICE: spec.name, DIGEST: digest})
         if any(mount.source for mount in spec.mounts if mount.kind == "bind"):
             wanted["Labels"][BINDS] = "beneath"
         if spec.limits.disk and self._bounds_disk:

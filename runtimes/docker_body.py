@@ -137,8 +137,9 @@ def _tmpfs(mount: Mount) -> str:
     return f"rw,nosuid,nodev,size={mount.size or 64 << 20}"
 
 
-def open_beneath(root: str, relative: str) -> int:
-    """A descriptor (O_PATH) of a file or folder, made as a folder where there is none. Links are refused: RuntimeFailed."""
+def open_beneath(root: str, relative: str, *, make: bool = True) -> int:
+    """A descriptor (O_PATH) of a file or folder, made as a folder where there is none and `make` says so. Links are refused:
+    RuntimeFailed."""
     here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in relative.split("/"):
         if part in ("", "."):
@@ -146,8 +147,9 @@ def open_beneath(root: str, relative: str) -> int:
         try:
             if part == "..":
                 raise RuntimeFailed("mount_escapes", f"The mount {relative} leads out of the working copy.")
-            with contextlib.suppress(FileExistsError, NotADirectoryError):
-                os.mkdir(part, dir_fd=here)
+            if make:
+                with contextlib.suppress(FileExistsError, NotADirectoryError):
+                    os.mkdir(part, dir_fd=here)
             below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
         except OSError as error:
             raise RuntimeFailed("bad_mount", f"The mount {relative} cannot be opened: {error.strerror}.") from error

@@ -1,20 +1,30 @@
 """Images for containers: found, pulled or built, with progress, by the docker SDK in worker threads."""
 
 import asyncio
+import contextlib
+import io
 import os
 import re
+import stat
+import tarfile
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import docker
 from docker.errors import APIError, BuildError, DockerException
-from docker.utils.build import exclude_paths, tar
+from docker.utils.build import PatternMatcher
 
+from runtimes.docker_body import open_beneath
 from runtimes.engine import Engine, EngineAway, EngineError, path
 from runtimes.spec import Build, RuntimeFailed, Spec, Tell
 
 EMPTY: Final = "codeyard/empty:latest"
+INLINE: Final = ".codeyard.Dockerfile"
+BUILT: Final = (
+    "codeyard.image"  # whose a built image is; not the label of a container, which has those of its image, too
+)
 
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?\Z", re.ASCII | re.IGNORECASE)
 
@@ -23,7 +33,12 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
     """The image that `spec` asks for, as the engine inspects it. Raises RuntimeFailed."""
     if spec.build is not None:
         tag = f"codeyard/{installation[:8]}:{spec.group}-{spec.name}"[:200]
-        await _in_thread(_build, engine.socket_path, spec.build, tag, spec.labels, tell)
+        before = await inspect(engine, tag)
+        labels = {BUILT: _whose(installation, spec.group)}
+        await _in_thread(_build, engine.socket_path, spec.build, tag, labels, spec.limits.memory, tell)
+        if before is not None and (old := await inspect(engine, before["Id"])) and not old["RepoTags"]:
+            with contextlib.suppress(EngineError):  # a container still needs it: it goes with the group
+                await engine.request("DELETE", path("images", old["Id"]))
         return await inspect(engine, tag) or {}
     if not _REFERENCE.match(spec.image):
         raise RuntimeFailed("bad_image", f"“{spec.image}” is not an image's name.", "Write it as name:tag.")
@@ -39,6 +54,17 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
     if found is None:
         raise RuntimeFailed("image_not_found", f"The image {spec.image} was pulled and is gone again.")
     return found
+
+
+async def forget(engine: Engine, installation: str, group: str) -> None:
+    """Removes what was built for the group and no container needs."""
+    filters = {"label": [f"{BUILT}={_whose(installation, group)}"], "dangling": ["false"]}  # those with names, too
+    with contextlib.suppress(EngineError):
+        await engine.request("POST", path("images", "prune", filters=filters), timeout=60)
+
+
+def _whose(installation: str, group: str) -> str:
+    return f"{installation}/{group}"
 
 
 async def empty(engine: Engine) -> str:
@@ -155,7 +181,7 @@ def _no_image(image: str, words: str) -> RuntimeFailed:
     )
 
 
-def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], tell: Tell) -> None:
+def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], memory: int | None, tell: Tell) -> None:
     tell("building")
     client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=3600)
     said: list[str] = []
@@ -164,17 +190,22 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], tel
             steps = client.build(
                 fileobj=packed,
                 custom_context=True,
-                dockerfile=".codeyard.Dockerfile" if build.inline is not None else build.dockerfile,
+                dockerfile=INLINE if build.inline is not None else build.dockerfile,
                 tag=tag,
                 buildargs=build.args,
                 target=build.target or "",
                 labels=labels,
+                container_limits={"memory": memory, "memswap": memory} if memory else None,
                 rm=True,
                 forcerm=True,
                 decode=True,
             )
-            for word in steps:
+            failure = ""
+            for word in steps:  # to the end: what is left unread keeps the connection open
+                failure = word.get("error", failure)
                 _follow_build(word, said, tell)
+            if failure:
+                raise DockerException(failure)
     except (BuildError, APIError, DockerException) as error:
         tail = "\n".join(said[-12:])
         raise RuntimeFailed(
@@ -193,8 +224,6 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], tel
 
 
 def _follow_build(word: dict[str, Any], said: list[str], tell: Tell) -> None:
-    if "error" in word:
-        raise DockerException(word["error"])
     text = word.get("stream", "").rstrip()
     if not text:
         return
@@ -203,15 +232,76 @@ def _follow_build(word: dict[str, Any], said: list[str], tell: Tell) -> None:
         tell("building", percent=100 * (int(step[1]) - 1) // int(step[2]), message=step[3][:200])
 
 
-def _context(build: Build) -> Any:
-    """The build context as the SDK packs it: links stay links, so nothing outside of it comes along."""
-    ignored: list[str] = []
+@contextlib.contextmanager
+def _context(build: Build) -> Iterator[IO[bytes]]:
+    """The build context as a tar file. Read beneath open folders and past no link, since who has a shell in the session may put
+    one in the place of anything while this reads. Raises OSError."""
+    try:
+        top = open_beneath(build.root, build.context, make=False)
+    except RuntimeFailed as error:
+        raise OSError(f"{build.context} is no folder of the working copy") from error
+    with tempfile.TemporaryFile() as packed, contextlib.ExitStack() as after:
+        after.callback(os.close, top)
+        ignored = _ignored(top, build)
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for folder, folders, files, here in os.fwalk(".", dir_fd=top):
+                for name in [*folders, *files]:
+                    where = os.path.normpath(f"{folder}/{name}")
+                    if not ignored.matches(where):
+                        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                            _add(tar, here, name, where)
+                folders[:] = [name for name in folders if _enters(ignored, os.path.normpath(f"{folder}/{name}"))]
+            if build.inline is not None:
+                text = build.inline.encode()
+                entry = tarfile.TarInfo(INLINE)
+                entry.size = len(text)
+                tar.addfile(entry, io.BytesIO(text))
+        packed.seek(0)
+        yield packed
+
+
+def _ignored(top: int, build: Build) -> PatternMatcher:
+    """What of the context stays here (https://docs.docker.com/build/concepts/context/#dockerignore-files)."""
+    lines: list[str] = []
     for name in (f"{build.dockerfile}.dockerignore", ".dockerignore"):
-        where = os.path.join(build.context, name)
-        if os.path.isfile(where) and not os.path.islink(where):
-            with open(where, encoding="utf-8", errors="replace") as file:
-                ignored = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-            break
-    extra = [(".codeyard.Dockerfile", build.inline)] if build.inline is not None else []
-    files = sorted(exclude_paths(build.context, ignored, dockerfile=None if extra else build.dockerfile))
-    return tar(build.context, files=files, extra_files=extra, gzip=False)
+        try:
+            file = _opened(top, name)
+        except OSError:
+            continue
+        with file:
+            lines = [line.strip() for line in file.read(1 << 20).decode("utf-8", "replace").splitlines()]
+        break
+    kept = [] if build.inline is not None else [f"!{build.dockerfile}"]
+    return PatternMatcher([line for line in lines if line and not line.startswith("#")] + kept)
+
+
+def _enters(ignored: PatternMatcher, folder: str) -> bool:
+    """Whether anything in it may be wanted."""
+    taken_back = (one.cleaned_pattern for one in ignored.patterns if one.exclusion)
+    return not ignored.matches(folder) or any(pattern.startswith(f"{folder}/") for pattern in taken_back)
+
+
+def _add(tar: tarfile.TarFile, here: int, name: str, where: str) -> None:
+    """One folder, file or link; pipes, sockets and devices are left out. Raises OSError."""
+    entry = tarfile.TarInfo(where)
+    about = os.stat(name, dir_fd=here, follow_symlinks=False)
+    entry.mode, entry.mtime = stat.S_IMODE(about.st_mode), int(about.st_mtime)
+    if stat.S_ISLNK(about.st_mode):
+        entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=here)
+        tar.addfile(entry)
+    elif stat.S_ISDIR(about.st_mode):
+        entry.type = tarfile.DIRTYPE
+        tar.addfile(entry)
+    elif stat.S_ISREG(about.st_mode):
+        with _opened(here, name) as file:
+            entry.size = os.fstat(file.fileno()).st_size
+            tar.addfile(entry, file)
+
+
+def _opened(here: int, name: str) -> IO[bytes]:
+    """A regular file that is no link. Raises OSError."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{name} is no regular file any more")
+    return open(descriptor, "rb")

@@ -12,8 +12,10 @@ Progress = Literal["pulling", "building", "installing", "starting"]
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
-    """An image made from the working copy. `context` is an absolute host path; `dockerfile` is relative to it."""
+    """An image made of the folder `context` beneath the host folder `root`, where no link is followed; `dockerfile` is relative
+    to it."""
 
+    root: str
     context: str
     dockerfile: str = "Dockerfile"
     inline: str | None = None
@@ -90,7 +92,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Configs and secrets: absolute path in the container to content, read-only for the program."""
     pull: Literal["missing", "always", "never"] = "missing"
     login: Login | None = None
-    labels: dict[str, str] = {}
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

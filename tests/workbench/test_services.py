@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from backend.core import worktree
 from backend.core.git import Place
 from backend.workbench.services.conductor import Conductor
 from backend.workbench.services.disk import DiskWatch
+from runtimes import engine
 from runtimes.spec import Status
 from tests.clients import Refused
 
@@ -198,6 +200,57 @@ async def test_a_service_that_cannot_be_started_says_why_and_what_to_do(stack):
     assert "no-such-image:1" in done["error"]["message"]
     web = (await stack.services())["web"]
     assert (web["state"], web["reason"]["code"]) == ("failed", done["error"]["code"])
+
+
+async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at_a_restart_and_gone_with_its_session(
+    stack,
+):
+    """Attack rows 31 and 33: nothing of this machine comes along by a link, nor what `.dockerignore` names."""
+    await stack.declare(
+        "services:\n"
+        "  web:\n    build: {context: app, args: {WHO: world}}\n    command: sleep 600\n    stop_grace_period: 0s\n"
+        f'  one:\n    build: {{dockerfile_inline: "FROM {IMAGE}\\nCOPY app/kept /kept\\n"}}\n    command: cat /kept\n'
+    )
+    dockerfile = f"FROM {IMAGE}\nARG WHO\nCOPY . /app\nRUN echo hello $WHO >/said; ls -A /app >/there\n"
+    for name, content in {"Dockerfile": dockerfile, "kept": "kept\n", "left/out": "x", "left/in": "x"}.items():
+        await stack.write(f"app/{name}", content)
+    await stack.write("app/.dockerignore", "# not these\nleft\n!left/in\n")
+    folder = stack.resources.data / "sessions" / stack.session["id"] / "workspace" / "app"
+    (folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "pipe")
+
+    done = await stack.run("run-all")
+    assert done["status"] == "succeeded", json.dumps(done)
+    assert await stack.inside("web", "cat /said /there; ls /app/left; readlink /app/link") == (
+        0,
+        b"hello world\n.dockerignore\nDockerfile\nkept\nleft\nlink\nin\n/etc/passwd\n",
+    )
+    assert (await stack.until("one", state="exited"))["exit_code"] == 0
+
+    await stack.write("app/Dockerfile", dockerfile.replace("hello", "goodbye"))
+    assert (await stack.run("restart", "web"))["status"] == "succeeded"
+    assert await stack.inside("web", "cat /said") == (0, b"goodbye world\n")
+
+    async def images() -> list:
+        label = f"codeyard.image={stack.resources.runtime.installation}/{stack.session['id']}"
+        where = engine.path("images", "json", filters={"label": [label]})
+        return await stack.resources.runtime.engine.request("GET", where)
+
+    assert sorted(len(image["RepoTags"]) for image in await images()) == [1, 1]  # that of before is gone
+
+    await stack.write("app/Dockerfile", f"FROM {IMAGE}\nRUN echo no such thing; exit 3\n")
+    failed = (await stack.run("restart", "web"))["error"]
+    assert failed["code"] == "build_failed" and "no such thing" in failed["message"] and failed["remedy"], failed
+    (folder / "Dockerfile").unlink()
+    (folder / "Dockerfile").symlink_to("/etc/passwd")
+    assert (await stack.run("start", "web"))["error"]["code"] == "build_failed"
+    folder.rename(folder.with_name("elsewhere"))
+    assert "app is no folder" in (await stack.run("start", "web"))["error"]["message"]
+    assert not folder.exists()
+
+    await stack.run("stop-all")
+    await stack.resources.runtime.remove_group(stack.session["id"])
+    assert await images() == []
 
 
 async def test_what_crashes_is_started_again_with_a_growing_pause_and_what_ends_well_is_not(stack):

@@ -82,7 +82,7 @@ class Conductor:
                 return row
             spec, digest, restart = await self._wanted(session, row.name)
             handle = await self.driver.start(spec, noting)
-        except (RuntimeFailed, BadCompose, EngineAway, EngineError, OSError) as error:
+        except Exception as error:  # whatever it was: nothing is under way any more
             await noting.close()
             await self.note(row.id, state=Stage.FAILED, reason=reason_of(error), ended_at=now())
             raise
@@ -154,14 +154,16 @@ class Conductor:
     async def again(
         self, runtime_id: UUID, tell: Tell, *, ticket: asyncio.Future[None] | None = None
     ) -> Runtime | None:
-        """Restarts it: in place when nothing of it changed, else as a new one."""
+        """Restarts it: in place when nothing of it changed, else as a new one; what is built is built again, from cache where it
+        is the same."""
         async with self.resources.database.begin() as db:
             row = await repository.get(db, runtime_id)
             session = await sessions.get(db, row.session_id) if row is not None else None
         if row is not None and row.state in UP and row.handle and isinstance(self.driver, CanRestart):
             definition = session and await definitions.read(self.resources, session, ("*",))
             known = definition and row.name in definition.project.services
-            if definition and known and definition.digests[row.name] == row.digest:
+            built = definition and known and definition.project.services[row.name].build is not None
+            if definition and known and not built and definition.digests[row.name] == row.digest:
                 async with self._lock(runtime_id):
                     tell("starting")
                     if await self.driver.restart(row.handle):
@@ -464,7 +466,13 @@ def reason_of(error: Exception) -> dict[str, str]:
         return {"code": "engine_away", "message": "The container engine does not answer.", "remedy": remedy}
     if isinstance(error, OSError):
         return {"code": "disk", "message": f"The session's files cannot be read: {error.strerror}.", "remedy": ""}
-    return {"code": "engine_refused", "message": str(error), "remedy": "The engine's words say what it does not like."}
+    if isinstance(error, EngineError):
+        return {
+            "code": "engine_refused",
+            "message": str(error),
+            "remedy": "The engine's words say what it does not like.",
+        }
+    return {"code": "internal", "message": "Something went wrong here.", "remedy": "The server's log says what it was."}
 
 
 def _unhealthy(status: Status) -> dict[str, str]:

@@ -201,10 +201,9 @@ def image_of(service: model.Service, workbench: str) -> str:
 def _build(root: str, service: model.Service) -> Build | None:
     if service.build is None:
         return None
-    descriptor = open_beneath(root, service.build.context)  # refuses links on the way; the SDK opens the path again
-    os.close(descriptor)
     return Build(
-        context=os.path.join(root, service.build.context),
+        root=root,
+        context=service.build.context,
         dockerfile=service.build.dockerfile,
         inline=service.build.dockerfile_inline,
         args=service.build.args,
@@ -241,7 +240,7 @@ def _content(definition: Definition, mount: model.FileMount) -> bytes:
                 "Set it in the workspace.",
             )
         return value.encode()
-    descriptor = open_beneath(str(definition.root), mount.file or "")
+    descriptor = open_beneath(str(definition.root), mount.file or "", make=False)
     try:
         with open(f"/proc/self/fd/{descriptor}", "rb") as file:
             return file.read(_FILE_BYTES)

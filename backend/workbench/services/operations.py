@@ -21,6 +21,7 @@ from backend.workbench.services.models import UP, Operation, Runtime, Stage
 from backend.workbench.services.schemas import Step
 from backend.workbench.sessions import repository as sessions
 from runtimes.compose.model import BadCompose, Dependency, Project
+from runtimes.engine import EngineAway, EngineError
 from runtimes.spec import RuntimeFailed
 
 log = logging.getLogger(__name__)
@@ -121,8 +122,8 @@ class _Performance:
                 raise
             self._fail(step, {"code": "stopped", "message": "It was stopped while it started.", "remedy": ""})
         except Exception as error:
-            if not isinstance(error, RuntimeFailed | BadCompose):
-                log.info("service %s could not be started: %r", name, error)
+            if not isinstance(error, RuntimeFailed | BadCompose | EngineAway | EngineError | OSError):
+                log.exception("service %s could not be started", name)
             await self.conductor.give_up(step.service_id, error)
             self._fail(step, reason_of(error))
 
