@@ -176,6 +176,7 @@ export function listen(
     socket.onclose = (event) => {
       if (over) return;
       ended?.(event.code);
+      if (event.code === 4401) pause = 10_000; // nobody is signed in, until perhaps another tab signs in again
       timer = window.setTimeout(open, pause * (0.5 + Math.random()));
       pause = Math.min(pause * 2, 10_000);
     };

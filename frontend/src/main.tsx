@@ -72,13 +72,13 @@ function App() {
       sessionStorage.setItem(WANTED, path + location.search);
       go("/sign-in");
     }
-    if (me && ["/sign-in", "/setup"].includes(path)) {
+    if (me && ["/", "/sign-in", "/setup"].includes(path)) {
       const invitation = new URLSearchParams(location.search).get("invitation");
       const wanted = invitation
         ? `/register?invitation=${encodeURIComponent(invitation)}`
         : sessionStorage.getItem(WANTED);
       sessionStorage.removeItem(WANTED);
-      go(wanted ?? "/");
+      if (wanted || path !== "/") go(wanted ?? "/"); // at `/` is who comes back from a provider
     }
   }, [me, path]);
 

@@ -1,16 +1,17 @@
 """An OpenID Connect issuer on a port of its own, made of authlib's and joserfc's parts, that can be told to misbehave.
-It answers at the addresses of GitHub's and Bitbucket's own APIs too."""
+It answers at the addresses of GitHub's and Bitbucket's own APIs too, and to browsers: at `authorize` the person says yes at once."""
 
 import asyncio
 import base64
 import hmac
 import json
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import uvicorn
@@ -32,7 +33,8 @@ def _signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
 
 
 class Issuer:
-    """`claims` and `header` are laid over those of every ID token, None takes one out; `sign` takes the place of signing."""
+    """`claims` and `header` are laid over those of every ID token, None takes one out; `sign` takes the place of signing; `back`
+    is laid over what a browser is sent back with."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -40,6 +42,7 @@ class Issuer:
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
         self.discovery: dict[str, Any] = {}
+        self.back: dict[str, str | None] = {}
         self.sign = self.by_our_key
         self.userinfo: dict[str, Any] = {}
         self.user: Any = {}
@@ -80,6 +83,12 @@ class Issuer:
             places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
             found = {name: f"{self.url}/{path}" for name, path in places.items()}
             return {"issuer": self.url, "userinfo_endpoint": f"{self.url}/userinfo"} | found | self.discovery
+
+        @get("/authorize")
+        async def authorize(request: Request[Any, Any, Any]) -> Response[None]:
+            returned = {k: v for k, v in (self.visit(str(request.url)) | self.back).items() if v is not None}
+            to = f"{request.query_params['redirect_uri']}?{urlencode(returned)}"
+            return Response(None, status_code=302, headers={"location": to})
 
         @get("/keys")
         async def keys() -> dict[str, Any]:
@@ -131,18 +140,35 @@ class Issuer:
             return Response({"access_token": "a", "token_type": "Bearer", "id_token": self.sign(header, claims)})
 
         return Litestar(
-            [discovery, keys, userinfo, redirected, user, emails, token], openapi_config=None, logging_config=None
+            [discovery, authorize, keys, userinfo, redirected, user, emails, token],
+            openapi_config=None,
+            logging_config=None,
         )
+
+
+def _prepare() -> tuple[Issuer, uvicorn.Server, socket.socket]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    issuer = Issuer(listening.getsockname()[1])
+    return issuer, uvicorn.Server(uvicorn.Config(issuer.app(), log_level="error", lifespan="off")), listening
 
 
 @asynccontextmanager
 async def issuing() -> AsyncIterator[Issuer]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    issuer = Issuer(listening.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(issuer.app(), log_level="error", lifespan="off"))
+    issuer, server, listening = _prepare()
     task = asyncio.create_task(server._serve([listening]))
     while not server.started:
         await asyncio.sleep(0.005)
     yield issuer
     server.should_exit = True
     await task
+
+
+@contextmanager
+def issuing_beside() -> Iterator[Issuer]:
+    """In a thread of its own, for tests that run no loop. Connections wait in the socket's queue until it is up."""
+    issuer, server, listening = _prepare()
+    thread = threading.Thread(target=lambda: asyncio.run(server._serve([listening])))
+    thread.start()
+    yield issuer
+    server.should_exit = True
+    thread.join()

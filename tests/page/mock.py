@@ -42,12 +42,14 @@ class Mock:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, Any]] = []
         self.session = ""
-        self._feeds: list[WebSocketRoute] = []
+        self._page, self._feeds = page, list[WebSocketRoute]()
         self._told = 0
         page.route("**/api/v1/**", self._answer)
         page.route_web_socket("**/api/v1/ws/events*", self._feed)
 
     def tell(self, name: str, **data: Any) -> None:
+        while not self._feeds:
+            self._page.wait_for_timeout(20)  # the page is opening it; what is sent before is heard by nobody
         self._told += 1
         fact = {"id": "", "name": name, "workspace_id": None, "session_id": self.session, "data": data}
         for feed in self._feeds:

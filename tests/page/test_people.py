@@ -8,12 +8,27 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
+from tests.accounts.issuer import CLIENT, SECRET, issuing_beside
 from tests.page.axe import violations
 from tests.page.steps import sign_in
 from tests.page.yard import picture
+from tests.server import OWNER, Server
 
 pytestmark = pytest.mark.browser
 BOB = {"email": "bob@example.com", "password": "long enough", "name": "Bob"}
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with issuing_beside() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(issuer):
+    names = {"ISSUER": issuer.url, "CLIENT_ID": CLIENT, "CLIENT_SECRET": SECRET, "NAME": "Acme's own"}
+    with Server(**{f"CODEYARD_OIDC_{name}": value for name, value in names.items()}) as running:
+        yield running
 
 
 @pytest.fixture
@@ -121,6 +136,7 @@ def test_from_an_invitation_to_a_key_and_back_to_a_viewer(page, guest, server, t
     page.get_by_role("button", name="Leave").click()
     press(page, "Leave")
     expect(page.get_by_role("alert")).to_contain_text("needs an owner")
+    press(page, "Cancel")
     to(page, "Audit log")
     expect(page.get_by_role("row").filter(has_text="member.changed")).to_contain_text("Ada")
     press(page, "Check the chain of hashes")
@@ -167,6 +183,79 @@ def test_links_in_mail_set_a_password_and_say_kindly_when_they_are_over(page, gu
     expect(guest.get_by_role("list", name="Members")).to_contain_text("Cy (you)")
     guest.goto(f"{server.url}/sign-in?error=account_exists")
     expect(guest.get_by_role("heading", name="Workspaces")).to_be_visible()
+
+
+def test_a_provider_lets_one_in_is_linked_and_unlinked_and_believed_in_nothing_else(
+    page, guest, server, issuer, tolerated
+):
+    """Attack row 37 from the browser: what does not hold ends on the sign-in page, with words and signed in to nothing."""
+    tolerated.append("status of 409")  # the only way in is not unlinked
+    at = f"http://localhost:{server.port}"  # where the provider sends browsers back to
+    button = "Continue with Acme's own"
+    sign_in(page, server)
+    link = invited(page, "grace@example.com", "member")
+    guest.goto(at + link[link.index("/", 8) :])
+    press(guest, button)
+    expect(guest.get_by_role("heading", name="Workspaces")).to_be_visible()
+    account(guest, "Profile")
+    linked = guest.get_by_role("list", name="Linked providers")
+    expect(linked).to_contain_text("grace@example.com")
+    press(guest, "Unlink Acme's own")
+    expect(guest.get_by_role("alert").filter(has_text="only way into your account")).to_be_visible()
+    picture(guest, "provider-last-way")
+    account(guest, "Sign out")
+
+    for change, code, words in (
+        ({"back": {"code": None}}, "provider_refused", "did not confirm who you are"),  # one said no there
+        ({"back": {"state": "guessed"}}, "provider_refused", "did not confirm who you are"),
+        ({"claims": {"nonce": "stolen"}}, "provider_refused", "did not confirm who you are"),
+        ({"sign": issuer.by_nobody}, "provider_refused", "did not confirm who you are"),
+        ({"claims": {"sub": "s-2", "email_verified": "true"}}, "address_not_proved", "has not proved your e-mail"),
+        ({"claims": {"sub": "s-2", "email": "eve@example.com"}}, "registration_closed", "sign-up is closed"),
+        ({"claims": {"sub": "s-2", "email": OWNER["email"].upper()}}, "account_exists", "Sign in with its password"),
+    ):
+        issuer.claims, issuer.back, issuer.sign = {}, {}, issuer.by_our_key
+        for name, value in change.items():
+            setattr(issuer, name, value)
+        press(guest, button)
+        guest.wait_for_url(f"{at}/sign-in?error={code}")
+        expect(guest.get_by_role("alert")).to_contain_text(words)
+        assert guest.request.get(f"{at}/api/v1/auth/me").status == 401
+    picture(guest, "provider-refused")
+
+    # She comes back to where she wanted to be; the way back works once, and in her browser only.
+    issuer.claims, returned = {}, []
+    guest.on("request", lambda request: returned.append(request.url) if "/callback?" in request.url else None)
+    guest.goto(f"{at}/o/acme/people")
+    press(guest, button)
+    expect(guest.get_by_role("list", name="Members")).to_contain_text("Grace (you)")
+    page.goto(returned[-1])
+    expect(page.get_by_role("heading", name="Codeyard")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("did not confirm who you are")
+
+    # Ada links an identity that nobody has, enters by it, and unlinks it: it opens nothing any more.
+    page.get_by_label("E-mail").fill(OWNER["email"])
+    fill(page, Password=OWNER["password"])
+    press(page, "Sign in")
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    account(page, "Profile")
+    linked = page.get_by_role("list", name="Linked providers")
+    press(page, "Link Acme's own")
+    page.wait_for_url(f"{at}/profile?error=linked_elsewhere")
+    expect(page.get_by_role("alert")).to_contain_text("Another account here is linked")
+    issuer.claims = {"sub": "s-3", "email": OWNER["email"]}
+    press(page, "Link Acme's own")
+    expect(linked).to_contain_text(f"{OWNER['email']} · linked")
+    picture(page, "provider-linked")
+    account(page, "Sign out")
+    press(page, button)
+    account(page, "Profile")
+    press(page, "Unlink Acme's own")
+    expect(page.get_by_role("button", name="Link Acme's own")).to_be_visible()
+    account(page, "Sign out")
+    press(page, button)
+    expect(page.get_by_role("alert")).to_contain_text("Sign in with its password")
+    issuer.claims = {}
 
 
 def test_an_organisation_is_made_deleted_by_its_name_and_taken_back(page, server):

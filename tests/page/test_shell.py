@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.axe import violations
+from tests.page.mock import Mock
 from tests.page.steps import sign_in
 from tests.page.yard import Yard, picture
 
@@ -150,3 +151,23 @@ def test_a_folder_of_many_files_draws_only_what_is_in_sight(page, server):
     assert page.get_by_role("treeitem").count() < 120
     page.get_by_role("tree", name="Files").press("End")
     expect(page.get_by_role("treeitem", name="f2999.txt")).to_be_visible()
+
+
+def test_a_large_clone_tells_how_far_it_is_where_its_session_will_be(page, server):
+    yard = Yard(server, "large")
+    session = server.ask("GET", f"/sessions/{yard.session}")
+    mock = Mock(page)
+    mock.answers["POST /workspace"] = server.ask("GET", f"/workspace/{session['workspace_id']}")
+    mock.answers[f"GET /sessions/{yard.session}"] = session | {"status": "starting"}
+    sign_in(page, server)
+    page.get_by_role("button", name="New workspace").click()
+    page.get_by_label("Git URL").fill("https://example.com/large.git")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_text("The session is starting; this page follows.").first).to_be_visible()
+    mock.session = yard.session
+    mock.tell("session.progress", step="Receiving objects", percent=40)
+    expect(page.get_by_text("Receiving objects, 40 %; this page follows.").first).to_be_visible()
+    picture(page, "shell-cloning")
+    mock.answers.clear()
+    mock.tell("session.ready")
+    expect(page.get_by_role("tab", name="Terminal 1")).to_be_visible()

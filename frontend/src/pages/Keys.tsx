@@ -2,6 +2,7 @@
 import { type FormEvent, useState } from "react";
 import { call, type Organization, type Page, post, type Refused } from "../api";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { Sure } from "../parts/Sure";
 import { Copied, When } from "../parts/words";
 import { PageHead } from "./Frame";
 import { useLoad } from "./load";
@@ -87,7 +88,21 @@ export default function Keys({ organization }: PageProps) {
           }}
         />
       )}
-      {asked && asked !== "new" && <Revoke at={at} of={asked} onClose={close} />}
+      {asked === "all" && (
+        <Sure title="Revoke all keys?" verb="Revoke all" act={() => call("DELETE", at).then(close)} onClose={close}>
+          Every program that signs in with a key of this organisation stops working at once, its open connections too.
+        </Sure>
+      )}
+      {asked && asked !== "all" && asked !== "new" && (
+        <Sure
+          title={`Revoke ${asked.name}?`}
+          verb="Revoke"
+          act={() => call("DELETE", `${at}/${asked.id}`).then(close)}
+          onClose={close}
+        >
+          Whatever uses it stops working at once, its open connections too.
+        </Sure>
+      )}
       {made && (
         <Dialog title={`The key ${made.name}`} onClose={() => setMade(null)} onSubmit={() => setMade(null)}>
           <p>Copy it now: it is shown this once, and cannot be read again.</p>
@@ -172,29 +187,6 @@ function Make({
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" kind="main" disabled={chosen.length === 0}>
           Create
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
-
-function Revoke({ at, of, onClose }: { at: string; of: Key | "all"; onClose: () => void }) {
-  const [failure, setFailure] = useState("");
-  const all = of === "all";
-  const revoke = () =>
-    call("DELETE", all ? at : `${at}/${of.id}`).then(onClose, (error: Refused) => setFailure(error.message));
-  return (
-    <Dialog title={all ? "Revoke all keys?" : `Revoke ${of.name}?`} onClose={onClose} onSubmit={revoke}>
-      <p>
-        {all
-          ? "Every program that signs in with a key of this organisation stops working at once, its open connections too."
-          : "Whatever uses it stops working at once, its open connections too."}
-      </p>
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="danger" autoFocus>
-          {all ? "Revoke all" : "Revoke"}
         </Button>
       </div>
     </Dialog>

@@ -1,9 +1,10 @@
 // The organisation itself: its name, how people sign in to this server, and its end.
 import { useState } from "react";
-import { call, type Page, type Refused, type Organization as Row } from "../api";
+import { call, type Page, type Organization as Row } from "../api";
 import { useMe, useReload } from "../me";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
+import { Sure } from "../parts/Sure";
 import { Copied } from "../parts/words";
 import { go } from "../router";
 import { Deleted } from "./Deleted";
@@ -122,16 +123,11 @@ function ThisServer() {
 function End({ organization }: { organization: Row }) {
   const reload = useReload();
   const [asked, setAsked] = useState(false);
-  const [typed, setTyped] = useState("");
-  const [failure, setFailure] = useState("");
-  const remove = () =>
-    call("DELETE", `/organizations/${organization.id}?confirm=${encodeURIComponent(typed)}`).then(
-      async () => {
-        go("/");
-        await reload();
-      },
-      (error: Refused) => setFailure(error.message),
-    );
+  const remove = async () => {
+    await call("DELETE", `/organizations/${organization.id}?confirm=${encodeURIComponent(organization.name)}`);
+    go("/");
+    await reload();
+  };
   return (
     <section className="page-part">
       <div className="row wrap">
@@ -147,23 +143,15 @@ function End({ organization }: { organization: Row }) {
         </Button>
       </div>
       {asked && (
-        <Dialog title={`Delete ${organization.name}?`} onClose={() => setAsked(false)} onSubmit={remove}>
-          <p>All of its workspaces, sessions, tasks and pull requests go with it. Remotes are not touched.</p>
-          <Field
-            label={`Type ${organization.name} to confirm`}
-            value={typed}
-            onChange={(event) => setTyped(event.target.value)}
-            autoFocus
-            autoComplete="off"
-          />
-          <Notice text={failure} />
-          <div className="row end">
-            <Button onClick={() => setAsked(false)}>Cancel</Button>
-            <Button type="submit" kind="danger" disabled={typed !== organization.name}>
-              Delete
-            </Button>
-          </div>
-        </Dialog>
+        <Sure
+          title={`Delete ${organization.name}?`}
+          verb="Delete"
+          typed={organization.name}
+          act={remove}
+          onClose={() => setAsked(false)}
+        >
+          All of its workspaces, sessions, tasks and pull requests go with it. Remotes are not touched.
+        </Sure>
       )}
     </section>
   );

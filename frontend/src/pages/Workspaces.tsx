@@ -5,7 +5,9 @@ import { follow } from "../feed";
 import { inTurn } from "../inTurn";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
+import { Sure } from "../parts/Sure";
 import "../services/services.css";
+import { stepOf } from "../source/words";
 import { PageHead } from "./Frame";
 import { Import } from "./integrations/Import";
 import { useConnections } from "./integrations/useConnections";
@@ -46,8 +48,7 @@ export default function Workspaces({ organization }: PageProps) {
     () =>
       follow((fact: Fact) => {
         const id = fact.workspace_id ?? "";
-        if (fact.name === "session.progress")
-          setProgress((old) => ({ ...old, [id]: `${fact.data.step} ${fact.data.percent ?? ""} %` }));
+        if (fact.name === "session.progress") setProgress((old) => ({ ...old, [id]: stepOf(fact) }));
         if (fact.name === "session.failed")
           setProgress((old) => ({ ...old, [id]: (fact.data.reason as { message: string }).message }));
         if (fact.name === "session.ready") setProgress(({ [id]: _, ...rest }) => rest);
@@ -137,13 +138,19 @@ export default function Workspaces({ organization }: PageProps) {
       {making && <NewWorkspace organization={organization} onClose={() => setMaking(false)} />}
       {giving && <Access organization={organization} workspace={giving} onClose={() => setGiving(null)} />}
       {deleting && (
-        <DeleteWorkspace
-          workspace={deleting}
-          onClose={() => {
+        <Sure
+          title={`Delete ${deleting.name}?`}
+          verb="Delete"
+          typed={deleting.name}
+          act={async () => {
+            await call("DELETE", `/workspace/${deleting.id}`);
             setDeleting(null);
             load();
           }}
-        />
+          onClose={() => setDeleting(null)}
+        >
+          Its sessions, terminals and working copies go into the bin for 7 days. Remotes are not touched.
+        </Sure>
       )}
     </>
   );
@@ -219,34 +226,6 @@ function NewWorkspace({ organization, onClose }: { organization: Organization; o
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" kind="main" disabled={busy}>
           {busy ? (url ? "Cloning…" : "Creating…") : "Create"}
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
-
-function DeleteWorkspace({ workspace, onClose }: { workspace: Workspace; onClose: () => void }) {
-  const [typed, setTyped] = useState("");
-  const [failure, setFailure] = useState("");
-  const remove = () => {
-    if (typed === workspace.name)
-      call("DELETE", `/workspace/${workspace.id}`).then(onClose, (error: Refused) => setFailure(error.message));
-  };
-  return (
-    <Dialog title={`Delete ${workspace.name}?`} onClose={onClose} onSubmit={remove}>
-      <p>Its sessions, terminals and working copies go into the bin for 7 days. Remotes are not touched.</p>
-      <Field
-        label={`Type ${workspace.name} to confirm`}
-        value={typed}
-        onChange={(e) => setTyped(e.target.value)}
-        autoFocus
-        autoComplete="off"
-      />
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="danger" disabled={typed !== workspace.name}>
-          Delete
         </Button>
       </div>
     </Dialog>

@@ -11,8 +11,8 @@ export type NewWorkspace = {
   branch?: string;
 };
 
-/** Opens it when it is ready; a large clone goes on, and the list of workspaces tells how far it is. Throws why there is none:
- * one whose clone failed is taken away again. */
+/** Opens its session, where a large clone tells how far it is. Throws why there is none: one whose clone failed is taken away
+ * again. */
 export async function makeWorkspace(body: NewWorkspace): Promise<void> {
   const made = await post<Workspace>("/workspace", body);
   const session = await get<Session>(`/sessions/${made.default_session_id}`);
@@ -20,5 +20,5 @@ export async function makeWorkspace(body: NewWorkspace): Promise<void> {
     await call("DELETE", `/workspace/${made.id}`);
     throw new Error(session.status_reason?.message);
   }
-  go(session.status === "ready" ? `/s/${session.id}` : "/");
+  go(`/s/${session.id}`);
 }

@@ -8,6 +8,7 @@ import { go } from "../router";
 import { Bench } from "../shell/bench";
 import { Shell } from "../shell/Shell";
 import { useStore } from "../shell/store";
+import { stepOf } from "../source/words";
 import "../features";
 import "../services/services.css";
 import { DeleteSession, Fork } from "./dialogs";
@@ -34,6 +35,7 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
     const view = new URLSearchParams(location.search).get("view");
     if (view) bench.show(view);
     return follow((fact: Fact) => {
+      if (fact.name === "session.progress" && fact.session_id === sessionId) return bench.progress.set(stepOf(fact));
       if (fact.name.startsWith("session.") || fact.name === "reset") void load();
       if (fact.name === "service.state" || fact.name === "operation.progress") return; // no file changes by these
       if (fact.session_id === sessionId || fact.name === "reset") bench.changed();

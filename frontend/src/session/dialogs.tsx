@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { call, post, type Refused, type Session } from "../api";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { Sure } from "../parts/Sure";
 import { go } from "../router";
 
 export function Fork({ session, onClose }: { session: Session; onClose: () => void }) {
@@ -28,22 +29,14 @@ export function Fork({ session, onClose }: { session: Session; onClose: () => vo
 }
 
 export function DeleteSession({ session, home, onClose }: { session: Session; home: string; onClose: () => void }) {
-  const [failure, setFailure] = useState("");
-  const remove = () =>
-    call("DELETE", `/sessions/${session.id}`).then(
-      () => go(`/s/${home}`),
-      (error: Refused) => setFailure(error.message),
-    );
   return (
-    <Dialog title={`Delete session ${session.name}?`} onClose={onClose} onSubmit={remove}>
-      <p>Its terminals end now. Files, uncommitted changes included, stay in the bin for 7 days.</p>
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="danger" autoFocus>
-          Delete
-        </Button>
-      </div>
-    </Dialog>
+    <Sure
+      title={`Delete session ${session.name}?`}
+      verb="Delete"
+      act={() => call("DELETE", `/sessions/${session.id}`).then(() => go(`/s/${home}`))}
+      onClose={onClose}
+    >
+      Its terminals end now. Files, uncommitted changes included, stay in the bin for 7 days.
+    </Sure>
   );
 }

@@ -132,11 +132,12 @@ function Rail({ bench }: { bench: Bench }) {
 
 function Stage({ bench, view, data }: { bench: Bench; view: View | undefined; data?: unknown }) {
   const session = useSelected(bench.info, (info) => info.session);
+  const progress = useStore(bench.progress);
   if (!view) return null;
   if (session?.status === "failed")
     return <Notice text={session.status_reason?.message ?? "It could not be started."} />;
   if (session && session.status !== "ready" && view.waits !== false)
-    return <Notice kind="info" text="The session is starting; this page follows." />;
+    return <Notice kind="info" text={`${progress || "The session is starting"}; this page follows.`} />;
   if (!session) return null;
   const Shown = view.component;
   return (

@@ -23,6 +23,8 @@ export type Goal = { path: string; line: number; column?: number; to?: { line: n
 export class Bench {
   readonly layout: Store<Layout>;
   readonly info = createStore<Info>({ session: null, workspace: null, sessions: [], failure: "" });
+  /** How far the clone is that the session is made by. */
+  readonly progress = createStore("");
   /** Grows with each change of the files or the history. */
   readonly tick = createStore(0);
   /** Which paths changed last, null when that is not known, and which of them are gone. A new object each time. */

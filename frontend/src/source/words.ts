@@ -1,4 +1,5 @@
 // What things of version control are called on the page.
+import type { Fact } from "../api";
 import type { Snapshot, Status } from "./types";
 
 export const LETTER: Record<Status, string> = {
@@ -60,4 +61,9 @@ export function ago(time: string, now = Date.now()): string {
   ];
   for (const [size, name] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${name} ago`;
   return "just now";
+}
+
+/** What a clone is doing, by a `session.progress`. */
+export function stepOf({ data }: Fact): string {
+  return typeof data.percent === "number" ? `${data.step}, ${data.percent} %` : String(data.step);
 }

@@ -2,7 +2,8 @@
 import { useState } from "react";
 import { call, type Organization, type Page, type Refused, type Role } from "../../api";
 import { useMe, useReload } from "../../me";
-import { Button, Dialog, Notice } from "../../parts/controls";
+import { Button, Notice } from "../../parts/controls";
+import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
 import { useLoad } from "../load";
 import { atLeast } from "../places";
@@ -22,16 +23,21 @@ export function Members({ organization }: { organization: Organization }) {
   const manages = atLeast(organization.role, "admin");
   const owns = organization.role === "owner";
 
+  /** Throws what the server refused. */
   const change = async ({ member, to }: Question) => {
     setRefused("");
-    setAsked(null);
     const path = `${at}/members/${member.user_id}`;
-    await (to ? call("PUT", path, { role: to }) : call("DELETE", path)).catch((error: Refused) =>
-      setRefused(error.message),
-    );
+    await (to ? call("PUT", path, { role: to }) : call("DELETE", path));
+    setAsked(null);
     await load();
     if (member.user_id === me.user.id) await reload();
   };
+  const changeAtOnce = (question: Question) =>
+    change(question).catch((error: Refused) => {
+      setRefused(error.message);
+      return load(); // the choice shows what holds again
+    });
+  const words = asked && wordsOf(asked, asked.member.user_id === me.user.id, organization);
 
   return (
     <>
@@ -61,7 +67,7 @@ export function Members({ organization }: { organization: Organization }) {
                   onChange={(event) => {
                     const to = event.target.value as Role;
                     if (own) setAsked({ member, to });
-                    else void change({ member, to });
+                    else void changeAtOnce({ member, to });
                   }}
                 >
                   {Object.entries(ROLE_WORDS)
@@ -89,52 +95,33 @@ export function Members({ organization }: { organization: Organization }) {
         })}
       </ul>
       {manages && <Invitations organization={organization} />}
-      {asked && (
-        <Sure
-          question={asked}
-          own={asked.member.user_id === me.user.id}
-          organization={organization}
-          onClose={() => setAsked(null)}
-          onSure={() => change(asked)}
-        />
+      {asked && words && (
+        <Sure title={words.title} verb={words.verb} act={() => change(asked)} onClose={() => setAsked(null)}>
+          {words.text}
+        </Sure>
       )}
     </>
   );
 }
 
-function Sure({
-  question: { member, to },
-  own,
-  organization,
-  onClose,
-  onSure,
-}: {
-  question: Question;
-  own: boolean;
-  organization: Organization;
-  onClose: () => void;
-  onSure: () => void;
-}) {
-  const title = to
-    ? `Become ${ROLE_WORDS[to].toLowerCase()} yourself?`
-    : own
-      ? `Leave ${organization.name}?`
-      : `Remove ${member.name}?`;
-  return (
-    <Dialog title={title} onClose={onClose} onSubmit={onSure}>
-      <p>
-        {to
-          ? "Your rights here are others at once. To have the old ones back, somebody else must give them to you."
-          : own
-            ? "You see nothing of it any more. To come back you need an invitation."
-            : "Their pages and terminals of this organisation close at once. What they made stays."}
-      </p>
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="danger" autoFocus>
-          {to ? "Change" : own ? "Leave" : "Remove"}
-        </Button>
-      </div>
-    </Dialog>
-  );
+type Words = { title: string; verb: string; text: string };
+
+function wordsOf({ member, to }: Question, own: boolean, organization: Organization): Words {
+  if (to)
+    return {
+      title: `Become ${ROLE_WORDS[to].toLowerCase()} yourself?`,
+      verb: "Change",
+      text: "Your rights here are others at once. To have the old ones back, somebody else must give them to you.",
+    };
+  return own
+    ? {
+        title: `Leave ${organization.name}?`,
+        verb: "Leave",
+        text: "You see nothing of it any more. To come back you need an invitation.",
+      }
+    : {
+        title: `Remove ${member.name}?`,
+        verb: "Remove",
+        text: "Their pages and terminals of this organisation close at once. What they made stays.",
+      };
 }

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { call, type Organization, type Page, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
+import { Sure } from "../../parts/Sure";
 import { plural } from "../../source/words";
 import { useLoad } from "../load";
 import { atLeast } from "../places";
@@ -73,7 +74,16 @@ export function Teams({ organization }: { organization: Organization }) {
       {asked?.what === "members" && asked.team && (
         <Filling at={at} team={asked.team} members={members.data?.items ?? []} onClose={close} />
       )}
-      {asked?.what === "delete" && asked.team && <Deleting at={at} team={asked.team} onClose={close} />}
+      {asked?.what === "delete" && asked.team && (
+        <Sure
+          title={`Delete ${asked.team.name}?`}
+          verb="Delete"
+          act={() => call("DELETE", `${at}/teams/${asked.team?.id}`).then(close)}
+          onClose={close}
+        >
+          What its members may in workspaces by it goes with it; they stay members of the organisation.
+        </Sure>
+      )}
     </>
   );
 }
@@ -143,24 +153,6 @@ function Filling({ at, team, members, onClose }: { at: string; team: Team; membe
       <div className="row end">
         <Button type="submit" kind="main">
           Done
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
-
-function Deleting({ at, team, onClose }: { at: string; team: Team; onClose: () => void }) {
-  const [failure, setFailure] = useState("");
-  const remove = () =>
-    call("DELETE", `${at}/teams/${team.id}`).then(onClose, (error: Refused) => setFailure(error.message));
-  return (
-    <Dialog title={`Delete ${team.name}?`} onClose={onClose} onSubmit={remove}>
-      <p>What its members may in workspaces by it goes with it; they stay members of the organisation.</p>
-      <Notice text={failure} />
-      <div className="row end">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="danger" autoFocus>
-          Delete
         </Button>
       </div>
     </Dialog>
