@@ -18,7 +18,7 @@ from backend.core.events import kinds
 from backend.core.paging import Cursor, Limit, Page, decode, page
 
 MOST = 10_000
-Action = Annotated[str, QueryParameter(max_length=80, pattern=r"^[a-z_.]*$", description="The name of an event.")]
+Action = Annotated[str, QueryParameter(max_length=80, pattern=r"^[a-z_.]*$(?!\n)", description="The name of an event.")]
 
 
 class WithoutZone(Invalid):

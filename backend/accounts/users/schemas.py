@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-Name = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_.-]*$", max_length=100)]
-Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", max_length=1000)]
+Name = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_.-]*$(?!\n)", max_length=100)]
+Text = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", max_length=1000)]
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):

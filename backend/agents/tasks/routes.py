@@ -39,7 +39,7 @@ async def list_tasks(
     session_id: FromPath[UUID],
     status: FromQuery[Status | None] = None,
     assignee: FromQuery[UUID | None] = None,
-    label: Annotated[str | None, QueryParameter(max_length=50, pattern=r"^[^\x00]*$")] = None,
+    label: Annotated[str | None, QueryParameter(max_length=50, pattern=r"^[^\x00]*$(?!\n)")] = None,
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Page[schemas.Task]:

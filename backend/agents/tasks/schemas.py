@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from backend.agents.tasks.models import Status
 from backend.workbench.pulls.schemas import Author, Labels, Markdown, Title
 
-Url = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\x00-\x20\x7f]+$")]
+Url = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\x00-\x20\x7f]+$(?!\n)")]
 
 
 class Link(msgspec.Struct, forbid_unknown_fields=True):

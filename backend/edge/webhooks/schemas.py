@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 Description = Annotated[str, Meta(max_length=200)]
-Filter = Annotated[str, Meta(pattern=r"^[a-z_]+\.(\*|[a-z_]+)$", max_length=80)]
+Filter = Annotated[str, Meta(pattern=r"^[a-z_]+\.(\*|[a-z_]+)$(?!\n)", max_length=80)]
 Filters = Annotated[list[Filter], Meta(max_length=100, description="`session.created`, `session.*`; none is all.")]
 State = Literal["pending", "delivered", "failed"]
 

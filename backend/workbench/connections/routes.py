@@ -21,7 +21,7 @@ PROVIDERS = ("/github", "/gitlab", "/bitbucket")
 IMPORTS = [scope("services:write")]
 Text = Annotated[str, QueryParameter(max_length=200)]
 FullName = Annotated[
-    str, QueryParameter(min_length=3, max_length=300, pattern=r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$")
+    str, QueryParameter(min_length=3, max_length=300, pattern=r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$(?!\n)")
 ]
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-Token = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$")]
-Username = Annotated[str, Meta(max_length=200, pattern=r"^[\x21-\x39\x3b-\x7e]*$")]
+Token = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+Username = Annotated[str, Meta(max_length=200, pattern=r"^[\x21-\x39\x3b-\x7e]*$(?!\n)")]
 Url = Annotated[str, Meta(max_length=500)]
 
 

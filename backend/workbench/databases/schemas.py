@@ -9,7 +9,7 @@ from msgspec import Meta
 MAX_ROWS = 10_000
 MAX_SECONDS = 60
 Name = Annotated[str, Meta(max_length=1000)]
-Sql = Annotated[str, Meta(min_length=1, max_length=1_000_000, pattern=r"^[^\x00]*\Z")]
+Sql = Annotated[str, Meta(min_length=1, max_length=1_000_000, pattern=r"^[^\x00]*$(?!\n)")]
 """Without NUL, which ends a statement in PostgreSQL's protocol."""
 Rows = Annotated[int, Meta(ge=1, le=MAX_ROWS)]
 Seconds = Annotated[float, Meta(gt=0, le=MAX_SECONDS)]

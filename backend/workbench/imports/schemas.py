@@ -10,9 +10,9 @@ from backend.workbench.services.schemas import Line, ServiceName
 from backend.workbench.workspaces.schemas import Branch
 
 RepositoryName = Annotated[
-    str, Meta(min_length=3, max_length=300, pattern=r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$")
+    str, Meta(min_length=3, max_length=300, pattern=r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$(?!\n)")
 ]
-Subdirectory = Annotated[str, Meta(max_length=500, pattern=r"^([^/\x00\\]+(/[^/\x00\\]+)*)?$")]
+Subdirectory = Annotated[str, Meta(max_length=500, pattern=r"^([^/\x00\\]+(/[^/\x00\\]+)*)?$(?!\n)")]
 
 
 class Import(msgspec.Struct, forbid_unknown_fields=True):

@@ -37,8 +37,8 @@ async def list_pull_requests(
     author: FromQuery[UUID | None] = None,
     reviewer: FromQuery[UUID | None] = None,
     session_id: FromQuery[UUID | None] = None,
-    label: Annotated[str | None, QueryParameter(max_length=50, pattern=r"^[^\x00]*$")] = None,
-    words: Annotated[str, QueryParameter(name="query", max_length=300, pattern=r"^[^\x00]*$")] = "",
+    label: Annotated[str | None, QueryParameter(max_length=50, pattern=r"^[^\x00]*$(?!\n)")] = None,
+    words: Annotated[str, QueryParameter(name="query", max_length=300, pattern=r"^[^\x00]*$(?!\n)")] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Page[schemas.Pull]:

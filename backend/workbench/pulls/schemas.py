@@ -12,17 +12,17 @@ from backend.workbench.pulls.models import Side, State, Step
 from backend.workbench.vcs.schemas import RepositoryName, Status
 
 Title = Annotated[
-    str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+    str, Meta(min_length=1, max_length=300, pattern=r"^[^\S\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)")
 ]
-Markdown = Annotated[str, Meta(max_length=65_536, pattern=r"^[^\x00]*$")]
-Words = Annotated[str, Meta(min_length=1, max_length=65_536, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-Label = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Markdown = Annotated[str, Meta(max_length=65_536, pattern=r"^[^\x00]*$(?!\n)")]
+Words = Annotated[str, Meta(min_length=1, max_length=65_536, pattern=r"^\s*[^\s\x00][^\x00]*$(?!\n)")]
+Label = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Labels = Annotated[list[Label], Meta(max_length=30)]
 Reviewers = Annotated[list[UUID], Meta(max_length=30)]
-Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}$")]
+Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}$(?!\n)")]
 Method = Literal["merge", "squash", "rebase"]
 LineNumber = Annotated[int, Meta(ge=1, le=10_000_000)]
-SafePath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+SafePath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$(?!\n)")]
 
 
 class PullCreate(msgspec.Struct, forbid_unknown_fields=True):
@@ -194,7 +194,7 @@ class Viewed(msgspec.Struct, forbid_unknown_fields=True):
 
     path: SafePath
     viewed: bool
-    content: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}:[0-9a-f]{40,64}$")] | None = None
+    content: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}:[0-9a-f]{40,64}$(?!\n)")] | None = None
 
 
 class ConflictQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -309,10 +309,10 @@ class Thread(msgspec.Struct):
 class CheckSet(msgspec.Struct, forbid_unknown_fields=True):
     """`commit_id` is the head of the last look where it is left out."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
     state: CheckState
-    url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[\x21-\x7e]+)?$")] = ""
-    description: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    url: Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[\x21-\x7e]+)?$(?!\n)")] = ""
+    description: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")] = ""
     commit_id: Sha | None = None
 
 

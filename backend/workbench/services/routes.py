@@ -98,7 +98,7 @@ async def set_variable(
     resources: Hands,
     actor: Me,
     workspace_id: FromPath[UUID],
-    name: Annotated[str, PathParameter(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")],
+    name: Annotated[str, PathParameter(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$(?!\n)")],
     data: JSONBody[schemas.VariableSet],
 ) -> None:
     """Set a variable; it is kept encrypted and injected at start."""

@@ -9,8 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from runtimes.compose.model import Problem
 
-ServiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$", description="Spaces become hyphens.")]
-VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
+ServiceName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$(?!\n)", description="Spaces become hyphens.")
+]
+VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$(?!\n)")]
 Value = Annotated[str, Meta(max_length=32_768)]
 Line = Annotated[str, Meta(max_length=4000)]
 

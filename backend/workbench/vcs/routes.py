@@ -22,7 +22,7 @@ from backend.workbench.vcs import changes, diffs, history, schemas, service
 Name = Annotated[
     str,
     QueryParameter(
-        min_length=1, max_length=80, pattern=r"^[^\x00]+$", description="Which repository; `root` by default."
+        min_length=1, max_length=80, pattern=r"^[^\x00]+$(?!\n)", description="Which repository; `root` by default."
     ),
 ]
 

@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-Revision = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x20\x7f-][^\x00-\x20\x7f]*$")]
+Revision = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x20\x7f-][^\x00-\x20\x7f]*$(?!\n)")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Paths = Annotated[list[Path], Meta(max_length=10_000)]
 Context = Annotated[int, Meta(ge=0, le=1000)]
-RepositoryName = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
+RepositoryName = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00]+$(?!\n)")]
 Message = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=r"\S")]
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 Status = Literal["added", "modified", "deleted", "renamed", "untracked", "conflicted"]
@@ -134,7 +134,7 @@ class ChosenHunk(msgspec.Struct, forbid_unknown_fields=True):
     """A hunk of `GET /diff/working-copy`, or some of its `lines`, numbered from 0 as they stand there."""
 
     path: Path
-    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$")]
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
     lines: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1, max_length=20_000)] | None = None
 
 

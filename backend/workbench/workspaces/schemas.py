@@ -18,7 +18,9 @@ IdleMinutes = Annotated[
     ),
 ]
 Description = Annotated[str, Meta(max_length=2000)]
-Branch = Annotated[str, Meta(max_length=250, pattern=r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$")]
+Branch = Annotated[
+    str, Meta(max_length=250, pattern=r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$(?!\n)")
+]
 
 
 class WorkspaceCreate(msgspec.Struct, forbid_unknown_fields=True):
