@@ -12,11 +12,12 @@ ORIGIN = "http://localhost:8300"
 
 
 class Refused(Exception):
-    """A handshake that was refused: `status` and the decoded `body`."""
+    """A handshake that was refused: `status`, `headers` and the decoded `body`."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, headers: dict[bytes, bytes] | None = None) -> None:
         super().__init__(f"{status} {body!r}")
         self.status = status
+        self.headers = headers or {}
         self.body = json.loads(body) if body else None
 
 
@@ -64,9 +65,9 @@ class Socket:
                 case "websocket.accept":
                     return self
                 case "websocket.http.response.start":
-                    self._status = message["status"]
+                    self._status, self._headers = message["status"], dict(message["headers"])
                 case "websocket.http.response.body":
-                    raise Refused(self._status, message.get("body", b""))
+                    raise Refused(self._status, message.get("body", b""), self._headers)
                 case "websocket.close":
                     raise Refused(403, b"")
                 case _:

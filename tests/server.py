@@ -20,6 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 OWNER = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "organization": "Acme"}
 
 
+def _first(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """By lower-case name; of several of one name the first, as the sign-in is of cookies."""
+    return {name.lower(): value for name, value in reversed(headers)}
+
+
 class Server:
     """`codeyard up` as a process, without an engine unless one is given. Use as a context manager: set up with an owner (signed
     in) and a key that may all."""
@@ -139,7 +144,7 @@ class Server:
             connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             raw = answer.read()
-            return answer.status, json.loads(raw) if raw else None, {k.lower(): v for k, v in answer.getheaders()}
+            return answer.status, json.loads(raw) if raw else None, _first(answer.getheaders())
         finally:
             connection.close()
 

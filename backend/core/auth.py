@@ -269,11 +269,11 @@ anyone.needs = ANYONE  # type: ignore[attr-defined]
 async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
     resources = connection.app.state.resources
     credential = credential_of(connection, resources.settings)
-    is_socket = connection.scope["type"] == ScopeType.WEBSOCKET
-    if is_socket:
-        check_origin(connection, resources.settings, by_key=credential is not None and credential.is_key)
     if credential is None:
         raise Unauthorized
+    is_socket = connection.scope["type"] == ScopeType.WEBSOCKET
+    if is_socket:
+        check_origin(connection, resources.settings, by_key=credential.is_key)
     client = connection.client
     address = client.host if client else "unknown"
     actor: Actor | None = await resources.authenticate(credential, address)

@@ -197,8 +197,9 @@ def _account(scope: Scope, request_id: str, status: int, seconds: float) -> None
 async def _refuse(scope: Scope, send: Send, code: int, request_id: str) -> None:
     """A handshake refused with its honest status and the envelope (ASGI's WebSocket Denial Response), not a bare 403."""
     error = scope["state"].get("error")
-    status, body = error if error else (code - 4000 if 4400 <= code < 4600 else 403, b"")
+    status, body, told = error if error else (code - 4000 if 4400 <= code < 4600 else 403, b"", {})
     headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in told.items()]
     await send(cast(Message, {"type": "websocket.http.response.start", "status": status, "headers": headers}))
     await send(cast(Message, {"type": "websocket.http.response.body", "body": body}))
 
@@ -206,7 +207,8 @@ async def _refuse(scope: Scope, send: Send, code: int, request_id: str) -> None:
 def remember_error(error: Exception, scope: Scope) -> None:
     """Litestar's `after_exception` hook: what a socket's handshake is refused with."""
     told = translate(error)
-    scope["state"]["error"] = (told.status, _body(told, scope["state"].get("request_id", "")))
+    body = _body(told, scope["state"].get("request_id", ""))
+    scope["state"]["error"] = (told.status, body, dict(told.headers or {}))
 
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from backend.accounts.mail.models import Mail
+from backend.accounts.signin import service
 from backend.accounts.signin.models import EmailToken
 from backend.core.auth import Role
 from backend.core.db import now
@@ -55,8 +56,11 @@ async def test_a_new_address_counts_once_it_is_proved(client, ada, link, call, d
     assert taken.json()["error"]["code"] == "email_taken"
 
 
-async def test_a_reset_sets_the_password_and_ends_every_sign_in(client, ada, link, call):
-    """Attack row 15."""
+async def test_a_reset_sets_the_password_and_ends_every_sign_in(client, ada, link, call, monkeypatch):
+    """Attack rows 15 and 39: somebody else's wrong passwords keep nobody from it, or from signing in by what it sets."""
+    monkeypatch.setattr(service, "WRONG_PER_ACCOUNT", 2)
+    guess = {"email": ada.email, "password": "wrong password"}
+    assert [(await call(None).post("/auth/login", json=guess)).status_code for _ in range(3)] == [401, 401, 429]
     asked = await call(None).post("/auth/reset-password/send", json={"email": ada.email.upper()})
     unknown = await call(None).post("/auth/reset-password/send", json={"email": "nobody@example.com"})
     assert (asked.status_code, asked.content) == (unknown.status_code, unknown.content) == (204, b"")

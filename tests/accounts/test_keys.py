@@ -140,6 +140,7 @@ async def test_a_limited_key_that_opens_sockets_is_refused_with_429(call, ada, d
         async with limited.socket("/ws/terminal", session_id=str(uuid4())):
             pass
     assert (refused.value.status, refused.value.body["error"]["code"]) == (429, "key_limit_reached")
+    assert int(refused.value.headers[b"retry-after"]) > 0
 
 
 async def test_a_key_without_a_limit_is_not_counted(call, client, ada, database):

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from backend.accounts.signin import service
 from backend.accounts.signin.models import FailedLogin, SignIn
 from backend.core import crypto
+from backend.core.auth import Role
 from backend.core.db import now
 from backend.core.settings import Settings
 from tests import make
@@ -100,11 +101,35 @@ async def test_guessing_is_slowed_down_and_locks_nobody_out(call, app, ada):
     assert good.status_code == 200
 
 
+async def test_a_browser_that_signed_in_before_is_not_slowed_down_by_others_at_its_address(
+    call, database, ada, monkeypatch
+):
+    """Attack row 39, from behind the owner's own address: the browser's cookie gives it a count of its own, for its account."""
+    monkeypatch.setattr(service, "WRONG_PER_ACCOUNT", 2)
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+
+    async def login(browser, person=ada, password="wrong password", **sent) -> int:
+        body = {"email": person.email, "password": password}
+        return (await browser.post("/auth/login", json=body, **sent)).status_code
+
+    hers, his = call(None), call(None)
+    assert [await login(hers, ada, make.PASSWORD), await login(his, bob, make.PASSWORD)] == [200, 200]
+    assert [await login(call(None)) for _ in range(3)] == [401, 401, 429]
+    assert await login(his, ada, make.PASSWORD) == 429  # known, but not to this account
+    mine = hers.cookies["codeyard-browser"]
+    for odd in ("", ".", "x", mine[:-2], mine + "00", mine.partition(".")[0] + ".", "0." + "00" * 40, "caf\xe9"):
+        sent = {"cookie": f"codeyard-browser={odd}".encode("latin-1")}
+        assert await login(call(None), ada, make.PASSWORD, headers=sent) == 429, odd
+    assert await login(hers, ada, make.PASSWORD) == 200
+    assert [await login(hers) for _ in range(3)] == [401, 401, 429]
+    assert await login(hers, ada, make.PASSWORD) == 429
+
+
 async def test_wrong_passwords_of_a_clock_that_was_ahead_lock_nobody_out(call, database, ada):
     async with database.begin() as db:
         for _ in range(service.WRONG_PER_ACCOUNT):
             later = now() + timedelta(days=365)
-            db.add(FailedLogin(account=crypto.digest(ada.email), address="127.0.0.1", at=later))
+            db.add(FailedLogin(account=crypto.digest(ada.email), place="127.0.0.1", at=later))
     answer = await call(None).post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
     assert answer.status_code == 200
 

@@ -133,6 +133,14 @@ async def test_a_socket_of_another_origin_is_refused_before_the_upgrade(call, ad
     assert (refused.value.status, refused.value.body["error"]["code"]) == (403, "foreign_origin")
 
 
+@pytest.mark.parametrize("origin", ["", "https://evil.example"])
+async def test_a_socket_of_nobody_is_told_to_sign_in_whatever_its_origin(call, origin):
+    with pytest.raises(Refused) as refused:
+        async with call(None).socket("/ws/events", headers={"origin": origin}):
+            pass
+    assert (refused.value.status, refused.value.body["error"]["code"]) == (401, "unauthorized")
+
+
 async def test_a_cookie_needs_an_origin_and_a_key_does_not(call, database, ada):
     """Attack rows 3 and 5."""
     with pytest.raises(Refused) as refused:

@@ -55,7 +55,10 @@ async def try_entry(house, token, label="web"):
 async def test_a_member_is_let_in_and_the_app_sees_nothing_of_how(house, ada):
     """Attack row 12: cookies, keys and the CSRF token stay here."""
     passed = await house.enter(ada, path="/deep?x=1")
-    cookie = f"codeyard=stolen; mine=1; {passed['cookie']}; __Host-codeyard=x; =codeyard=y; other=2"
+    cookie = (
+        f"codeyard=stolen; codeyard-browser=x; mine=1; {passed['cookie']}; __Host-codeyard=x; =codeyard=y; other=2; "
+        "__Host-codeyard-browser=x"
+    )
     headers = {"cookie": cookie, "x-csrf-token": ada.headers["x-csrf-token"], "authorization": "Bearer cy_live_abc"}
     async with house.client() as client:
         answer = await client.get("/", headers=headers)
@@ -432,8 +435,9 @@ async def test_an_app_cannot_set_our_cookies_nor_anybody_else_s(house):
     host = house.host().split(":")[0]
     set_ = [
         "codeyard=x", "__Host-codeyard=x; Secure; Path=/", "codeyard-preview=x", "=codeyard=x", " codeyard-preview =x",
-        "__HOST-codeyard-preview=x", "a=1; Domain=localhost", "b=1; domain=.localhost", "c=1; Domain=example.com",
-        f"d=1; Domain={host}; Domain=localhost", f"e=1; Domain={host}", "f=1; Path=/; HttpOnly", "g=codeyard=1",
+        "__HOST-codeyard-preview=x", "codeyard-browser=x", "a=1; Domain=localhost", "b=1; domain=.localhost",
+        "c=1; Domain=example.com", f"d=1; Domain={host}; Domain=localhost", f"e=1; Domain={host}", "f=1; Path=/; HttpOnly",
+        "g=codeyard=1",
     ]  # fmt: skip
 
     async def app(scope, receive, send):

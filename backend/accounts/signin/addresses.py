@@ -52,12 +52,14 @@ async def verify(db: AsyncSession, token: str) -> None:
 
 
 async def ask_reset(database: Database, settings: Settings, email: str, browser: service.Browser) -> None:
-    """Sends the link if there is such an account. Each asking counts as a wrong password does, so that nobody floods a box."""
-    account = crypto.digest(email.strip().lower())
+    """Sends the link if there is such an account. Askings are counted as wrong passwords are, so that nobody floods a box, but
+    apart from them: the link is the way out for whom somebody else's wrong passwords keep waiting."""
+    address = email.strip().lower()
+    asked, place = crypto.digest(f"reset {address}"), browser.place(settings.data, crypto.digest(address))
     async with database.begin() as db:
-        await service.throttle(db, account, browser.address)
-        db.add(FailedLogin(account=account, address=browser.address, at=now()))
-        user = await users.by_email(db, email.strip().lower()) if "\x00" not in email else None
+        await service.throttle(db, asked, place)
+        db.add(FailedLogin(account=asked, place=place, at=now()))
+        user = await users.by_email(db, address) if "\x00" not in email else None
         if user is None:
             return
         token = await _issue(db, user.id, "reset", user.email, RESET_FOR)
@@ -67,11 +69,12 @@ async def ask_reset(database: Database, settings: Settings, email: str, browser:
 
 
 async def reset(database: Database, token: str, password: str) -> None:
-    """Sets the password and ends every sign-in; a second factor stays. Raises InvalidLink."""
+    """Sets the password, ends every sign-in and forgets wrong passwords; a second factor stays. Raises InvalidLink."""
     password_hash = await users.hash_password(password)
     async with database.begin() as db:
         used = await _use(db, token, ("reset",))
         await service.set_password(db, used.user_id, password_hash, how="reset")
+        await db.execute(delete(FailedLogin).where(FailedLogin.account == crypto.digest(used.email)))
         mine = update(User).where(User.id == used.user_id, User.email == used.email)
         await db.execute(mine.values(email_verified_at=now()))
 

@@ -42,7 +42,7 @@ class EmailToken(Base):
 
 
 class FailedLogin(Base):
-    """A wrong password: for which account (hashed, it may not exist) and from where."""
+    """A wrong password: for which account (hashed, it may not exist) and from where: an address, or a known browser."""
 
     __tablename__ = "failed_logins"
     __table_args__ = (
@@ -52,5 +52,5 @@ class FailedLogin(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     account: Mapped[bytes] = mapped_column(LargeBinary)
-    address: Mapped[str] = mapped_column(String(64))
+    place: Mapped[str] = mapped_column("address", String(64))
     at: Mapped[Time]

@@ -12,9 +12,11 @@ from backend.accounts.factors import service as factors
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs.routes import show as show_organization
 from backend.accounts.signin import account, addresses, schemas, service
+from backend.accounts.signin.known import known_cookie
 from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
+from backend.core import crypto
 from backend.core.auth import Actor, Me, anyone, cookie_name, is_secure, person
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
@@ -86,12 +88,14 @@ async def change_password(resources: Hands, actor: Me, data: JSONBody[schemas.Pa
 async def enter(
     db: AsyncSession, resources: Resources, request: AnyRequest, user: User, *, status: int
 ) -> Response[schemas.MeAnswer]:
-    """Signs `user` in on this browser."""
+    """Signs `user` in on this browser, which is known from now on."""
     row, secret = await service.sign_in(db, resources.settings, user, service.browser_of(request))
     actor = Actor(name=user.name, user_id=user.id, sign_in_id=row.id, grants={}, csrf_token=row.csrf_token)
     answer = await show_me(db, actor, user)
     seconds = resources.settings.session_days * 86_400
-    return Response(answer, status_code=status, cookies=[cookie(request, resources, secret, max_age=seconds)])
+    secure = is_secure(request, resources.settings)
+    known = known_cookie(resources.data, crypto.digest(user.email), secure=secure)
+    return Response(answer, status_code=status, cookies=[cookie(request, resources, secret, max_age=seconds), known])
 
 
 async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswer:

@@ -1,7 +1,8 @@
 """Signing in: the first account, sign-up, login with throttling that locks nobody out, and ending sign-ins.
 
-Throttling counts wrong passwords of (account, address) and of the address alone, never of the account alone: whoever guesses
-from elsewhere slows down himself, not the owner.
+Throttling counts wrong passwords of (account, place) and of the place alone, never of the account alone: whoever guesses from
+elsewhere slows down himself, not the owner. A place is an address, or a browser that signed in to that account before; and a
+link to reset the password, which only the owner can open, ends the wait.
 """
 
 import secrets
@@ -19,12 +20,13 @@ from backend.accounts.factors import service as factors
 from backend.accounts.orgs import service as orgs
 from backend.accounts.signin import jobs
 from backend.accounts.signin.events import PasswordChanged, SecondFactorChanged, SignedIn, SignedOut, tell
+from backend.accounts.signin.known import known_browser, known_cookie_name
 from backend.accounts.signin.models import WINDOW, EmailToken, FailedLogin, SignIn
 from backend.accounts.signin.schemas import Login, PasswordChange, Register, Setup
 from backend.accounts.users import service as users
 from backend.accounts.users.models import Installation, User
 from backend.core import crypto
-from backend.core.auth import Actor, Call, calling
+from backend.core.auth import Actor, Call, calling, is_secure
 from backend.core.db import Database, new_id, now
 from backend.core.errors import Forbidden, NotFound, TooMany, Unauthorized
 from backend.core.jobs import enqueue
@@ -32,7 +34,7 @@ from backend.core.live import notify
 from backend.core.settings import Settings
 
 WRONG_PER_ACCOUNT = 10
-WRONG_PER_ADDRESS = 100
+WRONG_PER_PLACE = 100
 TOLD_AT = (1, 10, 100)
 """Which failures of an account within the window the audit log tells."""
 
@@ -51,7 +53,7 @@ class AlreadySetUp(NotFound):
 
 
 class TooManyAttempts(TooMany):
-    """Too many wrong passwords from your address: wait, or reset the password."""
+    """Too many wrong passwords from here: wait, reset the password, or use a browser in which you have signed in before."""
 
 
 class MfaRequired(Unauthorized):
@@ -59,15 +61,23 @@ class MfaRequired(Unauthorized):
 
 
 class Browser:
-    """Where a sign-in comes from: address and User-Agent, cut to what is worth keeping."""
+    """Where a sign-in comes from: address and User-Agent, cut to what is worth keeping, and the cookie of a known browser."""
 
-    def __init__(self, address: str, agent: str) -> None:
+    def __init__(self, address: str, agent: str, known: str) -> None:
         self.address = address[:64]
         self.agent = "".join(c for c in agent[:300] if c.isprintable())
+        self.known = known
+
+    def place(self, data: Path, account: bytes) -> str:
+        """Where wrong passwords for `account` are counted."""
+        name = known_browser(data, account, self.known)
+        return f"browser {name}" if name else self.address
 
 
 def browser_of(request: ASGIConnection[Any, Any, Any, Any]) -> Browser:
-    return Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+    known = known_cookie_name(secure=is_secure(request, request.app.state.resources.settings))
+    address = request.client.host if request.client else ""
+    return Browser(address, request.headers.get("user-agent", ""), request.cookies.get(known, ""))
 
 
 async def offer_setup(db: AsyncSession) -> str | None:
@@ -111,10 +121,10 @@ async def check_login(database: Database, folder: Path, data: Login, browser: Br
     MfaRequired, WrongCode or, with Retry-After, TooManyAttempts."""
     account = crypto.digest(data.email.strip().lower())
     async with database.begin() as db:
-        await throttle(db, account, browser.address)
+        await throttle(db, account, browser.place(folder, account))
         user = await users.by_email(db, data.email.strip().lower()) if "\x00" not in data.email else None
     if not await users.password_fits(user, data.password) or user is None:
-        await _count_failure(database, account, browser, user)
+        await _count_failure(database, folder, account, browser, user)
         raise WrongCredentials
     await check_code(database, folder, user, account, browser, data.code)
     return user
@@ -135,7 +145,7 @@ async def check_code(
                 calling.set(Call(Actor(name=user.name, user_id=user.id, grants={}), browser.address))
                 await tell(db, user.id, SecondFactorChanged, how="recovery code used")
     except factors.WrongCode:
-        await _count_failure(database, account, browser, user)
+        await _count_failure(database, folder, account, browser, user)
         raise
 
 
@@ -143,16 +153,16 @@ async def check_second(database: Database, folder: Path, user: User, browser: Br
     """The second factor of who is signed in, throttled like a login. Raises NoFactor, WrongCode, TooManyAttempts."""
     account = crypto.digest(user.email)
     async with database.begin() as db:
-        await throttle(db, account, browser.address)
+        await throttle(db, account, browser.place(folder, account))
         if await factors.find(db, user.id) is None:
             raise factors.NoFactor
     await check_code(database, folder, user, account, browser, code)
 
 
-async def _count_failure(database: Database, account: bytes, browser: Browser, user: User | None) -> None:
+async def _count_failure(database: Database, folder: Path, account: bytes, browser: Browser, user: User | None) -> None:
     """The log is written by a job, which an account that does not exist gets, too: how long the answer takes says nothing."""
     async with database.begin() as db:
-        db.add(FailedLogin(account=account, address=browser.address, at=now()))
+        db.add(FailedLogin(account=account, place=browser.place(folder, account), at=now()))
         await db.flush()
         recent = FailedLogin.account == account, FailedLogin.at > now() - WINDOW
         attempts = await db.scalar(select(func.count()).select_from(FailedLogin).where(*recent)) or 0
@@ -161,13 +171,13 @@ async def _count_failure(database: Database, account: bytes, browser: Browser, u
             await enqueue(db, jobs.tell_failure, failure)
 
 
-async def throttle(db: AsyncSession, account: bytes, address: str) -> None:
+async def throttle(db: AsyncSession, account: bytes, place: str) -> None:
     recent = FailedLogin.at.between(now() - WINDOW, now() + WINDOW)  # later ones are a clock's that was ahead
-    here = FailedLogin.address == address
+    here = FailedLogin.place == place
     count = func.count().filter(FailedLogin.account == account)
     oldest = func.min(FailedLogin.at)
-    of_account, of_address, since = (await db.execute(select(count, func.count(), oldest).where(recent, here))).one()
-    if of_account >= WRONG_PER_ACCOUNT or of_address >= WRONG_PER_ADDRESS:
+    of_account, of_place, since = (await db.execute(select(count, func.count(), oldest).where(recent, here))).one()
+    if of_account >= WRONG_PER_ACCOUNT or of_place >= WRONG_PER_PLACE:
         seconds = max(1, int((since + WINDOW - now()).total_seconds()))
         raise TooManyAttempts(headers={"Retry-After": str(seconds)}, retry_after=seconds)
 

@@ -7,7 +7,7 @@ from backend.core.crypto import KEY_PREFIX
 from backend.core.errors import BadRequest
 from backend.workbench.previews.upstream import BadAnswer, Headers
 
-CONTROL_COOKIES = (b"codeyard", b"__host-codeyard")
+CONTROL_COOKIES = (b"codeyard", b"__host-codeyard", b"codeyard-browser", b"__host-codeyard-browser")
 PASS_COOKIES = (b"codeyard-preview", b"__host-codeyard-preview")
 KEY_HEADER = b"x-codeyard-key"
 
