@@ -1,5 +1,5 @@
 """An OpenID Connect issuer on a port of its own, made of authlib's and joserfc's parts, that can be told to misbehave.
-It answers at the addresses of GitHub's and Bitbucket's own APIs too, and to browsers: at `authorize` the person says yes at once."""
+It answers at the addresses of GitHub's and Bitbucket's own APIs too. To a browser at `authorize` the person says yes at once."""
 
 import asyncio
 import base64
