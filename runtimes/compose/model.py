@@ -27,7 +27,8 @@ class BadCompose(Exception):
     """The file cannot be used; `problems` has at least one error."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(f"{p.file}:{p.line or '?'} {p.path}: {p.message}" for p in problems[:3]))
+        at = [p.file if p.line is None else f"{p.file}:{p.line}" for p in problems[:3]]
+        super().__init__("; ".join(f"{where} {p.path}: {p.message}" for where, p in zip(at, problems, strict=False)))
         self.problems = problems
 
 

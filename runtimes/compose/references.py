@@ -67,7 +67,8 @@ def resolve(
 
     def known(where: Mapping[str, str], name: str, what: str) -> str:
         if name not in where:
-            raise LookupError("unknown_reference", f"there is no {what} {name}")
+            remedy = "; set it in the workspace" if what == "variable" else ""
+            raise LookupError("unknown_reference", f"there is no {what} {name}{remedy}")
         return where[name]
 
     for service, environment in services.items():

@@ -144,6 +144,21 @@ async def test_variables_fill_in_the_file_and_are_never_shown(client, here, reso
     assert (await client.get(there)).json()["items"] == [{"name": "TAG"}]
     await write(client, here, 'services:\n  web:\n    image: "nginx:${TAG}"\n')
     assert (await service(client, here, "web"))["image"] == "nginx:hush"
+
+    lines = "    environment: {{URL: 'pg://${{TAG}}@db', COST: 5$${more}}}\n    command: serve ${{TAG}}\n    env_file: app.env\n"
+    await client.post(f"{here}/filesystem", json={"op": "write", "path": "app.env", "content": "FROM=${TAG}\n"})
+    await write(client, here, "services:\n  web:\n    image: nginx:1\n" + lines.format(more=""))
+    web = await service(client, here, "web")
+    shown = {one["name"]: one["value"] for one in web["environment"]}
+    assert (shown, web["command"]) == ({"URL": "pg://${TAG}@db", "COST": "5$$", "FROM": "${TAG}"}, "serve ${TAG}")
+    given = [{"name": name, "value": shown[name]} for name in ("URL", "COST")]
+    assert (await client.put(f"{here}/services/{web['id']}", json={"environment": given})).status_code == 200
+    assert lines.format(more="") in await content(client, here)  # what was shown and comes back changes nothing
+
+    await write(client, here, "services:\n  web:\n    image: nginx:1\n    environment: {A: '${variable::GONE}'}\n")
+    [problem] = (await client.get(f"{here}/services")).json()["problems"]  # told before anything is started
+    assert (problem["severity"], problem["path"]) == ("error", "services.web.environment.A")
+    assert "GONE; set it in the workspace" in problem["message"]
     assert (await client.delete(f"{there}/TAG")).status_code == 204
     assert (await client.delete(f"{there}/TAG")).status_code == 404
     assert (await client.put(f"{there}/9x", json={"value": "x"})).status_code in (404, 422)

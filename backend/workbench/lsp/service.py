@@ -1,18 +1,18 @@
 """Language servers: who may look through them, and what can be done to them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from backend.core.auth import Actor
-from backend.core.errors import Conflict, NotFound, Unavailable
+from backend.core.errors import NotFound
 from backend.core.resources import Resources
 from backend.workbench.files import schemas as files
 from backend.workbench.files import service as files_service
 from backend.workbench.files.beneath import BadPath
 from backend.workbench.lsp import library, places, schemas
 from backend.workbench.lsp.watched import Watched
-from backend.workbench.services.inside import inside
+from backend.workbench.services.inside import inside, told
 from backend.workbench.sessions import repository
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
@@ -22,8 +22,6 @@ from lsp_bridge.bridge import Place
 from lsp_bridge.bridges import Bridges
 from lsp_bridge.paths import Paths
 from lsp_bridge.viewer import Send, Viewer
-from runtimes.engine import EngineAway
-from runtimes.spec import RuntimeFailed
 
 READ, WRITE = "files:read", "files:write"
 
@@ -34,14 +32,6 @@ class NoSuchLanguage(NotFound):
 
 class NoSuchServer(NotFound):
     """No such language server runs in this session; it starts when an editor opens a file of its language."""
-
-
-class CannotStart(Conflict):
-    """The session's workbench, in which language servers run, could not be started."""
-
-
-class EngineIsAway(Unavailable):
-    """The container engine does not answer; language servers start as soon as it does."""
 
 
 @contextlib.asynccontextmanager
@@ -67,22 +57,11 @@ async def attached(
 
 
 async def _place(resources: Resources, actor: Actor, session: Session, language: catalog.Language) -> Place:
-    with _told():
+    with told():
         if (place := await places.find(resources, session, language)) is not None:
             return place
     await terminals.share_our_user(resources, actor, session.id)
     return await resources.in_thread(places.find_here, resources, session, language)
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What keeps a container from being used, in the words of this feature."""
-    try:
-        yield
-    except RuntimeFailed as error:
-        raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
-    except EngineAway as error:
-        raise EngineIsAway(headers={"Retry-After": "5"}) from error
 
 
 async def listed(resources: Resources, actor: Actor, session_id: UUID) -> list[schemas.LanguageServers]:
@@ -137,7 +116,7 @@ async def file(
 
 async def _library(resources: Resources, actor: Actor, session_id: UUID, path: str) -> files.Content:
     await sessions.ready(resources, actor, session_id, READ)
-    with _told():
+    with told():
         place = await inside(resources, session_id, None)
         if place is not None:
             return await library.read_inside(place.driver, place.handle, path)

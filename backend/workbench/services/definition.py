@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
@@ -16,7 +16,7 @@ from backend.ledger.secrets import service as secrets
 from backend.workbench.services import addresses
 from backend.workbench.sessions.models import Session
 from runtimes.compose import model, references
-from runtimes.compose.model import BadCompose, Project
+from runtimes.compose.model import BadCompose, Problem, Project
 from runtimes.compose.read import load
 from runtimes.docker_body import open_beneath
 from runtimes.spec import Build, Limits, Login, Mount, RuntimeFailed, Spec
@@ -31,14 +31,12 @@ _FILE_BYTES = 1 << 20
 
 @dataclass
 class Definition:
-    """A session's stack as it is declared now. `values` are the workspace's secrets by part and name; `digests` tell of each
-    service whether a restart would bring anything into effect: also a variable, or a file, that it is given."""
+    """A session's stack as it is declared now. `values` are the workspace's secrets by part and name."""
 
     session: Session
     root: Path
     project: Project
     values: dict[str, dict[str, str]]
-    digests: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, name: str) -> UUID:
         return service_id(self.session.id, name)
@@ -60,15 +58,31 @@ async def read(resources: Resources, session: Session, profiles: Collection[str]
 
     def define() -> Definition:
         root = root_of(resources, session.id)
-        project = load(root, variables=values.get(SHARED, {}), profiles=profiles)
-        definition = Definition(session, root, project, values)
+        return Definition(session, root, load(root, variables=values.get(SHARED, {}), profiles=profiles), values)
+
+    return await resources.in_thread(define)
+
+
+async def digests(resources: Resources, definition: Definition, names: Collection[str]) -> dict[str, str]:
+    """Of each of these services what tells whether a restart would bring anything into effect: its declaration, and the variables
+    and files that it is given."""
+
+    def take() -> dict[str, str]:
         filled: dict[str, dict[str, str]] = {}
         with contextlib.suppress(BadCompose):  # said when one is started
             filled = environments(resources, definition)
-        definition.digests = {name: _digest(definition, name, filled.get(name, {})) for name in project.services}
-        return definition
+        return {name: _digest(definition, name, filled.get(name, {})) for name in names}
 
-    return await resources.in_thread(define)
+    return await resources.in_thread(take) if names else {}
+
+
+def unresolved(resources: Resources, definition: Definition) -> list[Problem]:
+    """The references that keep every service from starting."""
+    try:
+        environments(resources, definition)
+    except BadCompose as error:
+        return error.problems
+    return []
 
 
 def _digest(definition: Definition, name: str, environment: dict[str, str]) -> str:
@@ -253,6 +267,7 @@ def _content(definition: Definition, mount: model.FileMount) -> bytes:
 __all__ = [
     "BadCompose",
     "Definition",
+    "digests",
     "environments",
     "fingerprint",
     "image_of",
@@ -260,4 +275,5 @@ __all__ = [
     "root_of",
     "service_id",
     "spec_of",
+    "unresolved",
 ]

@@ -76,8 +76,9 @@ class Edited(NamedTuple):
     rows: dict[str, Runtime]
     undo: UUID
 
-    def show(self, resources: Resources, name: str) -> schemas.Service:
-        shown = service.show(resources, self.definition, name, self.rows.get(name))
+    async def show(self, resources: Resources, name: str) -> schemas.Service:
+        digests = await definitions.digests(resources, self.definition, [name])
+        shown = service.show(resources, self.definition, name, self.rows.get(name), digests[name])
         shown.undo_snapshot_id = self.undo
         return shown
 
@@ -170,7 +171,7 @@ async def add(resources: Resources, session: Session, data: ServiceCreate) -> sc
         return text
 
     edited = await _edit(resources, session, act, name, f"Add the service {name}", kept)
-    return edited.show(resources, name)
+    return await edited.show(resources, name)
 
 
 async def _fields_of(
@@ -241,7 +242,7 @@ async def update(
         kept = definition.values.get(name, {}) | kept
         gone = list(definition.values.get(name, {}))
     edited = await _edit(resources, session, act, new, f"Change the service {name}", kept, forget=(name, gone))
-    return edited.show(resources, new)
+    return await edited.show(resources, new)
 
 
 def _changes(definition: Definition, name: str, data: ServiceUpdate) -> tuple[dict[str, Any], Secrets, list[str]]:
@@ -352,7 +353,7 @@ async def import_image(
                 db, resources.data, session.organization_id, session.workspace_id, values, part=REGISTRY + name
             )
     edited = await _edit(resources, session, act, name, f"Import the image {data.image}", {})
-    return edited.show(resources, name)
+    return await edited.show(resources, name)
 
 
 def _silent(step: str, *, percent: int | None = None, message: str = "") -> None:

@@ -1,8 +1,11 @@
 """The insides of a session where programs run: a service's container, or the session's own workbench."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 from uuid import UUID
 
+from backend.core.errors import Conflict, Unavailable
 from backend.core.resources import Resources
 from backend.workbench.services import repository
 from backend.workbench.services.conductor import Conductor
@@ -10,7 +13,16 @@ from backend.workbench.services.definition import WORKBENCH, fingerprint, servic
 from backend.workbench.services.models import UP
 from backend.workbench.services.service import NoSuchService, NotRunning
 from backend.workbench.sessions import repository as sessions
+from runtimes.engine import EngineAway
 from runtimes.spec import CanExec, RuntimeFailed, State
+
+
+class CannotStart(Conflict):
+    """The program could not be started."""
+
+
+class EngineIsAway(Unavailable):
+    """The container engine does not answer; what was asked for starts as soon as it does."""
 
 
 class Inside(NamedTuple):
@@ -41,6 +53,17 @@ async def inside(
     if not isinstance(driver, CanExec):
         return None  # it runs beside us: a shell here is a shell there
     return Inside(driver, row.handle, session_id, row.id, row.name)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What keeps a container from being used, in words for who asked."""
+    try:
+        yield
+    except RuntimeFailed as error:
+        raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
+    except EngineAway as error:
+        raise EngineIsAway(headers={"Retry-After": "5"}) from error
 
 
 async def _workbench(resources: Resources, session_id: UUID, *, unused: bool) -> Inside | None:

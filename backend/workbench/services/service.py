@@ -1,6 +1,6 @@
 """Services: the rules. What is declared is read from compose.yaml, changed by editing it, and run by the conductor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -111,7 +111,13 @@ async def listed(resources: Resources, actor: Actor, session_id: UUID) -> schema
     async with resources.database.begin() as db:
         rows = await repository.of_session(db, session.id)
     if definition is not None:
-        found.items = [show(resources, definition, name, rows.pop(name, None)) for name in definition.project.services]
+        up = [name for name in definition.project.services if name in rows and rows[name].state in UP]
+        digests = await definitions.digests(resources, definition, up)
+        found.items = [
+            show(resources, definition, name, rows.pop(name, None), digests.get(name, ""))
+            for name in definition.project.services
+        ]
+        found.problems = [*found.problems, *definitions.unresolved(resources, definition)]
         if definition.project.source == "none":
             found.proposal = await _proposal(resources, session)
     found.items += [
@@ -294,12 +300,20 @@ def _why(resources: Resources) -> str:
     return ""
 
 
-def show(resources: Resources, definition: Definition | None, name: str, row: Runtime | None) -> schemas.Service:
+def show(
+    resources: Resources, definition: Definition | None, name: str, row: Runtime | None, digest: str = ""
+) -> schemas.Service:
+    """`digest` is that of what is declared now, where something runs that can be compared with it."""
     service = definition.project.services[name] if definition is not None else model.Service(name=name)
     session_id = definition.session.id if definition is not None else row.session_id if row is not None else UUID(int=0)
     secret = set(service.secrets) | set(definition.values.get(name, {}) if definition is not None else ())
+    variables = definition.values.get(definitions.SHARED, {}) if definition is not None else {}
+
+    def hidden(text: str) -> str:
+        return _hidden(text, variables)
+
     tcp = [port for port in service.ports if port.protocol == "tcp"]
-    changed = definition is not None and row is not None and row.state in UP and row.digest != definition.digests[name]
+    changed = digest != "" and row is not None and row.state in UP and row.digest != digest
     return schemas.Service(
         id=service_id(session_id, name),
         name=name,
@@ -307,9 +321,9 @@ def show(resources: Resources, definition: Definition | None, name: str, row: Ru
         icon=service.icon,
         image=service.image,
         build=service.build is not None,
-        command=" ".join(service.command or []),
-        install_command=service.install or "",
-        start_command=service.start or "",
+        command=hidden(" ".join(service.command or [])),
+        install_command=hidden(service.install or ""),
+        start_command=hidden(service.start or ""),
         ports=[
             schemas.PortShown(
                 target=port.target,
@@ -321,8 +335,11 @@ def show(resources: Resources, definition: Definition | None, name: str, row: Ru
             for port in service.ports
         ],
         environment=[
-            schemas.Variable(n, None if n in secret else service.environment.get(n), n in secret)
-            for n in [*service.environment, *sorted(secret - set(service.environment))]
+            schemas.Variable(n, None if n in secret else service.written.get(n, hidden(value)), n in secret)
+            for n, value in [
+                *service.environment.items(),
+                *((n, "") for n in sorted(secret - set(service.environment))),
+            ]
         ],
         volumes=[f"{volume.source or '.'}:{volume.target}" for volume in service.volumes],
         depends_on=[schemas.DependencyShown(one.service, one.condition) for one in service.depends_on],
@@ -338,6 +355,15 @@ def show(resources: Resources, definition: Definition | None, name: str, row: Ru
         line=service.line,
         disk_bytes=disk.held.get(row.id) if row is not None and (disk := resources.kept.get(DiskWatch)) else None,
     )
+
+
+def _hidden(text: str, variables: Mapping[str, str]) -> str:
+    """As it was before these were filled in: their values are never shown, and an edit that sends back what it was shown does not
+    write them into the file. What is shorter than four characters is no secret, and may stand there by chance."""
+    for name, value in sorted(variables.items(), key=lambda one: -len(one[1])):
+        if len(value) >= 4:
+            text = text.replace(value, f"${{{name}}}")
+    return text
 
 
 def conductor(resources: Resources) -> Conductor:

@@ -4,7 +4,7 @@ import os
 from uuid import UUID
 
 from backend.core.auth import Actor
-from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
+from backend.core.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.workbench.services import inside as services
@@ -16,9 +16,7 @@ from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
 from backend.workbench.terminals.repository import Entrance
 from backend.workbench.vcs.changes import clean
 from backend.workbench.vcs.service import author_of
-from runtimes.engine import EngineAway
 from runtimes.inside import Inside, shell_in
-from runtimes.spec import RuntimeFailed
 from runtimes.terminal import Terminal, Viewer
 from runtimes.terminals import KeeperLost, KeeperRefused, default_shell, shell_environment
 
@@ -41,14 +39,6 @@ class BadOffset(Invalid):
 
 class TooManyTerminals(TooMany):
     """This session has as many terminals as it may have: close some."""
-
-
-class CannotStart(Conflict):
-    """The shell could not be started."""
-
-
-class EngineIsAway(Unavailable):
-    """The container engine does not answer; the terminal opens as soon as it does."""
 
 
 class KeeperAway(Unavailable):
@@ -121,21 +111,18 @@ async def _open(
         raise TooManyTerminals(limit=PER_SESSION)
     try:
         beside = [one for one in _of(resources, session.id) if not one.labels.get("service_id") and one.exit is None]
-        place = await services.inside(resources, session.id, service_id, unused=not beside)
         identity = await _identity(resources, actor)
-        terminal = (
-            await _open_inside(resources, place, command, size, identity)
-            if place
-            else await _open_here(resources, actor, session, command, size, identity)
-        )
+        with services.told():
+            place = await services.inside(resources, session.id, service_id, unused=not beside)
+            terminal = (
+                await _open_inside(resources, place, command, size, identity)
+                if place
+                else await _open_here(resources, actor, session, command, size, identity)
+            )
     except KeeperRefused as error:
-        raise CannotStart(f"The shell could not be started: {error}") from error
+        raise services.CannotStart(f"The shell could not be started: {error}") from error
     except OSError as error:
-        raise CannotStart(f"The shell could not be started: {error.strerror}") from error
-    except RuntimeFailed as error:
-        raise CannotStart(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
-    except EngineAway as error:
-        raise EngineIsAway(headers={"Retry-After": "5"}) from error
+        raise services.CannotStart(f"The shell could not be started: {error.strerror}") from error
     except KeeperLost as error:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
     async with resources.database.begin() as db:

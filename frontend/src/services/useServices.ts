@@ -62,7 +62,7 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
       timer = window.setTimeout(load, 200);
     };
     const stop = follow((fact: Fact) => {
-      if (fact.name === "reset") soon();
+      if (fact.name === "reset" || fact.name === "workspace.variable_changed") soon();
       if (fact.session_id !== sessionId) return;
       if (fact.name === "services.changed") soon();
       if (fact.name === "operation.progress") keep(fact.data.operation as Operation);
