@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from backend.core.settings import InvalidSetting, Settings, load
@@ -110,7 +111,11 @@ async def end_terminals(settings: Settings) -> bool:
     """Ends the terminals that a server which is gone left behind; False when there are none."""
     if not (settings.data / "keeper" / "keeper.sock").exists():
         return False
-    terminals = Terminals(str(settings.data))
+    from runtimes.docker import Docker  # only here: it takes longer to load than all else that `down` does
+    from runtimes.inside import control_for
+
+    driver = Docker("", socket_path=settings.docker_socket) if settings.docker_socket else None
+    terminals = Terminals(str(settings.data), control_for=partial(control_for, driver))
     await terminals.open()
     await terminals.end()
     return True

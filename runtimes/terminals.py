@@ -136,8 +136,8 @@ class Terminals:
 
     async def _close(self, terminal_id: str, grace: float) -> None:
         terminal = self._terminals.get(terminal_id)
-        if terminal is not None and terminal.pid is None and terminal.exit is None:
-            await terminal.end()
+        if terminal is not None:
+            await _end_elsewhere(terminal)
         try:
             connection = await self._keeper()
             [(answer, _)] = await connection.ask("close", terminal=terminal_id, grace=grace)
@@ -161,6 +161,9 @@ class Terminals:
 
     async def end(self) -> None:
         """End all terminals and the keeper, whether open or left already."""
+        ends = await asyncio.gather(*(_end_elsewhere(terminal) for terminal in self), return_exceptions=True)
+        for failed in filter(None, ends):
+            _log.warning("a terminal's program could not be ended: %s", failed)
         connection = await self._keeper()
         with contextlib.suppress(KeeperLost):
             await connection.ask("end")
@@ -392,6 +395,12 @@ class _Connection:
             answers.append((message, descriptor))
             if not message.get("more"):
                 future.set_result(None)
+
+
+async def _end_elsewhere(terminal: Terminal) -> None:
+    """Ends a program that is no child of the keeper's: it would live on in its container without a terminal."""
+    if terminal.pid is None and terminal.exit is None:
+        await terminal.end()
 
 
 def reach(directory: str) -> socket.socket:

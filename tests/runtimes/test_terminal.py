@@ -362,9 +362,12 @@ async def test_a_terminal_that_nobody_has_open_for_a_while_is_not_ended(bench: B
 
 
 async def test_a_stream_that_is_no_pty_is_a_terminal_too(bench: Bench, tmp_path: Path) -> None:
-    sizes = []
+    sizes, ended = [], []
 
     class Remote(Control):
+        async def end(self) -> None:
+            ended.append(self)
+
         async def resize(self, cols: int, rows: int) -> None:
             sizes.append((cols, rows))
 
@@ -386,10 +389,15 @@ async def test_a_stream_that_is_no_pty_is_a_terminal_too(bench: Bench, tmp_path:
     theirs.send(b", still")
     watch = bench.watch(again, after=0)
     await watch.sees(b"from the container, still")
+    other, far = socket.socketpair()
+    await bench.terminals.adopt(other.detach(), control=Remote(), labels={"exec": "def"})
     theirs.close()
     again.finish({"code": 0})
     await watch.task
     assert watch.event(Exit) == Exit(code=0)
+    await bench.terminals.end()
+    far.close()
+    assert len(ended) == 1, "what still runs in a container is ended there, what has ended is not asked again"
 
 
 async def test_a_shell_starts_clean(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
