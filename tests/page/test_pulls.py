@@ -12,7 +12,7 @@ from tests.page.yard import Yard, picture
 pytestmark = pytest.mark.browser
 
 LINES = [f"line {n}" for n in range(1, 41)]
-WORK = [*LINES[:9], "ten", "ten and a half", "eleven", *LINES[11:29], "thirty", *LINES[30:]]
+WORK = [*LINES[:9], "ten", "ten and a half", "eleven", *LINES[11:29], "thirty", *LINES[30:39], "line forty"]
 
 
 class Someone:
@@ -119,6 +119,7 @@ def test_two_people_review_settle_a_conflict_and_merge(server, ada, grace, joine
     grace.part("Files")
     expect(page.get_by_role("heading", name="new name.txt")).to_be_visible()
     expect(page.get_by_text("Renamed from old name.txt").first).to_be_visible()
+    expect(line(page, "line forty").locator("mark").last).to_have_text("forty")
     for number, act in ((10, "down"), (12, "up")):
         button = page.get_by_role("button", name=f"Comment on line {number}", exact=True).first
         button.scroll_into_view_if_needed()

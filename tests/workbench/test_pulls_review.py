@@ -69,6 +69,7 @@ async def test_the_difference_is_told_file_by_file(desk, pull, head):
     [hunk] = files["a.txt"]["hunks"]
     assert (hunk["old_start"], hunk["old_lines"], hunk["new_start"], hunk["new_lines"]) == (7, 7, 7, 7)
     assert hunk["text"].split("\n")[2:6] == [" line 9", "-line 10", "+line ten", " line 11"]
+    assert hunk["spans"] == [[3, 5, 7], [4, 5, 8]] and files["b.txt"]["hunks"][0]["spans"] == []
     first = await desk.diff(pull, limit=2)
     rest = await desk.diff(pull, limit=2, cursor=first["next_cursor"])
     assert [f["path"] for f in first["items"] + rest["items"]] == ["a.txt", "b.txt", "new.txt"]
@@ -86,6 +87,7 @@ async def test_odd_files_are_told_each_as_what_it_is(desk, yard, fork):
     yard.write("mode.sh", "x\n")
     yard.write("to-link", "text\n")
     yard.write("gone.txt", "gone\n" * 9)
+    yard.write("ends.txt", "the only word")
     await yard.commit()
     head = await fork("Odd", yard)
     (head.root / "mode.sh").chmod(0o755)
@@ -94,6 +96,7 @@ async def test_odd_files_are_told_each_as_what_it_is(desk, yard, fork):
     (head.root / "gone.txt").unlink()
     (head.root / "binary").write_bytes(b"\0\1\2" * 50)
     (head.root / "empty").write_text("")
+    head.write("ends.txt", "the same word")
     head.write("x\ndiff --git a b", "-- dashes\n++ plusses\ndiff --git a/x b/x\n@@ -1 +1 @@\n")
     head.write('quo"te\t.txt', "no end")
     with open(bytes(head.root) + b"/\xff.txt", "w") as file:
@@ -104,6 +107,7 @@ async def test_odd_files_are_told_each_as_what_it_is(desk, yard, fork):
     assert files == {
         "binary": ("added", 0, 0),
         "empty": ("added", 0, 0),
+        "ends.txt": ("modified", 1, 1),
         "gone.txt": ("deleted", 0, 9),
         "mode.sh": ("modified", 0, 0),
         'quo"te\t.txt': ("added", 1, 0),
@@ -112,6 +116,8 @@ async def test_odd_files_are_told_each_as_what_it_is(desk, yard, fork):
         "\\xff.txt": ("added", 1, 0),
     }
     by_path = {file["path"]: file for file in diff["items"]}
+    ends = by_path["ends.txt"]["hunks"][0]  # git's remarks on the missing line feeds lie between its lines
+    assert ends["text"].count("\\ No newline") == 2 and ends["spans"] == [[0, 4, 8], [2, 4, 8]]
     assert by_path["binary"]["binary"] and by_path["\\xff.txt"]["path_b64"]
     assert by_path['quo"te\t.txt']["hunks"][0]["text"] == "+no end\n\\ No newline at end of file"
 

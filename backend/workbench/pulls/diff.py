@@ -12,7 +12,7 @@ from backend.core import git
 from backend.core.git import Place
 from backend.workbench.pulls.schemas import ChangedFile, PatchHunk
 from backend.workbench.vcs import diffs
-from backend.workbench.vcs.schemas import Status
+from backend.workbench.vcs.schemas import Line, Status
 
 MOST_BYTES = 32_000_000
 """What is read of a difference; what comes after is listed without its hunks."""
@@ -114,7 +114,19 @@ def show(entries: Sequence[Entry], viewed: set[tuple[str, str]], *, alone: bool)
         if files and size > LONGEST_PAGE:
             break
         files.append(_file(entry, patch[:at] if at else patch, body, keep=keep, viewed=viewed))
+    _mark_words([hunk for file in files for hunk in file.hunks])
     return files, len(files)
+
+
+def _mark_words(hunks: Sequence[PatchHunk]) -> None:
+    """In as many pairs of lines as an answer compares; what comes after is not taken apart at all."""
+    pairs_left = diffs.COMPARED_PAIRS
+    for hunk in hunks:
+        if pairs_left == 0:
+            return
+        shown = [(n, Line(text[:1], text[1:])) for n, text in enumerate(hunk.text.split("\n")) if text[:1] != "\\"]
+        pairs_left = diffs.mark_words([line for _, line in shown], pairs_left)
+        hunk.spans = [(n, start, end) for n, line in shown for start, end in line.spans or ()]
 
 
 def _file(entry: Entry, head: bytes, body: bytes, *, keep: bool, viewed: set[tuple[str, str]]) -> ChangedFile:

@@ -151,7 +151,8 @@ class PullMerge(msgspec.Struct, forbid_unknown_fields=True):
 
 class PatchHunk(msgspec.Struct):
     """`text` is the lines as in a patch, without a last line feed: each begins with " ", "+", "-" or "\\" (no line feed at
-    the end of the file)."""
+    the end of the file). `spans` are [line of the text from 0, from, to): the characters after the line's sign that differ from
+    the line that it replaces, or that replaces it."""
 
     old_start: int
     old_lines: int
@@ -159,6 +160,7 @@ class PatchHunk(msgspec.Struct):
     new_lines: int
     header: str
     text: str
+    spans: list[tuple[int, int, int]] = []
 
 
 class ChangedFile(msgspec.Struct):

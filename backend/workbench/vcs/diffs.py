@@ -19,7 +19,8 @@ MOST_FILES = 2000
 MOST_LINES = 20_000
 LONGEST_LINE = 2000
 _COMPARED_LINE = 400
-_COMPARED_PAIRS = 400
+COMPARED_PAIRS = 400
+"""How many pairs of lines of one answer are compared word by word."""
 _WORD = re.compile(r"\w+|\s+|.", re.DOTALL)
 
 _STATUS: dict[DeltaStatus, Status] = {
@@ -133,7 +134,7 @@ def _plain(
 def _collect(found: Iterable[Found], *, named: bool = False) -> Diff:
     """Hunks end at `MOST_LINES`, files at `MOST_FILES`."""
     files: list[FileDiff] = []
-    lines_left, pairs_left, truncated = MOST_LINES, _COMPARED_PAIRS, False
+    lines_left, pairs_left, truncated = MOST_LINES, COMPARED_PAIRS, False
     for file, path, patch in found:
         if len(files) == MOST_FILES:
             truncated = True
@@ -149,7 +150,8 @@ def _collect(found: Iterable[Found], *, named: bool = False) -> Diff:
                     for shown, hunk in zip(file.hunks, patch.hunks, strict=True):
                         shown.id = hunk_id(path, hunk)
                 lines_left -= sum(len(hunk.lines) for hunk in file.hunks)
-                pairs_left = _mark_words(file.hunks, pairs_left)
+                for shown in file.hunks:
+                    pairs_left = mark_words(shown.lines, pairs_left)
         files.append(file)
     return Diff(files, truncated)
 
@@ -208,16 +210,16 @@ def _hunk(hunk: pygit2.DiffHunk) -> Hunk:
     return Hunk(hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines, header, lines)
 
 
-def _mark_words(hunks: Iterable[Hunk], pairs_left: int) -> int:
-    """Gives `spans` to lines that replace one another: the n-th removed line of a block to its n-th added one."""
-    for hunk in hunks:
-        for removed, added in _blocks(hunk.lines):
-            for old, new in zip(removed, added, strict=False):
-                if pairs_left == 0:
-                    return 0
-                pairs_left -= 1
-                if max(len(old.text), len(new.text)) <= _COMPARED_LINE:
-                    old.spans, new.spans = spans(old.text, new.text)
+def mark_words(lines: Sequence[Line], pairs_left: int) -> int:
+    """Gives `spans` to lines of a hunk that replace one another: the n-th removed line of a block to its n-th added one. How
+    many pairs of lines may still be compared."""
+    for removed, added in _blocks(lines):
+        for old, new in zip(removed, added, strict=False):
+            if pairs_left == 0:
+                return 0
+            pairs_left -= 1
+            if max(len(old.text), len(new.text)) <= _COMPARED_LINE:
+                old.spans, new.spans = spans(old.text, new.text)
     return pairs_left
 
 

@@ -1,24 +1,26 @@
 // Hunks as text made into lines with their numbers, and what lines of a file say.
 import type { Hunk, Line } from "../source/types";
-import type { PatchFile, Place, PullFile } from "./types";
+import type { PatchFile, PatchHunk, Place, PullFile } from "./types";
 
 export function fileOf(file: PatchFile): PullFile {
-  return { ...file, hunks: file.hunks.map(({ text, ...hunk }) => ({ ...hunk, lines: linesOf(text, hunk) })) };
+  return { ...file, hunks: file.hunks.map(hunkOf) };
 }
 
-function linesOf(text: string, hunk: Omit<Hunk, "lines">): Line[] {
+function hunkOf({ text, spans, ...hunk }: PatchHunk): Hunk {
   let old = hunk.old_start;
   let fresh = hunk.new_start;
+  const marked = new Map<number, [number, number][]>();
+  for (const [at, from, to] of spans) marked.set(at, [...(marked.get(at) ?? []), [from, to]]);
   const lines: Line[] = [];
-  for (const shown of text.split("\n")) {
+  for (const [at, shown] of text.split("\n").entries()) {
     const kind = shown[0] ?? " ";
-    const line: Line = { kind, text: shown.slice(1) };
+    const line: Line = { kind, text: shown.slice(1), spans: marked.get(at) };
     if (kind === "\\") continue; // "No newline at end of file"
     if (kind !== "+") line.old = old++;
     if (kind !== "-") line.new = fresh++;
     lines.push(line);
   }
-  return lines;
+  return { ...hunk, lines };
 }
 
 /** What a place of a file is called on that side of the difference. */

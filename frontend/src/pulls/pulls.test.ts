@@ -13,7 +13,7 @@ const patched: PatchFile = {
   binary: false,
   viewed: false,
   content: "a:b",
-  hunks: [{ ...hunk, text: " same\n-was\n+is\n\\ No newline at end of file" }],
+  hunks: [{ ...hunk, text: " same\n-was\n\\ No newline at end of file\n+is", spans: [[3, 0, 2]] }],
 };
 
 describe("a patch", () => {
@@ -21,7 +21,7 @@ describe("a patch", () => {
     expect(fileOf(patched).hunks[0]?.lines).toEqual([
       { kind: " ", text: "same", old: 3, new: 5 },
       { kind: "-", text: "was", old: 4 },
-      { kind: "+", text: "is", new: 6 },
+      { kind: "+", text: "is", new: 6, spans: [[0, 2]] },
     ]);
   });
 

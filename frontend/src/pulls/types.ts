@@ -106,11 +106,13 @@ export type NewComment = { body: string } & Partial<Place>;
 export type Team = { id: string; name: string };
 
 /** A file as pull requests tell it: hunks as text, which difference views do not know. */
+/** `spans` are of changed words: the line of the text, and from which of its characters to which. */
+export type PatchHunk = Omit<Hunk, "lines"> & { text: string; spans: [number, number, number][] };
 export type PatchFile = Omit<FileDiff, "hunks"> & {
   status: Status;
   viewed: boolean;
   content: string; // the blobs before and after
-  hunks: (Omit<Hunk, "lines"> & { text: string })[];
+  hunks: PatchHunk[];
 };
 export type PullFile = FileDiff & { viewed: boolean; content: string };
 export type PullDiff = {
