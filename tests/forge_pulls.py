@@ -20,6 +20,7 @@ class Comment:
     body: str
     thread: int
     lines: dict[str, Any] | None = None
+    resolved: bool = False
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Pull:
     draft: bool = False
     closed: bool = False
     merge_commit: str = ""
+    labels: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -117,7 +119,7 @@ class Pulls:
         routes = {"github": self._github, "gitlab": self._gitlab, "bitbucket": self._bitbucket}[api]()
         for verb, pattern, act in routes:
             if verb == method and (found := re.fullmatch(pattern, path)):
-                if method != "GET":
+                if method != "GET" and "reviewThreads" not in (sent or {}).get("query", ""):
                     self.writes.append(f"{method} {path}")
                 parts = found.groupdict()
                 pull = self.pulls.get(int(parts["n"])) if "n" in parts else None
@@ -144,10 +146,18 @@ class Pulls:
         found[0].comments.remove(found[1])
         return 204, None
 
+    def _resolve(self, id: Any, resolved: bool) -> Answer:
+        found = self._comment(id)
+        if found is None:
+            return NOT_FOUND
+        found[1].resolved = resolved
+        return 200, {}
+
     def _change(self, pull: Pull, sent: Any) -> None:
         pull.title = sent.get("title", pull.title)
         pull.body = sent.get("body", sent.get("description", pull.body))
         pull.draft = sent.get("draft", pull.draft)
+        pull.labels = sent["labels"].split(",") if "labels" in sent else pull.labels
 
     def _github(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         R = r"/repos/acme/project"
@@ -157,6 +167,7 @@ class Pulls:
             return {
                 "number": pull.number, "node_id": f"PR_{pull.number}", "html_url": f"https://forge.example/pull/{pull.number}",
                 "title": pull.title, "body": pull.body or None, "state": "open" if state == "open" else "closed",
+                "labels": [{"name": one} for one in pull.labels],
                 "draft": pull.draft, "merged": state == "merged", "merge_commit_sha": pull.merge_commit or "0" * 40,
                 "merged_at": "2026-01-01T00:00:00Z" if state == "merged" else None, "user": {"login": pull.author},
                 "head": {"ref": pull.head, "sha": self.tip(pull.head)}, "base": {"ref": pull.base, "sha": self.tip(pull.base)},
@@ -213,6 +224,23 @@ class Pulls:
             return 200, [{"id": v["id"], "state": v["verdict"], "body": v["body"], "commit_id": v["commit"],
                           "user": {"login": v["author"]}} for v in pull.verdicts]  # fmt: skip
 
+        def label(pull: Pull, _: Any, __: Any, sent: Any, ___: Any) -> Answer:
+            pull.labels = sent["labels"]
+            return 200, [{"name": one} for one in pull.labels]
+
+        def graph(_: Any, __: Any, ___: Any, sent: Any, ____: Any) -> Answer:
+            """GraphQL, as far as review threads are asked for and resolved by it."""
+            given = sent["variables"]
+            if "reviewThreads" not in sent["query"]:
+                if not given["id"].startswith("T_"):
+                    return 200, {"errors": [{"message": "Could not resolve to a node"}]}
+                return self._resolve(given["id"][2:], resolved="unresolve" not in sent["query"])
+            roots = [one for one in self.pulls[given["number"]].comments if one.lines and one.thread == one.id]
+            nodes = [{"id": f"T_{one.id}", "isResolved": one.resolved, "comments": {"nodes": [{"databaseId": one.id}]}}
+                     for one in roots]  # fmt: skip
+            threads = {"nodes": nodes, "pageInfo": {"hasNextPage": False, "endCursor": "last"}}
+            return 200, {"data": {"repository": {"pullRequest": {"reviewThreads": threads}}}}
+
         def status(_: Any, parts: Any, __: Any, sent: Any, ___: Any) -> Answer:
             self.statuses.setdefault(parts["c"], []).insert(0, sent)
             return 201, sent
@@ -226,6 +254,8 @@ class Pulls:
             ("GET", rf"{R}/pulls/(?P<n>\d+)", lambda pull, *_: (200, show(pull))),
             ("PATCH", rf"{R}/pulls/(?P<n>\d+)", change),
             ("PUT", rf"{R}/pulls/(?P<n>\d+)/merge", merge),
+            ("PUT", rf"{R}/issues/(?P<n>\d+)/labels", label),
+            ("POST", "/graphql", graph),
             ("GET", rf"{R}/issues/(?P<n>\d+)/comments",
              lambda pull, *_: (200, [comment(one) for one in pull.comments if one.lines is None])),
             ("GET", rf"{R}/pulls/(?P<n>\d+)/comments",
@@ -253,15 +283,16 @@ class Pulls:
             return {
                 "iid": pull.number, "web_url": f"https://forge.example/-/merge_requests/{pull.number}",
                 "title": pull.title, "description": pull.body, "state": "opened" if state == "open" else state,
+                "labels": pull.labels,
                 "draft": pull.title.startswith("Draft: "), "source_branch": pull.head, "target_branch": pull.base,
                 "sha": self.tip(pull.head), "merge_commit_sha": pull.merge_commit or None,
                 "diff_refs": {"base_sha": base, "start_sha": base, "head_sha": self.tip(pull.head)},
             }  # fmt: skip
 
         def note(one: Comment) -> dict[str, Any]:
-            return {"id": one.id, "body": one.body, "author": {"username": one.author}, "system": False} | (
-                {"position": one.lines} if one.lines else {}
-            )
+            shown = {"id": one.id, "body": one.body, "author": {"username": one.author}, "system": False}
+            shown |= {"resolvable": True, "resolved": one.resolved}
+            return shown | ({"position": one.lines} if one.lines else {})
 
         def discussions(pull: Pull, *_: Any) -> Answer:
             roots = [one for one in pull.comments if one.thread == one.id]
@@ -314,6 +345,8 @@ class Pulls:
             ("GET", f"{M}/discussions", discussions),
             ("POST", f"{M}/discussions", begin),
             ("POST", rf"{M}/discussions/d(?P<d>\d+)/notes", reply),
+            ("PUT", rf"{M}/discussions/d(?P<d>\d+)",
+             lambda _, parts, __, sent, ___: self._resolve(parts["d"], sent["resolved"])),
             ("PUT", rf"{M}/discussions/d\d+/notes/(?P<id>\d+)", self._edit),
             ("DELETE", rf"{M}/discussions/d\d+/notes/(?P<id>\d+)", self._delete),
             ("GET", f"{M}/approvals", lambda pull, *_: (200, {"approved_by": given(pull, "approved")})),
@@ -343,6 +376,7 @@ class Pulls:
             return (
                 {"id": one.id, "content": {"raw": one.body}, "user": {"nickname": one.author}, "deleted": False}
                 | parent
+                | ({"resolution": {"type": "comment_resolution"}} if one.resolved else {})
                 | ({"inline": one.lines} if one.lines else {})
             )
 
@@ -384,6 +418,8 @@ class Pulls:
             ("GET", f"{P}/comments", lambda pull, *_: (200, {"values": [comment(one) for one in pull.comments]})),
             ("POST", f"{P}/comments", say),
             ("PUT", rf"{P}/comments/(?P<id>\d+)", self._edit),
+            ("POST", rf"{P}/comments/(?P<id>\d+)/resolve", lambda _, parts, *__: self._resolve(parts["id"], True)),
+            ("DELETE", rf"{P}/comments/(?P<id>\d+)/resolve", lambda _, parts, *__: self._resolve(parts["id"], False)),
             ("DELETE", rf"{P}/comments/(?P<id>\d+)", self._delete),
             ("POST", f"{P}/approve", verdict("approved")),
             ("POST", f"{P}/request-changes", verdict("changes_requested")),

@@ -104,7 +104,7 @@ class Forge:
         parts = urlsplit(path)
         if (said := self.oauth.answer(method, parts.path, headers, body)) is not None:
             return said
-        prefix = next((one for one in ("/api/v3", "/api/v4", "/2.0") if parts.path.startswith(one + "/")), None)
+        prefix = next((one for one in ("/api/v3", "/api/v4", "/2.0", "/api") if parts.path.startswith(one + "/")), None)
         if prefix is None:
             return None
         asked = parts.path.removeprefix(prefix)
@@ -116,12 +116,12 @@ class Forge:
             return 401, {}, b'{"message": "Bad credentials"}'
         self.me = self.accounts[token]
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        api = {"/api/v3": "github", "/api/v4": "gitlab", "/2.0": "bitbucket"}[prefix]
+        api = {"/api/v3": "github", "/api": "github", "/api/v4": "gitlab", "/2.0": "bitbucket"}[prefix]
         about = self.pulls.answer(api, method, asked, query, json.loads(body) if body else None, self.me)
         if about is not None:
             status, said = about
             return status, {"content-type": "application/json"}, b"" if said is None else json.dumps(said).encode()
-        speak = {"/api/v3": self.github, "/api/v4": self.gitlab, "/2.0": self.bitbucket}[prefix]
+        speak = {"/api/v3": self.github, "/api": self.github, "/api/v4": self.gitlab, "/2.0": self.bitbucket}[prefix]
         found = speak(asked, query)
         if found is None:
             return 404, {}, b'{"message": "Not Found"}'

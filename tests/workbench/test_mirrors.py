@@ -92,7 +92,7 @@ def twins(client, upstream, resources, database):  # noqa: F811
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_both_sides_are_kept_in_step(twins, provider):
     """Opened, talked about, edited, checked and merged: each thing once on each side, whoever began it."""
-    pair = await twins(provider)
+    pair = await twins(provider, labels=["ours"])
     here, there = await pair.here(), pair.there
     mirror = here["mirror"]
     assert (mirror["provider"], mirror["number"], mirror["state"], mirror["error"]) == (provider, 1, "in_step", None)
@@ -138,6 +138,17 @@ async def test_both_sides_are_kept_in_step(twins, provider):
     checks = (await pair.desk.ask("GET", f"{pair.at}/checks"))["items"]
     assert [(c["name"], c["state"], c["from_provider"]) for c in checks] == [
         ("ours", "success", False), ("theirs", "failure", True)]  # fmt: skip
+
+    has_labels = provider != "bitbucket"
+    assert there.labels == (["ours"] if has_labels else []) and not root.resolved
+    await pair.desk.ask("PUT", f"{pair.at}/threads/{thread['id']}", {"resolved": True})
+    await pair.put(labels=["ours", "more"])
+    await pair.here()
+    assert root.resolved and there.labels == (["ours", "more"] if has_labels else [])
+    root.resolved, there.labels = False, ["more", "theirs"]
+    here = await pair.refresh()
+    assert here["labels"] == (["more", "theirs"] if has_labels else ["ours", "more"])
+    assert not any(one["resolved"] for one in await pair.threads())
 
     lone.body = "By the way, changed"
     there.verdicts.remove(verdict)

@@ -40,6 +40,7 @@ LEASE: Final = timedelta(minutes=10)
 TRIES: Final = 8
 FIRST_WAIT, LONGEST_WAIT = 20, 3600
 PATIENCE: Final = 20.0
+MOST_LABELS: Final = 30
 
 
 class Sync(msgspec.Struct):
@@ -148,7 +149,7 @@ async def _look(resources: Resources, pull_id: UUID) -> Found:
     except AppError as error:
         return Found(error, None)
     problems: list[AppError] = []
-    for step in (landing.carry_head, _texts, _states, talk.reconcile):
+    for step in (landing.carry_head, _texts, _labels, _states, talk.reconcile):
         try:
             remote = await step(pair, remote)
         except AppError as error:
@@ -208,6 +209,29 @@ async def _texts(pair: Twin, remote: RemotePull) -> RemotePull:
         await pair.client.change_pull(pair.name, remote, title=give.get("title"), body=give.get("body"), state=None)
         remote = await pair.client.pull(pair.name, pair.number)
     seen |= here | take
+    return remote
+
+
+async def _labels(pair: Twin, remote: RemotePull) -> RemotePull:
+    """As one list; those of both sides where they never agreed on any. Where the provider has none, ours stay ours."""
+    if remote.labels is None:
+        return remote
+    pull, agreed = pair.pull, pair.seen.get("labels")
+    there = [label for label in remote.labels if label and words.line(label, 50) == label][:MOST_LABELS]
+    wanted = pull.labels if agreed is None or set(there) == set(agreed) else there
+    if agreed is None:
+        wanted = list(dict.fromkeys([*pull.labels, *there]))[:MOST_LABELS]
+    if set(wanted) != set(pull.labels):
+        async with pair.resources.database.begin() as db:
+            row = await repository.lock(db, pull.id)
+            if row is None or row.labels != pull.labels:
+                return remote  # somebody changed them meanwhile, which is a reason to look again
+            row.labels = wanted
+            await emit(db, PullUpdated(**facts(row, there=""), how="edited"))
+    if set(wanted) != set(there):
+        odd = [label for label in remote.labels if label not in there]  # what has no place here stays there
+        await pair.client.set_labels(pair.name, pair.number, [*wanted, *odd])
+    pair.seen["labels"] = wanted
     return remote
 
 

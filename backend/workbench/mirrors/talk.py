@@ -36,6 +36,8 @@ from backend.workbench.pulls.models import PullComment, PullLink, PullReview, Pu
 from backend.workbench.pulls.service import facts
 
 COMMENT, THREAD, REVIEW = "comment", "thread", "review"
+RESOLVED = "resolved"
+"""What the links of threads have digests of; nothing, while they are open."""
 LONGEST_ID = 300
 
 
@@ -65,10 +67,12 @@ async def reconcile(pair: Twin, remote: RemotePull) -> RemotePull:
         await _know_echoes(db, pair, talk)
         names = await people.known(db, pair, [one.author for one in there] + [one.author for one in verdicts])
         await _take_comments(db, pair, talk, placed, names)
+        await _take_resolved(db, pair, talk)
         await _take_reviews(db, pair, talk, names)
     await _give_comments(pair, remote, talk)
     await _give_reviews(pair, remote, talk)
     await checks.reconcile(pair, remote)
+    await _give_resolved(pair, talk)
     return remote
 
 
@@ -252,6 +256,25 @@ def _thread(pair: Twin, placed: tuple[Lines, bool] | None) -> PullThread:
     )
 
 
+def _resolvable(talk: Talk) -> list[tuple[PullLink, PullThread, bool]]:
+    """The threads that both sides have and that can be resolved there, and whether they are."""
+    states = {one.thread: one.resolved for one in talk.there if one.resolved is not None}
+    both = [(talk.by_remote.get((THREAD, at)), resolved) for at, resolved in states.items()]
+    return [(link, talk.threads[link.local_id], said) for link, said in both if link and link.local_id in talk.threads]
+
+
+async def _take_resolved(db: AsyncSession, pair: Twin, talk: Talk) -> None:
+    """Where that changed there since both agreed."""
+    for link, thread, resolved in _resolvable(talk):
+        if resolved != (thread.resolved_at is not None) and link.there != words.digest(RESOLVED * resolved):
+            thread.resolved_at, thread.resolved_by = now() if resolved else None, None
+            how = "resolved" if resolved else "unresolved"
+            await emit(db, PullCommented(**facts(pair.pull, there=""), how=how, thread_id=thread.id))
+        if resolved == (thread.resolved_at is not None):
+            link.here = link.there = words.digest(RESOLVED * resolved)
+    await db.flush()
+
+
 async def _tell(db: AsyncSession, pair: Twin, row: PullComment, by: str, how: str) -> None:
     there = words.line(by, 200)
     await emit(
@@ -344,6 +367,7 @@ async def _say(pair: Twin, remote: RemotePull, talk: Talk, row: PullComment) -> 
         raise ProviderRefused
     links = [_link(pair, COMMENT, row.id, made.id, ours=True, here=row.body, there=made.body)]
     if parent is None:
+        talk.there.append(made)
         links.append(_link(pair, THREAD, thread.id, made.thread, ours=True))
     await _keep(pair.resources, talk, links)
 
@@ -357,6 +381,25 @@ async def _begin(pair: Twin, client: Client, remote: RemotePull, thread: PullThr
             return await client.comment(pair.name, remote, body, lines=at)
     where = f"`{path.replace('`', '')}{f':{last}' if last else ''}`\n\n" if path else ""
     return await client.comment(pair.name, remote, where + body)
+
+
+async def _give_resolved(pair: Twin, talk: Talk) -> None:
+    """Where that changed here, by the account of who did, if that may."""
+    for link, thread, there in _resolvable(talk):
+        resolved = thread.resolved_at is not None
+        if resolved == there:
+            continue
+        async for client, own in pair.voices(thread.resolved_by):
+            try:
+                await client.resolve(pair.name, pair.number, link.remote_id, resolved=resolved)
+                break
+            except ProviderRefused:
+                if not own:
+                    raise
+        async with pair.resources.database.begin() as db:
+            kept = await db.get(PullLink, (link.pull_id, link.kind, link.remote_id))
+            if kept is not None:
+                kept.here = kept.there = words.digest(RESOLVED * resolved)
 
 
 async def _edit(pair: Twin, link: PullLink, row: PullComment) -> None:

@@ -99,6 +99,9 @@ class Bitbucket:
         if state == "closed" != pull.state:
             await self._api.send("POST", f"{_request(name, pull.number)}/decline")
 
+    async def set_labels(self, name: str, number: int, labels: list[str]) -> None:  # noqa: ARG002 - the contract
+        raise ProviderDeclined("Bitbucket has no labels.")
+
     async def merge_pull(self, name: str, pull: RemotePull, *, method: str, text: str) -> None:
         asked = {"merge_strategy": _METHODS[method], "message": text}
         await self._api.send("POST", f"{_request(name, pull.number)}/merge", asked)
@@ -127,6 +130,11 @@ class Bitbucket:
 
     async def delete_comment(self, name: str, number: int, id: str) -> None:
         await self._api.send("DELETE", f"{_request(name, number)}/comments/{quote(id)}")
+
+    async def resolve(self, name: str, number: int, thread: str, *, resolved: bool) -> None:
+        """Threads on lines alone: those on the whole have no such state."""
+        method = "POST" if resolved else "DELETE"
+        await self._api.send(method, f"{_request(name, number)}/comments/{quote(thread)}/resolve")
 
     async def reviews(self, name: str, number: int) -> list[RemoteReview]:
         """Participants: Bitbucket keeps the verdict that holds, and no text with it."""
@@ -228,9 +236,10 @@ def _comment(one: Any, others: dict[Any, dict[str, Any]]) -> RemoteComment:
     while (parent := number(root, "parent", "id")) is not None and parent not in seen:
         seen.add(parent)
         root = others.get(parent) or {"id": parent}
-    return RemoteComment(
-        str(id), str(number(root, "id")), _name(one.get("user")), text(one, "content", "raw"), _lines(root)
-    )
+    lines = _lines(root)
+    resolved = isinstance(root.get("resolution"), dict) if lines else None
+    who, said = _name(one.get("user")), text(one, "content", "raw")
+    return RemoteComment(str(id), str(number(root, "id")), who, said, lines, resolved)
 
 
 def _lines(root: dict[str, Any]) -> Lines | None:

@@ -45,7 +45,7 @@ CheckState = Literal["pending", "success", "failure", "cancelled"]
 
 class RemotePull(msgspec.Struct):
     """A pull request (GitLab: a merge request) as the provider has it; `number` counts in its repository. `start_commit` is
-    the base branch's tip that the provider compares with."""
+    the base branch's tip that the provider compares with. `labels` is None where the provider has none."""
 
     number: int
     url: str
@@ -58,6 +58,7 @@ class RemotePull(msgspec.Struct):
     base_commit: str
     start_commit: str
     merge_commit: str | None
+    labels: list[str] | None = None
 
 
 class Lines(msgspec.Struct):
@@ -71,13 +72,15 @@ class Lines(msgspec.Struct):
 
 
 class RemoteComment(msgspec.Struct):
-    """`thread` is the id of the discussion that it is in; one by itself is its own. `lines` are its thread's."""
+    """`thread` is the id of the discussion that it is in; one by itself is its own. `lines` are its thread's, and so is
+    `resolved`, None where that cannot be."""
 
     id: str
     thread: str
     author: str
     body: str
     lines: Lines | None = None
+    resolved: bool | None = None
 
 
 class RemoteReview(msgspec.Struct):
@@ -113,6 +116,9 @@ class PullClient(Protocol):
     ) -> None:
         """Each that is not None; `state` is never "merged"."""
 
+    async def set_labels(self, name: str, number: int, labels: list[str]) -> None:
+        """All of them, in place of those that it had."""
+
     async def merge_pull(self, name: str, pull: RemotePull, *, method: str, text: str) -> None:
         """Only as long as its head is `pull.head_commit`, where the provider can see to that."""
 
@@ -122,6 +128,7 @@ class PullClient(Protocol):
     ) -> RemoteComment: ...
     async def edit_comment(self, name: str, number: int, id: str, body: str) -> None: ...
     async def delete_comment(self, name: str, number: int, id: str) -> None: ...
+    async def resolve(self, name: str, number: int, thread: str, *, resolved: bool) -> None: ...
     async def reviews(self, name: str, number: int) -> list[RemoteReview]: ...
     async def review(self, name: str, pull: RemotePull, verdict: Verdict, body: str) -> str:
         """Its id."""

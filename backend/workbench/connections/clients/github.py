@@ -4,10 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 from backend.workbench.connections.clients.contract import (
+    MOST_PAGES,
     PER_PAGE,
     Api,
     CheckState,
     Lines,
+    ProviderDeclined,
     ProviderUnreachable,
     RemoteCheck,
     RemoteComment,
@@ -20,6 +22,7 @@ from backend.workbench.connections.clients.contract import (
     objects,
     text,
 )
+from backend.workbench.connections.clients.contract import number as _number  # methods have one of that name
 from backend.workbench.connections.schemas import Branch, Organization, Repository
 
 _VERDICTS: dict[str, Verdict] = {
@@ -30,6 +33,11 @@ _VERDICTS: dict[str, Verdict] = {
 _EVENTS: dict[Verdict, str] = {"approve": "APPROVE", "request_changes": "REQUEST_CHANGES", "comment": "COMMENT"}
 _READY = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }"
 _DRAFT = "mutation($id: ID!) { convertPullRequestToDraft(input: {pullRequestId: $id}) { clientMutationId } }"
+_THREADS = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewThreads(first: 100, after: $after) {
+    nodes { id isResolved comments(first: 1) { nodes { databaseId } } } pageInfo { hasNextPage endCursor } } } } }"""
+_RESOLVE = "mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { clientMutationId } }"
+_UNRESOLVE = "mutation($id: ID!) { unresolveReviewThread(input: {threadId: $id}) { clientMutationId } }"
 
 
 class GitHub:
@@ -92,8 +100,10 @@ class GitHub:
             await self._api.send("PATCH", at, wanted)
         if state in ("draft", "open") and (state == "draft") != (pull.state == "draft"):
             id = text(await self._api.get(at), "node_id")
-            query = _DRAFT if state == "draft" else _READY
-            await self._graph.send("POST", "/graphql", {"query": query, "variables": {"id": id}})
+            await self._ask_graph(_DRAFT if state == "draft" else _READY, id=id)
+
+    async def set_labels(self, name: str, number: int, labels: list[str]) -> None:
+        await self._api.send("PUT", f"/repos/{quote(name)}/issues/{number}/labels", {"labels": labels})
 
     async def merge_pull(self, name: str, pull: RemotePull, *, method: str, text: str) -> None:
         asked = {"merge_method": method, "sha": pull.head_commit, "commit_title": text}
@@ -103,7 +113,44 @@ class GitHub:
         """Those on the whole, of the issue that every pull request is, and those on lines."""
         issue = await self._api.all(f"/repos/{quote(name)}/issues/{number}/comments")
         review = await self._api.all(f"/repos/{quote(name)}/pulls/{number}/comments")
-        return [_comment("issue", one) for one in issue] + [_comment("pull", one) for one in review]
+        found = [_comment("issue", one) for one in issue] + [_comment("pull", one) for one in review]
+        threads = await self._threads(name, number) if review else {}
+        for one in found:
+            _, one.resolved = threads.get(one.thread, ("", None))
+        return found
+
+    async def _threads(self, name: str, number: int) -> dict[str, tuple[str, bool]]:
+        """Of each thread on lines its id in GraphQL, which alone knows, and whether it is resolved."""
+        owner, _, repository = name.partition("/")
+        found: dict[str, tuple[str, bool]] = {}
+        after = None
+        for _ in range(MOST_PAGES):
+            said = await self._ask_graph(_THREADS, owner=owner, name=repository, number=number, after=after)
+            for key in ("data", "repository", "pullRequest", "reviewThreads"):
+                said = said.get(key) if isinstance(said, dict) else None
+            if not isinstance(said, dict):
+                raise ProviderUnreachable
+            for one in objects(said.get("nodes")):
+                first = objects((one.get("comments") or {}).get("nodes"))
+                if first:
+                    found[f"pull:{_number(first[0], 'databaseId')}"] = text(one, "id"), one.get("isResolved") is True
+            after = text(said, "pageInfo", "endCursor")
+            if not after or (said.get("pageInfo") or {}).get("hasNextPage") is not True:
+                return found
+        raise ProviderUnreachable
+
+    async def resolve(self, name: str, number: int, thread: str, *, resolved: bool) -> None:
+        id, _ = (await self._threads(name, number)).get(thread, ("", False))
+        await self._ask_graph(_RESOLVE if resolved else _UNRESOLVE, id=id)
+
+    async def _ask_graph(self, query: str, **variables: Any) -> Any:
+        """GraphQL says what it declines in an answer of 200."""
+        said = await self._graph.send("POST", "/graphql", {"query": query, "variables": variables})
+        errors = said.get("errors") if isinstance(said, dict) else None
+        if errors:
+            why = "; ".join(text(one, "message") for one in objects(errors))
+            raise ProviderDeclined(f"The provider declines that: {why[:300]}")
+        return said
 
     async def comment(
         self, name: str, pull: RemotePull, body: str, *, reply_to: str | None = None, lines: Lines | None = None
@@ -214,6 +261,7 @@ def _pull(one: Any) -> RemotePull:
         text(one, "base", "sha"),
         text(one, "base", "sha"),
         text(one, "merge_commit_sha") if merged else None,
+        [text(label, "name") for label in one.get("labels") or []],
     )
 
 

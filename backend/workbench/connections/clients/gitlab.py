@@ -100,6 +100,9 @@ class GitLab:
         if asked:
             await self._api.send("PUT", _request(name, pull.number), asked)
 
+    async def set_labels(self, name: str, number: int, labels: list[str]) -> None:
+        await self._api.send("PUT", _request(name, number), {"labels": ",".join(labels)})
+
     async def merge_pull(self, name: str, pull: RemotePull, *, method: str, text: str) -> None:
         asked = {"sha": pull.head_commit, "squash": method == "squash"}
         asked["squash_commit_message" if method == "squash" else "merge_commit_message"] = text
@@ -143,6 +146,10 @@ class GitLab:
 
     async def delete_comment(self, name: str, number: int, id: str) -> None:
         await self._api.send("DELETE", _note(name, number, id))
+
+    async def resolve(self, name: str, number: int, thread: str, *, resolved: bool) -> None:
+        at = f"{_request(name, number)}/discussions/{quote(thread, safe='')}"
+        await self._api.send("PUT", at, {"resolved": resolved})
 
     async def reviews(self, name: str, number: int) -> list[RemoteReview]:
         """Approvals, and reviewers who request changes: GitLab keeps the verdict that holds, and no text with it."""
@@ -229,6 +236,7 @@ def _pull(one: Any) -> RemotePull:
         text(one, "diff_refs", "base_sha"),
         text(one, "diff_refs", "start_sha"),
         text(one, "merge_commit_sha") or text(one, "squash_commit_sha") or None,
+        [label for label in one.get("labels") or [] if isinstance(label, str)],
     )
 
 
@@ -236,7 +244,9 @@ def _comment(thread: str, one: Any, first: Any) -> RemoteComment:
     id = number(one, "id")
     if id is None:
         raise ProviderUnreachable
-    return RemoteComment(f"{thread}:{id}", thread, text(one, "author", "username"), text(one, "body"), _lines(first))
+    resolved = first.get("resolved") is True if first.get("resolvable") is True else None
+    who, said = text(one, "author", "username"), text(one, "body")
+    return RemoteComment(f"{thread}:{id}", thread, who, said, _lines(first), resolved)
 
 
 def _lines(first: Any) -> Lines | None:
