@@ -289,10 +289,8 @@ class Docker:
             if found is not None:
                 try:
                     return await self._started(spec, name)
-                except EngineError as error:
-                    if "already exists" not in error.message:
-                        raise
-                    await self._remove(found["Id"])  # the killed engine's containerd still has its task
+                except EngineError:  # somebody else removes it, or a killed engine's containerd still has its task
+                    await self._remove(found["Id"])
             binds = await asyncio.to_thread(sources, spec.mounts)
             await self._create(spec, image, network, binds, digest)
             return await self._started(spec, name)
