@@ -21,6 +21,7 @@ from runtimes.engine import Engine, EngineAway, EngineError, path
 from runtimes.spec import Build, RuntimeFailed, Spec, Tell
 
 EMPTY: Final = "codeyard/empty:latest"
+CONTEXT: Final = 2 << 30  # bytes of a build's context: it is packed on the server's disk
 INLINE: Final = ".codeyard.Dockerfile"
 BUILT: Final = (
     "codeyard.image"  # whose a built image is; not the label of a container, which has those of its image, too
@@ -243,13 +244,14 @@ def _context(build: Build) -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as packed, contextlib.ExitStack() as after:
         after.callback(os.close, top)
         ignored = _ignored(top, build)
+        left = CONTEXT
         with tarfile.open(fileobj=packed, mode="w") as tar:
             for folder, folders, files, here in os.fwalk(".", dir_fd=top):
                 for name in [*folders, *files]:
                     where = os.path.normpath(f"{folder}/{name}")
                     if not ignored.matches(where):
                         with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                            _add(tar, here, name, where)
+                            left = _add(tar, here, name, where, left)
                 folders[:] = [name for name in folders if _enters(ignored, os.path.normpath(f"{folder}/{name}"))]
             if build.inline is not None:
                 text = build.inline.encode()
@@ -281,8 +283,9 @@ def _enters(ignored: PatternMatcher, folder: str) -> bool:
     return not ignored.matches(folder) or any(pattern.startswith(f"{folder}/") for pattern in taken_back)
 
 
-def _add(tar: tarfile.TarFile, here: int, name: str, where: str) -> None:
-    """One folder, file or link; pipes, sockets and devices are left out. Raises OSError."""
+def _add(tar: tarfile.TarFile, here: int, name: str, where: str, left: int) -> int:
+    """One folder, file or link; pipes, sockets and devices are left out. What is left of so many bytes after it. Raises OSError,
+    RuntimeFailed."""
     entry = tarfile.TarInfo(where)
     about = os.stat(name, dir_fd=here, follow_symlinks=False)
     entry.mode, entry.mtime = stat.S_IMODE(about.st_mode), int(about.st_mtime)
@@ -295,7 +298,14 @@ def _add(tar: tarfile.TarFile, here: int, name: str, where: str) -> None:
     elif stat.S_ISREG(about.st_mode):
         with _opened(here, name) as file:
             entry.size = os.fstat(file.fileno()).st_size
+            if entry.size > left:
+                raise RuntimeFailed(
+                    "context_too_large",
+                    f"The build context is larger than {CONTEXT >> 30} GiB; {where} is too much.",
+                    "Name what the image does not need in .dockerignore.",
+                )
             tar.addfile(entry, file)
+    return left - entry.size
 
 
 def _opened(here: int, name: str) -> IO[bytes]:

@@ -241,6 +241,10 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     await stack.write("app/Dockerfile", f"FROM {IMAGE}\nRUN echo no such thing; exit 3\n")
     failed = (await stack.run("restart", "web"))["error"]
     assert failed["code"] == "build_failed" and "no such thing" in failed["message"] and failed["remedy"], failed
+    with open(folder / "hole", "wb") as hole:
+        hole.truncate(1 << 40)
+    assert ".dockerignore" in (await stack.run("start", "web"))["error"]["remedy"]
+    (folder / "hole").unlink()
     (folder / "Dockerfile").unlink()
     (folder / "Dockerfile").symlink_to("/etc/passwd")
     assert (await stack.run("start", "web"))["error"]["code"] == "build_failed"

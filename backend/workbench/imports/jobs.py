@@ -151,12 +151,14 @@ async def _check_out(resources: Resources, data: Order, session: Session, staged
     await telling.say("checking out")
 
     def work() -> None:
-        worktree.check_out(staged, data.branch, as_="" if session.is_default else session.branch, asked=True)
-        if data.subdirectory:
-            commit = git.open_bare(staged).references.get(f"refs/heads/{data.branch}")
-            tree = commit.peel(pygit2.Tree) if commit is not None else None
-            if tree is None or data.subdirectory not in tree or not isinstance(tree[data.subdirectory], pygit2.Tree):
+        commit = git.open_bare(staged).references.get(f"refs/heads/{data.branch}")
+        if data.subdirectory and commit is not None:  # one that is not there is told first
+            tree = commit.peel(pygit2.Tree)
+            if data.subdirectory not in tree or not isinstance(tree[data.subdirectory], pygit2.Tree):
                 raise NoSuchFolder
+        worktree.check_out(staged, data.branch, as_="" if session.is_default else session.branch, asked=True)
+        if data.subdirectory and commit is None:
+            raise NoSuchFolder  # the repository is empty
 
     await resources.in_thread(work)
 
