@@ -63,14 +63,15 @@ class EventRow(Base):
 AUDITED = "audited"
 """Where a transaction keeps (event, its data) for the audit log, which accounts/audit writes last, before the commit."""
 
-_followers: dict[str, list[Callable[..., Any]]] = {}
+_followers: dict[type[Event], list[Callable[..., Any]]] = {}
 
 
 def on(kind: type[Event]) -> Callable[[jobs.Job], jobs.Job]:
-    """Makes a job run after each event of `kind`, enqueued in the event's own transaction."""
+    """Makes a job run after each event of `kind`, those of its subclasses too, enqueued in the event's own transaction. It gets
+    the fields that `kind` has."""
 
     def register(function: jobs.Job) -> jobs.Job:
-        _followers.setdefault(kind.name, []).append(function)
+        _followers.setdefault(kind, []).append(function)
         return jobs.job(kind)(function)
 
     return register
@@ -92,8 +93,9 @@ async def emit(db: AsyncSession, event: Event) -> None:
     )
     if event.audited:
         db.info.setdefault(AUDITED, []).append((event, data))
-    for follower in _followers.get(event.name, ()):
-        await jobs.enqueue(db, follower, event)
+    for kind in type(event).__mro__:
+        for follower in _followers.get(kind, ()):
+            await jobs.enqueue(db, follower, event)
     await notify(db, "events")
 
 

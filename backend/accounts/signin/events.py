@@ -10,59 +10,49 @@ from backend.accounts.orgs import repository as organizations
 from backend.core.events import Event, emit
 
 
-class SignedIn(Event, frozen=True):
+class SignInEvent(Event, frozen=True):
+    """For who administers an organisation that `user_id` is in."""
+
+    scope: ClassVar[str] = "admin"
+    audited: ClassVar[bool] = True
+    user_id: UUID
+
+
+class SignedIn(SignInEvent, frozen=True):
     name: ClassVar[str] = "member.signed_in"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
     browser: str
 
 
-class SignedOut(Event, frozen=True):
+class SignedOut(SignInEvent, frozen=True):
     name: ClassVar[str] = "member.signed_out"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
     browser: str
 
 
-class LoginFailed(Event, frozen=True):
+class LoginFailed(SignInEvent, frozen=True):
     """Somebody did not get in as that member: `attempts` of theirs failed within the last quarter of an hour. Told at the
     first, the tenth and the hundredth, so that whoever guesses cannot fill the log."""
 
     name: ClassVar[str] = "member.login_failed"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
     from_address: str
     browser: str
     attempts: int
 
 
-class PasswordChanged(Event, frozen=True):
+class PasswordChanged(SignInEvent, frozen=True):
     """`how`: changed, or reset by a link."""
 
     name: ClassVar[str] = "member.password_changed"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
     how: str
 
 
-class EmailChanged(Event, frozen=True):
+class EmailChanged(SignInEvent, frozen=True):
     name: ClassVar[str] = "member.email_changed"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
 
 
-class SecondFactorChanged(Event, frozen=True):
+class SecondFactorChanged(SignInEvent, frozen=True):
     """`how`: on, off, recovery codes renewed, or recovery code used."""
 
     name: ClassVar[str] = "member.second_factor_changed"
-    scope: ClassVar[str] = "admin"
-    audited: ClassVar[bool] = True
-    user_id: UUID
     how: str
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.orgs.events import MemberInvited
 from backend.accounts.orgs.models import Invitation
 from backend.accounts.teams.models import TeamMember
-from backend.agents.tasks.events import TaskCreated, TaskEvent, TaskUpdated
+from backend.agents.tasks.events import TaskEvent
 from backend.agents.tasks.mentions import mentioned
 from backend.core.events import on
 from backend.core.resources import Resources
@@ -80,16 +80,6 @@ async def pull_closed(event: PullClosed, resources: Resources) -> None:
         await tell(db, event, "pull", f"{event.pull_id}:closed", await _author(db, event, "closed"))
 
 
-@on(TaskCreated)
-async def task_created(event: TaskCreated, resources: Resources) -> None:
-    await _assigned(event, resources)
-
-
-@on(TaskUpdated)
-async def task_updated(event: TaskUpdated, resources: Resources) -> None:
-    await _assigned(event, resources)
-
-
 @on(MemberInvited)
 async def member_invited(event: MemberInvited, resources: Resources) -> None:
     async with resources.database.begin() as db:
@@ -98,7 +88,8 @@ async def member_invited(event: MemberInvited, resources: Resources) -> None:
             await tell_of_invitation(db, invitation, event.by_name)
 
 
-async def _assigned(event: TaskEvent, resources: Resources) -> None:
+@on(TaskEvent)
+async def task_assigned(event: TaskEvent, resources: Resources) -> None:
     async with resources.database.begin() as db:
         whom = {event.assigned: "assigned"} if event.assigned else {}
         if event.assigned_team is not None:

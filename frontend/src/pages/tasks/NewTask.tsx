@@ -1,9 +1,8 @@
 // A new task.
 import { useState } from "react";
 import { post, type Refused } from "../../api";
-import { Button, Dialog, Field, Notice } from "../../parts/controls";
-import { MarkdownField } from "../../parts/Markdown";
-import { Doer, LabelField, labelsOf, StatusChoice, type Who } from "./parts";
+import { Button, Dialog, Notice } from "../../parts/controls";
+import { Doer, LabelField, labelsOf, StatusChoice, type Who, WordsFields } from "./parts";
 import type { Status, Task } from "./types";
 import type { Doers } from "./useTasks";
 
@@ -31,21 +30,7 @@ export function NewTask({
     );
   return (
     <Dialog title="New task" wide onClose={() => onClose()} onSubmit={create}>
-      <Field
-        label="Title"
-        value={title}
-        onChange={(e) => setTitle(e.target.value)}
-        required
-        maxLength={300}
-        autoFocus
-      />
-      <MarkdownField
-        label="Description"
-        value={body}
-        people={doers.people}
-        onChange={setBody}
-        hint="Markdown. @ mentions somebody; a task of nobody's becomes theirs."
-      />
+      <WordsFields title={title} body={body} people={doers.people} onTitle={setTitle} onBody={setBody} />
       <div className="row wrap">
         <StatusChoice value={status} onChange={setStatus} />
         <Doer label="Assignee" doers={doers} value={who.assignee_id ?? who.team_id ?? "none"} onChange={setWho} />

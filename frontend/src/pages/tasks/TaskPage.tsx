@@ -1,16 +1,16 @@
 // One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
 import { useEffect, useState } from "react";
 import { call, get, type Page, type Refused, type Session } from "../../api";
-import { Button, Field, Notice } from "../../parts/controls";
+import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
-import { Markdown, MarkdownField } from "../../parts/Markdown";
+import { Markdown } from "../../parts/Markdown";
 import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
 import { go } from "../../router";
 import { Icon } from "../../shell/icons";
 import { PageHead } from "../Frame";
 import { useLoad } from "../load";
-import { Doer, LabelField, labelsOf, StatusChoice } from "./parts";
+import { Doer, LabelField, labelsOf, StatusChoice, WordsFields } from "./parts";
 import type { Fields, Task, TaskLink } from "./types";
 import type { Doers } from "./useTasks";
 
@@ -144,22 +144,7 @@ function Words({
         if (await onSave({ title, body })) onDone();
       }}
     >
-      <Field
-        label="Title"
-        value={title}
-        onChange={(e) => setTitle(e.target.value)}
-        required
-        maxLength={300}
-        autoFocus
-      />
-      <MarkdownField
-        label="Description"
-        value={body}
-        people={doers.people}
-        onChange={setBody}
-        rows={12}
-        hint="Markdown. @ mentions somebody; a task of nobody's becomes theirs."
-      />
+      <WordsFields title={title} body={body} people={doers.people} rows={12} onTitle={setTitle} onBody={setBody} />
       <div className="row end">
         <Button onClick={onDone}>Cancel</Button>
         <Button type="submit" kind="main">

@@ -1,5 +1,7 @@
 // What a task's form is made of, wherever it is written.
 import { useId } from "react";
+import { Field } from "../../parts/controls";
+import { MarkdownField } from "../../parts/Markdown";
 import { STATUS_WORDS, STATUSES, type Status } from "./types";
 import type { Doers } from "./useTasks";
 
@@ -120,3 +122,41 @@ export const labelsOf = (text: string): string[] => [
       .filter(Boolean),
   ),
 ];
+
+/** What a task says: its title and its description. */
+export function WordsFields({
+  title,
+  body,
+  people,
+  rows,
+  onTitle,
+  onBody,
+}: {
+  title: string;
+  body: string;
+  people: Doers["people"];
+  rows?: number;
+  onTitle: (title: string) => void;
+  onBody: (body: string) => void;
+}) {
+  return (
+    <>
+      <Field
+        label="Title"
+        value={title}
+        onChange={(event) => onTitle(event.target.value)}
+        required
+        maxLength={300}
+        autoFocus
+      />
+      <MarkdownField
+        label="Description"
+        value={body}
+        people={people}
+        onChange={onBody}
+        rows={rows}
+        hint="Markdown. @ mentions somebody; a task of nobody's becomes theirs."
+      />
+    </>
+  );
+}
