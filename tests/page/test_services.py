@@ -235,17 +235,12 @@ def test_a_log_is_searched_filtered_and_shows_colours_but_no_markup(page, mock):
     follow.click()
     expect(log).to_contain_text("the very last line")
 
-    wanted = []
-
-    def filtered(request):
-        wanted.append(asked_for(request))
-        return events("lines", LINES[-1:])
-
-    mock.answers[f"GET /services/{WEB['id']}/logs"] = filtered
+    mock.answers[f"GET /services/{WEB['id']}/logs"] = lambda _: events("lines", LINES[-1:])
     page.get_by_label("Search the log").fill("VERY")
-    page.get_by_label("Stream").select_option("stderr")
+    wanted = {"tail": "5000", "follow": "true", "search": "VERY", "stream": "stderr"}
+    with page.expect_request(lambda request: "/logs?" in request.url and asked_for(request) == wanted):
+        page.get_by_label("Stream").select_option("stderr")
     expect(log.locator("mark")).to_have_text("very")
-    assert wanted[-1] == {"tail": "5000", "follow": "true", "search": "VERY", "stream": "stderr"}
 
 
 def test_a_preview_is_entered_reloaded_resized_and_opened_to_others_only_when_meant(page, mock, server):
