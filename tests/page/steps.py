@@ -22,6 +22,14 @@ def create(page: Page, name: str, url: str = "") -> None:
     expect(page.get_by_role("tab", name="Terminal 1")).to_be_visible()
 
 
+def command(page: Page, letters: str, title: str) -> None:
+    """Runs what the palette offers first for these letters."""
+    page.keyboard.press("Control+Shift+p")
+    page.get_by_role("combobox", name="Commands").fill(f">{letters}")
+    expect(page.locator(".palette").get_by_role("option").first).to_contain_text(title)
+    page.keyboard.press("Enter")
+
+
 def terminal_text(page: Page) -> str:
     return page.locator(".panes:not([hidden]) .xterm-rows").inner_text()
 

@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.axe import violations
+from tests.page.steps import command
 from tests.page.yard import Yard, git, picture
+from tests.server import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -247,6 +249,29 @@ def test_a_very_long_difference_is_drawn_where_one_looks(page, server):
     assert page.locator(".changed-row").count() < 150
 
 
+def test_of_very_many_changes_the_first_are_listed_and_all_are_counted(page, server):
+    yard = Yard(server, "flood")
+    yard.write("z.txt", "z\n")
+    yard.commit("Base")
+    yard.write("z.txt", "Z\n")
+    (yard.root / "many").mkdir()
+    for number in range(5200):
+        (yard.root / f"many/{number}").touch()
+    yard.open(page, "Changes")
+    note = page.get_by_text("The first 5,000 of 5,201 changed files are listed.")
+    expect(note).to_contain_text("A commit takes them all")
+    page.get_by_role("tree", name="Changed files").press("End")
+    changed(page, "z.txt, changed").click(button="right")  # what git knows is not left out for what it does not
+    page.get_by_role("menuitem", name="Take only this into the commit").click()
+    expect(note).to_contain_text("A commit takes of these alone")
+    picture(page, "source-flood")
+    page.get_by_label("Commit message").fill("One of many")
+    page.get_by_role("button", name="Commit 1 of 5,201").click()
+    expect(said(page)).to_contain_text("Committed")
+    expect(page.get_by_text("The first 5,000 of 5,200 changed files are listed.")).to_contain_text("takes them all")
+    assert yard.git("show", "HEAD:z.txt") == "Z\n"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_view_is_accessible_and_fits_a_phone(page, server, theme):
     yard = Yard(server, f"axe {theme}")
@@ -294,9 +319,7 @@ def test_who_wrote_each_line_stands_beside_it_and_moves_with_it(page, server):
     yard.open(page)
     page.get_by_role("treeitem", name="a.txt").click()
     page.locator(".cm-line", has_text="TWO").click()
-    page.keyboard.press("Control+Shift+P")
-    page.keyboard.type("who wrote")
-    page.keyboard.press("Enter")
+    command(page, "who wrote", "Who wrote each line")
     gutter = page.locator(".cm-blame .cm-gutterElement span")
     expect(gutter).to_have_text([re.compile("Grace, "), re.compile("Linus, "), re.compile("Grace, ")])
     expect(gutter.nth(1)).to_have_attribute("title", re.compile("^Second\nLinus"))
@@ -305,9 +328,10 @@ def test_who_wrote_each_line_stands_beside_it_and_moves_with_it(page, server):
     page.locator(".cm-line", has_text="one").click()
     page.keyboard.press("Home")
     page.keyboard.type("typed\n")
-    assert beside.bounding_box()["y"] > top
+    wait_until(lambda: beside.bounding_box()["y"] > top)
     picture(page, "source-blame")
     page.keyboard.press("Control+z")
+    wait_until(lambda: beside.bounding_box()["y"] == top)
     beside.click()
     expect(page.get_by_role("tab", name=second[:8])).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("heading", name="Second")).to_be_visible()

@@ -35,6 +35,23 @@ async def test_status_tells_every_kind_of_change(yard):
         "old/renamed.txt": ("renamed", "old/name.txt"),
         "new.txt": ("untracked", None),
     }
+    assert (status["total"], status["truncated"]) == (4, False)
+    cut = await yard.get("/status", limit=3)
+    assert [f["path"] for f in cut["files"]] == ["changed.txt", "gone.txt", "old/renamed.txt"]
+    assert (cut["total"], cut["truncated"]) == (4, True)
+
+    # beyond a limit, renames are not looked for: that takes minutes where so much came and one file went
+    for number in range(diffs.MOST_FOR_RENAMES):
+        yard.write(f"many/{number}")
+    many = await yard.get("/status", limit=4)
+    assert [(f["path"], f["status"]) for f in many["files"]] == [
+        ("changed.txt", "modified"),
+        ("gone.txt", "deleted"),
+        ("many/0", "untracked"),
+        ("old/name.txt", "deleted"),
+    ]
+    assert (many["total"], many["truncated"]) == (diffs.MOST_FOR_RENAMES + 5, True)
+    assert (await yard.get("/diff/working-copy"))["truncated"]
 
 
 async def test_names_that_are_not_utf8_are_told_exactly(yard):

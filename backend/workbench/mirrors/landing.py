@@ -98,7 +98,7 @@ async def _take(
         raise SessionGone
     resources, place = pair.resources, branch.place
     theirs = await remotes.fetch(resources, place, pair.url, pair.url.password, upstream=upstream)
-    status = await resources.in_thread(changes.status, place)
+    status = await resources.in_thread(changes.status, place, 0)
     if status.branch != branch.name:
         raise BaseElsewhere
     if only_forward and not await resources.in_thread(_has, place, theirs, str(status.head)):

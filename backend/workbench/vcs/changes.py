@@ -21,18 +21,26 @@ _NEW = FileStatus.INDEX_NEW | FileStatus.WT_NEW
 _GONE = FileStatus.INDEX_DELETED | FileStatus.WT_DELETED
 
 
-def status(place: Place) -> WorkingStatus:
-    """HEAD and every path that differs from it, renames found."""
+def status(place: Place, most: int) -> WorkingStatus:
+    """HEAD and the first `most` paths that differ from it, renames found; where there are more, untracked ones are left out
+    before others."""
     with git.opened(place) as repository:
         head = worktree.head_of(repository)
         branch = None if repository.head_is_detached else branch_of(repository)
         large = len(repository.index) >= scan.LARGE
         found = scan.changed(place, repository) if large else changed_paths(repository)
-        if any(flags & _NEW for flags in found.values()) and any(flags & _GONE for flags in found.values()):
-            files = _with_renames(repository)
+        came_and_went = all(any(flags & kind for flags in found.values()) for kind in (_NEW, _GONE))
+        if came_and_went and len(found) <= diffs.MOST_FOR_RENAMES:
+            renamed = _with_renames(repository)
+            total, files = (
+                len(renamed),
+                sorted(renamed, key=lambda file: (file.status == "untracked", file.path))[:most],
+            )
         else:
-            files = [_show(path, _word(flags)) for path, flags in sorted(found.items())]
-    return WorkingStatus(branch, str(head) if head else None, files)
+            words = sorted((_word(flags) == "untracked", path) for path, flags in found.items())[:most]
+            total, files = len(found), [_show(path, _word(found[path])) for _, path in words]
+    files.sort(key=lambda file: file.path)
+    return WorkingStatus(branch, str(head) if head else None, files, total, total > len(files))
 
 
 def branch_of(repository: pygit2.Repository) -> str:
@@ -69,7 +77,7 @@ def _with_renames(repository: pygit2.Repository) -> list[ChangedPath]:
     for delta in diff.deltas:
         file = diffs.describe(delta)
         files.append(ChangedPath(file.path, file.status, staged=False, old_path=file.old_path, path_b64=file.path_b64))
-    return sorted(files, key=lambda file: file.path)
+    return files
 
 
 # --- commit ------------------------------------------------------------------------------------------------------------
@@ -90,11 +98,10 @@ def commit(place: Place, message: str, author: tuple[str, str], chosen: Selectio
             only = pygit2.Index()
             if head is not None:
                 only.read_tree(repository[head].peel(pygit2.Tree))
-            for each in (only, index):
-                for path in whole:
-                    _follow(repository, each, path)
-                for part in parts:
-                    _put(repository, each, part)
+            for path in whole:
+                _follow(repository, (only, index), path)
+            for part in parts:
+                _put(repository, (only, index), part)
             tree = only.write_tree(repository)
         if head is not None and tree == repository[head].peel(pygit2.Commit).tree_id:
             raise NothingToCommit
@@ -111,12 +118,14 @@ def take(repository: pygit2.Repository, chosen: Selection) -> tuple[list[str], l
     return whole, hunks.parts(repository, named, chosen.context) if named else []
 
 
-def _put(repository: pygit2.Repository, index: pygit2.Index, part: Part) -> None:
-    """Makes the index say of a file what it is with the chosen hunks alone."""
-    for path in {part.path, part.old_path}:
-        _settle(index, path)
-    if part.chosen is not None:
-        index.add(pygit2.IndexEntry(part.path, repository.create_blob(part.chosen), part.mode))
+def _put(repository: pygit2.Repository, indexes: Sequence[pygit2.Index], part: Part) -> None:
+    """Makes the indexes say of a file what it is with the chosen hunks alone."""
+    blob = None if part.chosen is None else repository.create_blob(part.chosen)
+    for index in indexes:
+        for path in {part.path, part.old_path}:
+            _settle(index, path)
+        if blob is not None:
+            index.add(pygit2.IndexEntry(part.path, blob, part.mode))
 
 
 def _record(
@@ -133,12 +142,13 @@ def clean(author: tuple[str, str]) -> tuple[str, str]:
     return name or "Codeyard", email or "codeyard@localhost"
 
 
-def _follow(repository: pygit2.Repository, index: pygit2.Index, path: str) -> None:
-    """Makes the index say of `path` what the working copy does. Unmerged sides of it are settled by that."""
+def _follow(repository: pygit2.Repository, indexes: Sequence[pygit2.Index], path: str) -> None:
+    """Makes the indexes say of `path` what the working copy does. Unmerged sides of it are settled by that."""
     entry = _entry(repository, path)
-    _settle(index, path)
-    if entry is not None:
-        index.add(entry)
+    for index in indexes:
+        _settle(index, path)
+        if entry is not None:
+            index.add(entry)
 
 
 def _settle(index: pygit2.Index, path: str) -> None:

@@ -17,6 +17,7 @@ from backend.workbench.vcs.schemas import Diff, FileDiff, Hunk, Line, Status
 
 MOST_FILES = 2000
 MOST_LINES = 20_000
+MOST_FOR_RENAMES = 5000
 LONGEST_LINE = 2000
 _COMPARED_LINE = 400
 COMPARED_PAIRS = 400
@@ -97,7 +98,10 @@ def of_snapshot(place: Place, commit_id: str | None, *, now: bool) -> Diff:
 
 
 def find_renames(diff: pygit2.Diff) -> None:
-    """Looks for them only where something came and something went: that is dear."""
+    """Looks for them only where something came and something went, and not among more than `MOST_FOR_RENAMES` files: libgit2
+    holds each against each, which takes minutes for a hundred thousand that came and one that went."""
+    if len(diff) > MOST_FOR_RENAMES:
+        return
     kinds = {delta.status for delta in diff.deltas}
     if DeltaStatus.DELETED not in kinds or not kinds & {DeltaStatus.ADDED, DeltaStatus.UNTRACKED}:
         return

@@ -35,11 +35,16 @@ async def list_repositories(resources: Hands, actor: Me, session_id: FromPath[UU
 
 @get("/status", guards=[scope("vcs:read")])
 async def get_status(
-    resources: Hands, actor: Me, session_id: FromPath[UUID], repository: Name = "root"
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    repository: Name = "root",
+    limit: Annotated[int, QueryParameter(ge=1, le=1_000_000, description="How many paths to list.")] = 10_000,
 ) -> schemas.WorkingStatus:
-    """HEAD and every path that differs from it."""
+    """HEAD and the paths that differ from it, sorted. Beyond `limit`, untracked files are left out before others; `total` says
+    how many there are."""
     at = await service.target(resources, actor, session_id, repository, "vcs:read")
-    return await resources.in_thread(changes.status, at.place)
+    return await resources.in_thread(changes.status, at.place, limit)
 
 
 @post("/log", guards=[scope("vcs:read")], status_code=200)

@@ -39,11 +39,13 @@ class ChangedPath(msgspec.Struct, omit_defaults=True):
 
 
 class WorkingStatus(msgspec.Struct):
-    """`branch` is null on a detached HEAD."""
+    """`branch` is null on a detached HEAD. `total` counts the changed paths, `truncated` says that `files` lacks some."""
 
     branch: str | None
     head: str | None
     files: list[ChangedPath]
+    total: int
+    truncated: bool
 
 
 class Person(msgspec.Struct):

@@ -98,12 +98,12 @@ async def describe(resources: Resources, session: Session) -> list[schemas.Repos
         place = disk.place_of(resources, session, row.name, row.path)
         if row.path and not place.git_dir.exists():
             continue
-        status = await resources.in_thread(changes.status, place)
+        status = await resources.in_thread(changes.status, place, 0)
         counts = await resources.in_thread(remotes.ahead_behind, place, upstream_of(session, row))
         ahead, behind = counts or (None, None)
         found.append(
             schemas.Repository(
-                row.name, row.path, status.branch, status.head, row.remote_url, ahead, behind, bool(status.files)
+                row.name, row.path, status.branch, status.head, row.remote_url, ahead, behind, bool(status.total)
             )
         )
     return found
@@ -213,7 +213,7 @@ async def with_credential(resources: Resources, actor: Actor, url: git.CloneUrl,
 
 async def push(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Pushed:
     url = await remote_of(resources, at, data)
-    status = await resources.in_thread(changes.status, at.place)
+    status = await resources.in_thread(changes.status, at.place, 0)
     if status.branch is None or status.head is None:
         raise DetachedHead
     await locked(resources, at, worktree.publish)

@@ -76,6 +76,7 @@ function Section({
   files: Changed[];
   several: boolean;
 }) {
+  const source = sourceOf(bench);
   const [open, setOpen] = useState(true);
   const head = <BranchLine bench={bench} repository={repository} />;
   if (!several)
@@ -94,7 +95,7 @@ function Section({
           <strong>{repository.name === "root" ? "Root" : repository.name}</strong>
           <span className="soft ellipsis">{repository.path}</span>
         </button>
-        {files.length > 0 && <span className="count">{files.length}</span>}
+        {files.length > 0 && <span className="count">{source.total(repository.name)}</span>}
       </div>
       {open && head}
       {open && files.length > 0 && <CommitBox bench={bench} repository={repository} files={files} />}
@@ -146,12 +147,14 @@ function CommitBox({ bench, repository, files }: { bench: Bench; repository: Rep
   useStore(source.choices);
   const busy = useStore(source.busy);
   const choice = source.choice(name);
-  const count = chosenCount(choice, files);
+  const total = source.total(name);
+  const whole = choice.left.size === 0 && choice.parts.size === 0;
+  const count = whole ? total : chosenCount(choice, files);
   const what =
     choice.parts.size > 0
       ? "Commit what is chosen"
-      : count < files.length
-        ? `Commit ${count} of ${files.length}`
+      : count < total
+        ? `Commit ${count.toLocaleString()} of ${total.toLocaleString()}`
         : "Commit";
   const able = message.trim() !== "" && count > 0 && busy === "" && branch !== null;
   return (
@@ -183,6 +186,13 @@ function CommitBox({ bench, repository, files }: { bench: Bench; repository: Rep
       </div>
       {branch === null && (
         <small className="soft">On no branch: in a terminal, git switch to one, or git switch -c NAME.</small>
+      )}
+      {files.length < total && (
+        <small className="soft">
+          {`The first ${files.length.toLocaleString()} of ${total.toLocaleString()} changed files are listed. `}
+          {whole ? "A commit takes them all; with one left out, of these alone. " : "A commit takes of these alone. "}
+          What does not belong into it may go into .gitignore.
+        </small>
       )}
     </form>
   );

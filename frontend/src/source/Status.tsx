@@ -6,8 +6,8 @@ import { sourceOf } from "./state";
 import { plural } from "./words";
 
 export function Badge({ bench }: { bench: Bench }) {
-  const count = useSelected(sourceOf(bench).state, ({ files }) =>
-    Object.values(files).reduce((total, rows) => total + rows.length, 0),
+  const count = useSelected(sourceOf(bench).state, ({ totals }) =>
+    Object.values(totals).reduce((sum, total) => sum + total, 0),
   );
   if (count === 0) return null;
   return (

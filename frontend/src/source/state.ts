@@ -10,7 +10,8 @@ import type { Changed, Repository } from "./types";
 
 export type State = {
   repositories: Repository[] | null; // null until they are known
-  files: Record<string, Changed[]>; // by repository
+  files: Record<string, Changed[]>; // by repository, the first of them
+  totals: Record<string, number>; // how many there are
   failure: string;
 };
 /** What was done, and the snapshot that undoes it. */
@@ -25,10 +26,11 @@ export type Ask =
 const PAUSE = 200; // ms
 const STAYS = 20_000; // ms; what can be undone can be for longer, by its snapshot
 const MOST_NAMED = 8;
+const MOST = 5000; // changed files that are listed
 const NONE: Changed[] = [];
 
 export class Source {
-  readonly state = createStore<State>({ repositories: null, files: {}, failure: "" });
+  readonly state = createStore<State>({ repositories: null, files: {}, totals: {}, failure: "" });
   readonly choices = createStore<Record<string, Choice>>({});
   readonly messages = createStore<Record<string, string>>({});
   readonly busy = createStore("");
@@ -44,6 +46,10 @@ export class Source {
 
   changed(repository: string): Changed[] {
     return this.state.get().files[repository] ?? NONE;
+  }
+
+  total(repository: string): number {
+    return this.state.get().totals[repository] ?? 0;
   }
 
   choice(repository: string): Choice {
@@ -64,12 +70,18 @@ export class Source {
     try {
       const { items } = await get<{ items: Repository[] }>(`${this.base}/repositories`);
       const files: Record<string, Changed[]> = {};
-      for (const { name, dirty } of items)
-        files[name] = dirty
-          ? (await get<{ files: Changed[] }>(`${this.base}/status?repository=${encodeURIComponent(name)}`)).files
-          : NONE;
-      this.state.set({ repositories: items, files, failure: "" });
-      for (const { name } of items) this.choose(name, (choice) => keep(choice, files[name] ?? NONE));
+      const totals: Record<string, number> = {};
+      for (const { name, dirty } of items) {
+        const words = new URLSearchParams({ repository: name, limit: `${MOST}` });
+        const found = dirty
+          ? await get<{ files: Changed[]; total: number }>(`${this.base}/status?${words}`)
+          : { files: NONE, total: 0 };
+        files[name] = found.files;
+        totals[name] = found.total;
+      }
+      this.state.set({ repositories: items, files, totals, failure: "" });
+      for (const { name } of items)
+        if (files[name]?.length === totals[name]) this.choose(name, (choice) => keep(choice, files[name] ?? NONE));
     } catch (error) {
       this.state.set((old) => ({ ...old, failure: (error as Refused).message }));
     }
