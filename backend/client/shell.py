@@ -60,6 +60,8 @@ class _Attachment:
         self.keys: asyncio.Queue[bytes] = asyncio.Queue()
         self.typed_here = os.isatty(sys.stdin.fileno())
         self.ended = False
+        self.in_line = False
+        """Whether the last piece of input ended within a line."""
         self.ready = self.typed_here or not opening.command
 
     async def run(self) -> int:
@@ -162,7 +164,9 @@ class _Attachment:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         keys = os.read(sys.stdin.fileno(), 65536)
         self.ended = not keys
-        self.keys.put_nowait(keys or b"\x04")  # what a keyboard says at the end is Ctrl-D
+        # What a keyboard says at the end is Ctrl-D; within a line the first only sends what is there (termios(3), VEOF).
+        self.keys.put_nowait(keys or (b"\x04\x04" if self.in_line else b"\x04"))
+        self.in_line = not self.typed_here and not keys.endswith(b"\n")
 
     def _say(self, text: str, status: int) -> int:
         sys.stderr.write(f"\r\n[{text}]\r\n")
