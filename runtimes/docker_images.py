@@ -23,9 +23,7 @@ from runtimes.spec import Build, RuntimeFailed, Spec, Tell
 EMPTY: Final = "codeyard/empty:latest"
 CONTEXT: Final = 2 << 30  # bytes of a build's context: it is packed on the server's disk
 INLINE: Final = ".codeyard.Dockerfile"
-BUILT: Final = (
-    "codeyard.image"  # whose a built image is; not the label of a container, which has those of its image, too
-)
+BUILT: Final = "codeyard.image"  # whose a built image is; no label of containers, which have those of their image, too
 
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*(@sha256:[0-9a-f]{64})?\Z", re.ASCII | re.IGNORECASE)
 
