@@ -4,6 +4,7 @@ killed half way. A clear error or a recovery each time, and nothing that was ack
 import base64
 import contextlib
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import threading
 from collections import Counter
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from tests.server import Server, wait_until
 from tests.test_cli import run
@@ -162,6 +165,11 @@ def file_call(server: Server, session_id: str, **words: object) -> tuple[int, di
     return server.request("POST", f"/workspace/{session_id}/filesystem", words)[:2]
 
 
+def shell(server: Server, session_id: str) -> ClientConnection:
+    key = {"authorization": f"Bearer {server.key}"}
+    return connect(f"{server.socket_url}/ws/terminal?session_id={session_id}", additional_headers=key)
+
+
 def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Server):
     workspace = small.ask("POST", "/workspace", {"name": "kept"})
     session_id = workspace["default_session_id"]
@@ -183,6 +191,9 @@ def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Se
         }
         assert refused["write"][0] == refused["commit"][0] == 507
         assert "disk is full" in refused["write"][1]["error"]["message"]
+        with pytest.raises(InvalidStatus) as no_room, shell(small, session_id):  # its output has a place on disk
+            pass
+        assert no_room.value.response.status_code == 507
         assert file_call(small, session_id, op="read", path="a.txt")[1]["content"] == "first"
         assert small.ask("POST", f"{vcs}/log", {})["items"][0]["id"] == first
 
@@ -192,3 +203,5 @@ def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Se
     wait_until(lambda: unfinished(small) == [])
     small.ask("POST", "/sessions", {"workspace_id": workspace["id"], "name": "other"})
     small.ask("POST", "/workspace", {"name": "another"})
+    with shell(small, session_id) as opened:
+        assert json.loads(opened.recv(timeout=30))["type"] == "attached"

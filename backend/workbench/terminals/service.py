@@ -1,10 +1,11 @@
 """Terminals: who may open, watch and end which. Runs no transaction while it talks to the keeper."""
 
+import errno
 import os
 from uuid import UUID
 
 from backend.core.auth import Actor
-from backend.core.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
+from backend.core.errors import DiskFull, Forbidden, Invalid, NotFound, TooMany, Unavailable
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.workbench.services import inside as services
@@ -122,6 +123,8 @@ async def _open(
     except KeeperRefused as error:
         raise services.CannotStart(f"The shell could not be started: {error}") from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # there is no room for its ring
+            raise DiskFull from error
         raise services.CannotStart(f"The shell could not be started: {error.strerror}") from error
     except KeeperLost as error:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
