@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.axe import violations
 from tests.page.mock import Mock
-from tests.page.steps import sign_in
+from tests.page.steps import command, sign_in
 from tests.page.yard import Yard, picture
 
 pytestmark = pytest.mark.browser
@@ -40,10 +40,7 @@ def theme(page: Page) -> str:
 
 def test_everything_is_found_by_a_few_letters_and_by_keys(opened):
     page = opened
-    page.keyboard.press("Control+Shift+p")
-    page.get_by_role("combobox", name="Commands").fill(">split ed")
-    expect(page.locator(".palette").get_by_role("option").first).to_contain_text("Split the editor")
-    page.keyboard.press("Enter")
+    command(page, "split ed", "Split the editor")
     expect(page.get_by_role("region", name=re.compile("Editor group"))).to_have_count(2)
     page.keyboard.press("Control+p")
     page.get_by_role("combobox", name="Files").fill("oth:5")
@@ -69,7 +66,7 @@ def test_everything_is_found_by_a_few_letters_and_by_keys(opened):
 def test_settings_travel_with_the_account(opened, browser, server):
     page = opened
     page.emulate_media(color_scheme="light")
-    assert theme(page) == "light"
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
     with page.expect_response(lambda answer: "/account/settings" in answer.url and answer.request.method == "PUT"):
         page.get_by_role("button", name="Settings", exact=True).click()
         page.get_by_label("Theme").select_option("dark")
@@ -95,7 +92,7 @@ def test_every_view_holds_wcag_in_both_themes(opened, colours):
     assert violations(page) == []
     for view in ("Search", "Outline", "Files"):
         page.get_by_role("button", name=view, exact=True).click()
-        page.locator(".side h2").wait_for()
+        page.locator(".side").get_by_role("heading", name=view, exact=True).wait_for()
         assert violations(page) == [], view
     for panel in ("Problems", "References", "Output"):
         page.locator(".panel-tabs").get_by_role("button", name=panel).click()

@@ -7,7 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.axe import violations
+from tests.page.steps import command
 from tests.page.yard import Yard, clipboard, picture
+from tests.server import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -110,7 +112,7 @@ def test_text_is_copied_and_pasted_by_keys(page, yard, server):
     place = point(page, row(page, "copyme"), 2)
     page.mouse.dblclick(*place)
     page.keyboard.press("Control+Shift+c")
-    assert clipboard(page).strip() == "copyme"
+    wait_until(lambda: clipboard(page).strip() == "copyme")
     page.evaluate("navigator.clipboard.writeText('echo past\\'\\'ed')")
     page.keyboard.press("Control+Shift+v")
     expect(rows(page)).to_contain_text("echo past''ed")
@@ -123,6 +125,7 @@ def test_names_of_files_and_addresses_are_links(page, yard):
     run(page, "echo src/a.py:3:2 https://example.com/page")
     line = row(page, r"src/a\.py:3:2")
     place = point(page, line, 2)
+    expect(page.locator(".xterm-cursor-pointer")).to_be_visible()
     page.keyboard.down("Control")
     page.mouse.click(*place)
     page.keyboard.up("Control")
@@ -156,8 +159,7 @@ def test_output_does_nothing_to_the_page_around_it(page, yard, server):
     run(page, "clear; cat evil; echo the-end-$((1+1))")
     expect(rows(page)).to_contain_text("the-end-2")
     expect(rows(page)).to_contain_text("survived")
-    title = tabs(page).first.get_attribute("aria-label")
-    assert title is not None and "<img src=x onerror=" in title and "\u202e" not in title
+    expect(tabs(page).first).to_have_attribute("aria-label", re.compile("<img src=x onerror=[^\u202e]*$"))
     assert page.locator(".terminals img").count() == 0
     # What a terminal answers to questions is typed, as everywhere; but without a line end, and nothing of the question.
     for _ in range(3):
@@ -198,9 +200,7 @@ def test_colours_of_any_kind_break_no_policy(page, yard):
 
 
 def test_screen_readers_get_the_output_as_text(page, yard):
-    page.keyboard.press("Control+Shift+P")
-    page.keyboard.type("for screen readers")
-    page.keyboard.press("Enter")
+    command(page, "for screen readers", "screen readers")
     run(page, "echo read''able")
     expect(page.locator(".xterm-accessibility").get_by_text("readable", exact=True)).to_be_visible()
 
@@ -210,7 +210,7 @@ def test_the_terminal_follows_the_size_of_its_place(page, yard):
     wide = re.search(r"(\d+) (\d+)", shown(page, r"\d+ \d+"))
     page.set_viewport_size({"width": 320, "height": 640})
     page.get_by_role("button", name="Panel", exact=True).click()
-    run(page, "clear; stty size")
+    run(page, "until [ $(stty size | cut -d' ' -f2) -lt 50 ]; do sleep 0.1; done; clear; stty size")
     narrow = re.search(r"(\d+) (\d+)", shown(page, r"\d+ \d\d?\b"))
     assert wide is not None and narrow is not None
     assert int(narrow[2]) < 50 < int(wide[2]) and int(narrow[1]) > int(wide[1])
@@ -226,7 +226,5 @@ def shown(page: Page, pattern: str) -> str:
 
 def test_terminals_are_called_by_the_palette(page, yard):
     assert json.loads(page.evaluate("localStorage.getItem('commands.lately') || '[]'")) == []
-    page.keyboard.press("Control+Shift+P")
-    page.keyboard.type("split the term")
-    page.keyboard.press("Enter")
+    command(page, "split the term", "Split the terminal")
     expect(page.locator(".panes:not([hidden]) .pane")).to_have_count(2)
