@@ -105,4 +105,9 @@ def test_each_server_of_the_image_serves_the_page(page, server):
         for _ in range(row.inner_text().index(at) + 1):
             page.keyboard.press("ArrowRight")
         leads_to(page, library, text)
+        if language == "python":  # its servers know the library's file, too: from `len` on to the type of its parameter
+            expect(page.locator(".status")).to_contain_text("read only · Python")
+            for _ in range(len(" (obj: S")):
+                page.keyboard.press("ArrowRight")
+            leads_to(page, "typing.py", "Sized = ")
     picture(page, "languages-library")

@@ -10,6 +10,7 @@ import { useStore } from "../shell/store";
 import { cursor } from "./cursor";
 import { languageOf } from "./languages";
 import { basics, chosen, reach } from "./look";
+import { serverLanguage } from "./names";
 
 export default function LibraryTab({ bench, tab, visible, focused }: EditorProps) {
   const uri = tab.data as string;
@@ -26,10 +27,16 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
     const load = async () => {
       const found = await get<FileContent>(`/lsp-fs?${query}`);
       const language = await languageOf(found.path).catch(() => []);
+      const served = serverLanguage(found.path);
+      const lsp = served && (await import("./lsp/servers").catch(() => null)); // an older page than the server: not served then
+      const server = lsp && served ? lsp.serveLibrary(bench, uri, served) : [];
       if (left || !place.current) return;
       const doc = found.content;
       const top = doc.split("\n", 400);
-      const extensions = [chosen(top), basics, language, EditorState.readOnly.of(true)];
+      const moved = EditorView.updateListener.of(({ view, selectionSet, focusChanged }) => {
+        if (view.hasFocus && (selectionSet || focusChanged)) cursor.set({ view, path: uri, document: null });
+      });
+      const extensions = [server, chosen(top), basics, language, EditorState.readOnly.of(true), moved];
       const label = EditorView.contentAttributes.of({ "aria-label": found.path, "aria-readonly": "true" });
       made = new EditorView({ parent: place.current, doc, extensions: [...extensions, label] });
       setView(made);
@@ -37,6 +44,7 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
     load().catch((error: Refused) => left || setFailure(error.message));
     return () => {
       left = true;
+      if (made && cursor.get()?.view === made) cursor.set(null);
       made?.destroy();
       setView(null);
     };
@@ -44,9 +52,9 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
 
   useEffect(() => {
     if (!visible || !focused) return;
-    cursor.set(null); // what one does to the text of a file cannot be done here
+    cursor.set(view && { view, path: uri, document: null });
     view?.focus();
-  }, [view, visible, focused]);
+  }, [view, visible, focused, uri]);
   useEffect(() => {
     if (!view || !visible || !focused || goal?.path !== uri) return;
     reach(view, goal);

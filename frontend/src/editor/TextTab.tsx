@@ -99,7 +99,7 @@ function Code({
   useEffect(() => {
     if (!view || !visible || !focused) return;
     if (!window.document.activeElement?.closest("dialog, .xterm, .menu")) view.focus();
-    cursor.set({ view, document });
+    cursor.set({ view, path: document.path, document });
   }, [view, visible, focused, document]);
 
   useEffect(() => {
@@ -134,7 +134,8 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
           if (update.docChanged && !update.transactions.some((one) => one.annotation(followed)))
             document.changed(view, update.changes, update.state.doc);
           const mine = view.hasFocus || cursor.get()?.view === view; // one that loses the focus has no say
-          if (mine && (update.selectionSet || update.docChanged || update.focusChanged)) cursor.set({ view, document });
+          if (mine && (update.selectionSet || update.docChanged || update.focusChanged))
+            cursor.set({ view, path, document });
         }),
       ],
     }),

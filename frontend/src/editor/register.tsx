@@ -160,7 +160,8 @@ function Kind() {
   if (!at) return null;
   return (
     <span>
-      {at.document.eol === "\r\n" ? "CRLF" : "LF"} · {titleOf(at.document.path)}
+      {at.document ? `${at.document.eol === "\r\n" ? "CRLF" : "LF"} · ` : "read only · "}
+      {titleOf(at.path)}
     </span>
   );
 }

@@ -12,8 +12,8 @@ export const BLAME = "editor.blame";
 export function followEditors(bench: Bench): () => void {
   const look = () => {
     const now = cursor.get();
-    if (!now || !settingOf<boolean>(BLAME)) return;
-    const { view, document } = now;
+    const { view, document } = now ?? {};
+    if (!view || !document || !settingOf<boolean>(BLAME)) return;
     void import("./blame").then(({ showBlame }) => {
       if (document.views.has(view)) showBlame(bench, view, document.path);
     });
@@ -28,9 +28,9 @@ export function followEditors(bench: Bench): () => void {
 /** Opens the commit that the line at the cursor comes from. */
 export async function openLineCommit(bench: Bench): Promise<void> {
   const now = cursor.get();
-  if (!now) return;
+  if (!now?.document) return;
   const { commitOf } = await import("./blame");
-  const { repository, path } = homeOf(sourceOf(bench).state.get().repositories ?? [], now.document.path);
+  const { repository, path } = homeOf(sourceOf(bench).state.get().repositories ?? [], now.path);
   const line = now.view.state.doc.lineAt(now.view.state.selection.main.head).number;
   const found = await commitOf(sourceOf(bench).base, { repository, path }, line);
   if (found) openCommit(bench, repository, found.commit_id, false);

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import type { Bench } from "../../shell/bench";
 import { ViewHead } from "../../shell/controls";
 import { useStore } from "../../shell/store";
-import { cursor } from "../cursor";
+import { cursor, move } from "../cursor";
 import { serverLanguage } from "../names";
 import { offsetOf } from "../text";
 import { type Name, symbols } from "./actions";
@@ -21,7 +21,7 @@ export default function OutlineView({ bench }: { bench: Bench }) {
   const [rows, setRows] = useState<Name[] | null>(null);
   const view = at?.view;
   const text = view?.state.doc;
-  const language = at ? serverLanguage(at.document.path)?.language : undefined;
+  const language = at ? serverLanguage(at.path)?.language : undefined;
   const link = language ? health[language]?.link : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked again for each text, and when the server comes
   useEffect(() => {
@@ -61,12 +61,7 @@ export default function OutlineView({ bench }: { bench: Bench }) {
           aria-current={number === current || undefined}
           key={`${one.range.start.line}:${one.range.start.character}:${one.name}`}
           style={{ paddingLeft: 16 + one.depth * 14 }}
-          onClick={() =>
-            bench.openFile(at?.document.path ?? "", {
-              line: one.range.start.line + 1,
-              column: one.range.start.character + 1,
-            })
-          }
+          onClick={() => at && move(bench, at, one.range.start.line + 1, one.range.start.character + 1)}
         >
           <span className={`symbol is-${KINDS[one.kind - 1] ?? "other"}`} title={KINDS[one.kind - 1]}>
             {(KINDS[one.kind - 1] ?? "?").slice(0, 1)}

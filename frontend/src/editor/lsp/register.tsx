@@ -8,12 +8,14 @@ import { best } from "../../shell/fuzzy";
 import { Icon } from "../../shell/icons";
 import { command, finder, status, view } from "../../shell/registry";
 import { useStore } from "../../shell/store";
-import { cursor } from "../cursor";
+import { cursor, move } from "../cursor";
 import { serverLanguage } from "../names";
 import { counted, knownOf, told } from "./state";
 
 const actions = () => import("./actions");
 const isText = (bench: Bench) => bench.tab?.kind === "text" && cursor.get() !== null;
+/** Also a library's file, of which one asks and which one does not change. */
+const isCode = (bench: Bench) => isText(bench) || (bench.tab?.kind === "library" && cursor.get() !== null);
 
 /** A command of the editor that the cursor is in. */
 function atCursor(
@@ -21,13 +23,14 @@ function atCursor(
   title: string,
   keys: string | undefined,
   run: (bench: Bench, at: EditorView) => unknown,
+  when = isText,
 ): void {
   command({
     id: `code.${id}`,
     group: "Code",
     title,
     keys,
-    when: isText,
+    when,
     run: (bench) => {
       const at = cursor.get();
       return at ? run(bench, at.view) : undefined;
@@ -35,18 +38,40 @@ function atCursor(
   });
 }
 
-atCursor("definition", "Go to definition", "F12", async (bench, at) => (await actions()).jump(bench, at, "definition"));
-atCursor("declaration", "Go to declaration", undefined, async (bench, at) =>
-  (await actions()).jump(bench, at, "declaration"),
+atCursor(
+  "definition",
+  "Go to definition",
+  "F12",
+  async (bench, at) => (await actions()).jump(bench, at, "definition"),
+  isCode,
 );
-atCursor("type", "Go to type definition", undefined, async (bench, at) =>
-  (await actions()).jump(bench, at, "typeDefinition"),
+atCursor(
+  "declaration",
+  "Go to declaration",
+  undefined,
+  async (bench, at) => (await actions()).jump(bench, at, "declaration"),
+  isCode,
 );
-atCursor("implementation", "Go to implementation", "Mod-F12", async (bench, at) =>
-  (await actions()).jump(bench, at, "implementation"),
+atCursor(
+  "type",
+  "Go to type definition",
+  undefined,
+  async (bench, at) => (await actions()).jump(bench, at, "typeDefinition"),
+  isCode,
 );
-atCursor("references", "Find references", "Shift-F12", async (bench, at) =>
-  (await actions()).findReferences(bench, at),
+atCursor(
+  "implementation",
+  "Go to implementation",
+  "Mod-F12",
+  async (bench, at) => (await actions()).jump(bench, at, "implementation"),
+  isCode,
+);
+atCursor(
+  "references",
+  "Find references",
+  "Shift-F12",
+  async (bench, at) => (await actions()).findReferences(bench, at),
+  isCode,
 );
 atCursor("rename", "Rename symbol", "F2", async (bench, at) => (await actions()).rename(bench, at));
 atCursor("format", "Format the file", "Shift-Alt-F", async (bench, at) => (await actions()).format(bench, at));
@@ -81,7 +106,7 @@ finder({
       title: item.name,
       detail: item.detail || `line ${item.range.start.line + 1}`,
       marks: fit.marks,
-      run: () => bench.openFile(at.document.path, item.range.start.line + 1),
+      run: () => move(bench, at, item.range.start.line + 1),
     }));
   },
 });
@@ -90,7 +115,7 @@ command({
   group: "Code",
   title: "Go to a symbol of this file…",
   keys: "Mod-Shift-O",
-  when: isText,
+  when: isCode,
   run: (bench) => bench.asking.set("@"),
 });
 
@@ -152,7 +177,7 @@ status({ id: "problems", side: "left", order: 20, component: Problems });
 function Servers({ bench }: { bench: Bench }) {
   const at = useStore(cursor);
   const health = useStore(knownOf(bench).health);
-  const language = at && serverLanguage(at.document.path)?.language;
+  const language = at && serverLanguage(at.path)?.language;
   const found = language ? health[language] : undefined;
   if (!found) return null;
   const { tone, word, text } = told(found);

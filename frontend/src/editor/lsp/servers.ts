@@ -270,6 +270,12 @@ function clientOf(bench: Bench, language: string): LanguageClient {
 const client = Facet.define<LanguageClient, LanguageClient | null>({ combine: (all) => all[0] ?? null });
 export const serving = (view: EditorView): LanguageClient | null => view.state.facet(client);
 
+/** What makes a library's file, which is only read, one of the servers that led to it. */
+export function serveLibrary(bench: Bench, uri: string, served: { language: string; id: string }): Extension {
+  const found = clientOf(bench, served.language);
+  return [client.of(found), found.client.plugin(uri, served.id)];
+}
+
 /** What makes an editor of that document one of its language's servers. */
 export function serve(document: TextDocument, served: { language: string; id: string }): Extension {
   const found = clientOf(document.bench, served.language);
