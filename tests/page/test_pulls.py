@@ -180,6 +180,8 @@ def test_two_people_review_settle_a_conflict_and_merge(server, ada, grace, joine
     base.commit("Count by figures")
     expect(box).to_contain_text("Both sides changed the same lines of 1 file: count.txt.")
     picture(hers, "pulls-blocked")
+    theirs = page.get_by_role("region", name="Merging")
+    expect(theirs).to_contain_text("Both sides")
     box.get_by_role("button", name="Settle the conflicts").click()
     first, second = (hers.get_by_role("group", name=f"Conflict {n}") for n in (1, 2))
     first.get_by_role("button", name="Take both").click()
@@ -193,6 +195,7 @@ def test_two_people_review_settle_a_conflict_and_merge(server, ada, grace, joine
     expect(box).not_to_contain_text("Both sides")
 
     # Grace approves, Ada merges, and both see it; the base's session has it.
+    expect(theirs).not_to_contain_text("Both sides")  # reviews are of what one saw
     page.get_by_role("button", name="Review…").click()
     page.get_by_label("Approve").check()
     page.get_by_role("button", name="Send the review").click()
