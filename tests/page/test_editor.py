@@ -351,7 +351,7 @@ def test_a_conflict_shows_both_sides_and_loses_neither(page, server):
     page.get_by_role("button", name="Take theirs here").last.click()
     page.get_by_role("button", name="Save mine").click()
     expect(page.get_by_role("alert")).to_have_count(0)
-    wait_until(lambda: "theirs" in yard.read("a.txt") and "mine" in yard.read("a.txt"))
+    wait_until(lambda: yard.read("a.txt") == "one\ntwo\ntheirs\n")
 
 
 def test_search_shows_what_it_will_replace_and_takes_it_back(page, server):
