@@ -340,6 +340,7 @@ async def test_nobodys_token_is_used_once_they_have_left(twins, client, call, ad
         ((403, {"x-ratelimit-remaining": "0"}, b""), "provider_busy", "waiting"),
         ((404, {}, b""), "not_at_provider", "failed"),
         ((200, {}, b'{"number": "1"}'), "provider_unreachable", "waiting"),
+        ((200, {}, b'{"number": 1, "labels": {"name": "1"}}'), "provider_unreachable", "waiting"),
         ((200, {}, b"[" * 99_999), "provider_unreachable", "waiting"),
         ((200, {}, b"x" * 10_000_001), "provider_unreachable", "waiting"),
         ((302, {"location": "http://127.0.0.1/"}, b""), "provider_unreachable", "waiting"),

@@ -32,10 +32,8 @@ def status(place: Place, most: int) -> WorkingStatus:
         came_and_went = all(any(flags & kind for flags in found.values()) for kind in (_NEW, _GONE))
         if came_and_went and len(found) <= diffs.MOST_FOR_RENAMES:
             renamed = _with_renames(repository)
-            total, files = (
-                len(renamed),
-                sorted(renamed, key=lambda file: (file.status == "untracked", file.path))[:most],
-            )
+            renamed.sort(key=lambda file: (file.status == "untracked", file.path))
+            total, files = len(renamed), renamed[:most]
         else:
             words = sorted((_word(flags) == "untracked", path) for path, flags in found.items())[:most]
             total, files = len(found), [_show(path, _word(found[path])) for _, path in words]

@@ -231,10 +231,16 @@ def objects(found: Any) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)]
 
 
-def text(found: Any, *path: str) -> str:
-    """The string at `path`, empty where there is none; without what a database cannot keep: NUL, halves of surrogate pairs."""
+def part(found: Any, *path: str) -> Any:
+    """Whatever lies at `path`, None where nothing does."""
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def text(found: Any, *path: str) -> str:
+    """The string at `path`, empty where there is none; without what a database cannot keep: NUL, halves of surrogate pairs."""
+    found = part(found, *path)
     return found.replace("\x00", "").encode(errors="replace").decode() if isinstance(found, str) else ""
 
 
@@ -245,6 +251,5 @@ def link_of(answer: httpx.Headers, page: int) -> int | None:
 
 def number(found: Any, *path: str) -> int | None:
     """The whole number at `path`, within what a database column holds."""
-    for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
+    found = part(found, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**53 else None

@@ -20,6 +20,7 @@ from backend.workbench.connections.clients.contract import (
     link_of,
     number,
     objects,
+    part,
     text,
 )
 from backend.workbench.connections.clients.contract import number as _number  # methods have one of that name
@@ -126,16 +127,13 @@ class GitHub:
         after = None
         for _ in range(MOST_PAGES):
             said = await self._ask_graph(_THREADS, owner=owner, name=repository, number=number, after=after)
-            for key in ("data", "repository", "pullRequest", "reviewThreads"):
-                said = said.get(key) if isinstance(said, dict) else None
-            if not isinstance(said, dict):
-                raise ProviderUnreachable
-            for one in objects(said.get("nodes")):
-                first = objects((one.get("comments") or {}).get("nodes"))
+            said = part(said, "data", "repository", "pullRequest", "reviewThreads")
+            for one in objects(part(said, "nodes")):
+                first = objects(part(one, "comments", "nodes"))
                 if first:
                     found[f"pull:{_number(first[0], 'databaseId')}"] = text(one, "id"), one.get("isResolved") is True
             after = text(said, "pageInfo", "endCursor")
-            if not after or (said.get("pageInfo") or {}).get("hasNextPage") is not True:
+            if not after or part(said, "pageInfo", "hasNextPage") is not True:
                 return found
         raise ProviderUnreachable
 
@@ -261,7 +259,7 @@ def _pull(one: Any) -> RemotePull:
         text(one, "base", "sha"),
         text(one, "base", "sha"),
         text(one, "merge_commit_sha") if merged else None,
-        [text(label, "name") for label in one.get("labels") or []],
+        [text(label, "name") for label in objects(part(one, "labels") or [])],
     )
 
 

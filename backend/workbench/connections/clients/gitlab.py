@@ -223,7 +223,7 @@ def _pull(one: Any) -> RemotePull:
         raise ProviderUnreachable
     state = _STATES.get(text(one, "state"), "open")
     draft = one.get("draft") is True
-    title = text(one, "title")
+    title, labels = text(one, "title"), one.get("labels")
     return RemotePull(
         found,
         text(one, "web_url"),
@@ -236,7 +236,7 @@ def _pull(one: Any) -> RemotePull:
         text(one, "diff_refs", "base_sha"),
         text(one, "diff_refs", "start_sha"),
         text(one, "merge_commit_sha") or text(one, "squash_commit_sha") or None,
-        [label for label in one.get("labels") or [] if isinstance(label, str)],
+        [text(label) for label in labels] if isinstance(labels, list) else [],
     )
 
 
