@@ -297,17 +297,21 @@ async def changed_files(
     resources: Resources, actor: Actor, sides: Sides, *, path: str | None, context: int, skip: int, limit: int
 ) -> tuple[list[schemas.ChangedFile], int, int]:
     """One page, how many files it has gone through, and how many there are."""
-    at = _place(sides)
-    entries = await resources.in_thread(
-        diff.changed, at.place, sides.pull.merge_base, sides.pull.head_commit, context=context
-    )
-    if path is not None:
-        entries = [entry for entry in entries if diff.named(entry, path)]
+    pull = sides.pull
     async with resources.database.begin() as db:
-        viewed = await repository.viewed(db, sides.pull.id, actor.user_id) if actor.user_id else set()
-    part = entries[skip : skip + limit]
-    shown, count = await resources.in_thread(diff.show, part, viewed, alone=path is not None)
-    return shown, skip + count, len(entries)
+        viewed = await repository.viewed(db, pull.id, actor.user_id) if actor.user_id else set()
+    shown, total = await resources.in_thread(
+        diff.changed,
+        _place(sides).place,
+        pull.merge_base,
+        pull.head_commit,
+        path=path,
+        context=context,
+        skip=skip,
+        limit=limit,
+        viewed=viewed,
+    )
+    return shown, skip + len(shown), total
 
 
 def _place(sides: Sides) -> branches.Branch:
