@@ -105,9 +105,10 @@ export type Place = { path: string; side: Side; start_line: number; line: number
 export type NewComment = { body: string } & Partial<Place>;
 export type Team = { id: string; name: string };
 
-/** A file as pull requests tell it: hunks as text, which difference views do not know. */
-/** `spans` are of changed words: the line of the text, and from which of its characters to which. */
+/** A hunk as pull requests tell it, as text. `spans` are of changed words: the line of the text, and from which of its characters
+ *  to which. */
 export type PatchHunk = Omit<Hunk, "lines"> & { text: string; spans: [number, number, number][] };
+/** A file with such hunks, which difference views do not know. */
 export type PatchFile = Omit<FileDiff, "hunks"> & {
   status: Status;
   viewed: boolean;

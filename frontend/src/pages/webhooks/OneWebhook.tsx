@@ -32,16 +32,17 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
   const [secret, setSecret] = useState<Secret | null>(null);
   const fail = (error: Refused) => setWrong(error.message);
 
-  /** Sends, and asks until it is over: deliveries are no facts, they would be sent in turn. */
-  const send = async (path: string) => {
+  /** Sends a ping, or a delivery once more, and asks until that attempt is over, whatever came of it: deliveries are no facts,
+   *  they would be sent in turn. */
+  const send = async (sent?: Delivery) => {
     setWrong("");
+    const attempts = async (id: string) => (await get<DeliveryDetail>(`${at}/deliveries/${id}`)).attempts.length;
     try {
-      let one = await post<Delivery>(`${at}${path}`);
-      for (let tries = 0; one.state === "pending" && tries < TRIES; tries++) {
+      const before = sent ? await attempts(sent.id) : 0;
+      const { id } = await post<Delivery>(`${at}${sent ? `/deliveries/${sent.id}/redeliver` : "/ping"}`);
+      for (let tries = 0; tries < TRIES && (await attempts(id)) === before; tries++) {
         await deliveries.load();
         await new Promise((after) => window.setTimeout(after, 150 + tries * 25));
-        one = await get<Delivery>(`${at}/deliveries/${one.id}`);
-        if (one.tries > 0) break; // the first attempt has failed; the next comes later
       }
     } catch (error) {
       fail(error as Refused);
@@ -62,7 +63,7 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
     <>
       <Link to={home}>← All webhooks</Link>
       <PageHead title={webhook.url} lead={webhook.description}>
-        <Button kind="main" onClick={() => void send("/ping")} disabled={!webhook.enabled}>
+        <Button kind="main" onClick={() => void send()} disabled={!webhook.enabled}>
           Send a ping
         </Button>
         <Button onClick={() => setAsked("edit")}>Edit</Button>
@@ -108,7 +109,7 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
       <ul className="lines deliveries" aria-label="Deliveries" aria-busy={!deliveries.rows}>
         {deliveries.rows?.map((row) => (
           <li key={row.id}>
-            <One row={row} at={at} onAgain={() => void send(`/deliveries/${row.id}/redeliver`)} />
+            <One row={row} at={at} onAgain={() => void send(row)} />
           </li>
         ))}
       </ul>
@@ -160,7 +161,7 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
 
 function One({ row, at, onAgain }: { row: Delivery; at: string; onAgain: () => void }) {
   const [open, setOpen] = useState(false);
-  const detail = useLoad<DeliveryDetail>(open ? `${at}/deliveries/${row.id}?of=${row.finished_at}` : null);
+  const detail = useLoad<DeliveryDetail>(open ? `${at}/deliveries/${row.id}?of=${row.finished_at ?? row.next_attempt_at}` : null);
   const words = row.state === "pending" && row.next_attempt_at ? "pending" : row.state;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
