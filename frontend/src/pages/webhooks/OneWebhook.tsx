@@ -161,7 +161,9 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
 
 function One({ row, at, onAgain }: { row: Delivery; at: string; onAgain: () => void }) {
   const [open, setOpen] = useState(false);
-  const detail = useLoad<DeliveryDetail>(open ? `${at}/deliveries/${row.id}?of=${row.finished_at ?? row.next_attempt_at}` : null);
+  const detail = useLoad<DeliveryDetail>(
+    open ? `${at}/deliveries/${row.id}?of=${row.finished_at ?? row.next_attempt_at}` : null,
+  );
   const words = row.state === "pending" && row.next_attempt_at ? "pending" : row.state;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
