@@ -77,7 +77,7 @@ async def digests(resources: Resources, definition: Definition, names: Collectio
 
 
 def unresolved(resources: Resources, definition: Definition) -> list[Problem]:
-    """The references that keep every service from starting."""
+    """The references that keep every service from starting. Takes a while for many services, so in a thread."""
     try:
         environments(resources, definition)
     except BadCompose as error:

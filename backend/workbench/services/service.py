@@ -117,7 +117,7 @@ async def listed(resources: Resources, actor: Actor, session_id: UUID) -> schema
             show(resources, definition, name, rows.pop(name, None), digests.get(name, ""))
             for name in definition.project.services
         ]
-        found.problems = [*found.problems, *definitions.unresolved(resources, definition)]
+        found.problems = [*found.problems, *await resources.in_thread(definitions.unresolved, resources, definition)]
         if definition.project.source == "none":
             found.proposal = await _proposal(resources, session)
     found.items += [

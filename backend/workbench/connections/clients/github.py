@@ -144,8 +144,7 @@ class GitHub:
     async def _ask_graph(self, query: str, **variables: Any) -> Any:
         """GraphQL says what it declines in an answer of 200."""
         said = await self._graph.send("POST", "/graphql", {"query": query, "variables": variables})
-        errors = said.get("errors") if isinstance(said, dict) else None
-        if errors:
+        if errors := part(said, "errors"):
             why = "; ".join(text(one, "message") for one in objects(errors))
             raise ProviderDeclined(f"The provider declines that: {why[:300]}")
         return said
