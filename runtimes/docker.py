@@ -29,7 +29,7 @@ GROUP: Final = "codeyard.group"
 SERVICE: Final = "codeyard.service"
 DIGEST: Final = "codeyard.spec"
 BINDS: Final = "codeyard.binds"
-_LONG: Final = 360.0  # seconds for what waits for a program to end by itself
+_LONG: Final = 360.0  # seconds for what waits for a program to end by itself, or for the disk of a busy machine
 
 
 class Docker:
@@ -349,12 +349,12 @@ class Docker:
             wanted["HostConfig"]["StorageOpt"] = {"size": str(spec.limits.disk)}
         create = path("containers", "create", name=self._container(spec))
         try:
-            await self.engine.request("POST", create, wanted)
+            await self.engine.request("POST", create, wanted, timeout=_LONG)
         except EngineError as error:
             if "StorageOpt" in wanted["HostConfig"] and docker_disk.takes_no_size(error):
                 self._bounds_disk = False  # the server measures, then
                 del wanted["HostConfig"]["StorageOpt"]
-                await self.engine.request("POST", create, wanted)
+                await self.engine.request("POST", create, wanted, timeout=_LONG)
             elif error.status != 409:
                 raise
             else:
@@ -364,11 +364,11 @@ class Docker:
                 "PUT",
                 path("containers", self._container(spec), "archive", path="/"),
                 raw=archive(spec.files),
-                timeout=60,
+                timeout=_LONG,
             )
 
     async def _started(self, spec: Spec, container: str) -> dict[str, Any] | None:
-        await self.engine.request("POST", path("containers", container, "start"))
+        await self.engine.request("POST", path("containers", container, "start"), timeout=_LONG)
         found = await self._inspect(container)
         await self._check_mounts(spec, found)
         return found
@@ -410,7 +410,7 @@ class Docker:
     async def _remove(self, container: str) -> None:
         for _ in range(100):
             try:
-                await self.engine.request("DELETE", path("containers", container, force=True, v=True))
+                await self.engine.request("DELETE", path("containers", container, force=True, v=True), timeout=_LONG)
                 return
             except EngineError as error:
                 if error.status == 404:

@@ -60,8 +60,8 @@ class Engine:
 
     async def _request(self, method: str, target: str, content: bytes, kind: str | None) -> Any:
         for fresh in (False, True):  # a kept connection may have been closed by the engine meanwhile
-            kept = bool(self._idle) and not fresh
-            reader, writer = self._idle.pop() if kept else await self._connect()
+            kept = None if fresh else self._kept()
+            reader, writer = kept or await self._connect()
             done = False
             try:
                 head = await _send(reader, writer, method, target, content, kind)
@@ -78,6 +78,15 @@ class Engine:
                     writer.close()
             return _decoded(head, data)
         raise EngineAway("unreachable")  # pragma: no cover - the second turn returns or raises
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """One that the engine has not closed, as far as is known here."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def stream(self, method: str, target: str, body: Any = None) -> AsyncIterator[bytes]:
         """The answer's bytes as they come; ends with it, or when the engine goes. Raises EngineError, EngineAway."""

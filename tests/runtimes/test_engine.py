@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runtimes.engine import _body, _Head, demultiplexed
+from runtimes.engine import Engine, _body, _Head, demultiplexed
 
 CHUNKED = _Head(200, {"transfer-encoding": "chunked"})
 
@@ -47,3 +47,21 @@ async def test_lines_of_one_stream_that_came_together_are_one_piece():
         yield whole[3:]
 
     assert [piece async for piece in demultiplexed(parts())] == [("stdout", b"a\nb\n"), ("stderr", b"c\n")]
+
+
+async def test_a_kept_connection_that_the_engine_has_closed_is_not_used_again(tmp_path):
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b" ")[0])
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, str(tmp_path / "socket")):
+        engine = Engine(str(tmp_path / "socket"))
+        await engine.request("GET", "/_ping")
+        await asyncio.sleep(0.05)
+        await engine.request("POST", "/containers/one/start")  # asked once only: it might have done it
+        assert asked == [b"GET", b"POST"]
+        engine.close()
+        await asyncio.sleep(0.05)

@@ -124,6 +124,8 @@ class _Performance:
         except Exception as error:
             if not isinstance(error, RuntimeFailed | BadCompose | EngineAway | EngineError | OSError):
                 log.exception("service %s could not be started", name)
+            else:
+                log.warning("service %s could not be started: %s", name, error)
             await self.conductor.give_up(step.service_id, error)
             self._fail(step, reason_of(error))
 

@@ -1,5 +1,6 @@
 const list = document.querySelector<HTMLUListElement>('#notes')!
 const form = document.querySelector<HTMLFormElement>('#add')!
+const button = form.querySelector('button')!
 
 type Note = { id: number; text: string }
 
@@ -17,13 +18,14 @@ async function show() {
 form.addEventListener('submit', async (event) => {
   event.preventDefault()
   const text = String(new FormData(form).get('text'))
-  await fetch('/api/notes', {
+  const answer = await fetch('/api/notes', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ text }),
   })
-  form.reset()
+  if (answer.ok) form.reset()
   await show()
 })
 
+button.disabled = false // before this the browser would send the form itself
 show()
