@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import BigInteger, Identity, Index, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -116,6 +116,11 @@ def kinds() -> list[type[Event]]:
 def scopes_by_name() -> dict[str, str]:
     """For each kind of event, the scope that lets one read it."""
     return {kind.name: kind.scope for kind in kinds()}
+
+
+async def position(db: AsyncSession | AsyncConnection) -> str:
+    """The cursor `xid.id` that stands for now: facts of transactions that this one does not see come after it."""
+    return f"{await db.scalar(text('SELECT pg_snapshot_xmin(pg_current_snapshot())::text'))}.0"
 
 
 async def prune(db: AsyncSession) -> None:

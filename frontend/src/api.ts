@@ -12,7 +12,7 @@ export type User = {
   has_second_factor: boolean;
   owns_installation: boolean;
 };
-export type Me = { user: User; organizations: Organization[]; csrf_token: string };
+export type Me = { user: User; organizations: Organization[]; csrf_token: string; feed: string };
 export type Workspace = {
   id: string;
   organization_id: string;

@@ -5,13 +5,19 @@ const heard = new Set<(fact: Fact) => void>();
 let leave: (() => void) | undefined;
 let last = "";
 
-/** Calls `hear` with every fact from now on; "reset" says that some were missed, "access" that
+/** Facts are told from `at` on: where the feed stood when `/auth/me` answered, before the page asked for anything else. A socket
+ *  that began only once it is open would leave out what happens between the page's answers and that. */
+export function begin(at: string): void {
+  if (!leave) last = at;
+}
+
+/** Calls `hear` with every fact from there on; "reset" says that some were missed, "access" that
  *  one's own rights are others or the sign-in is over. Returns how to stop. */
 export function follow(hear: (fact: Fact) => void): () => void {
   heard.add(hear);
   leave ??= listen(
     "/ws/events",
-    () => (last ? { after: last } : ({} as Record<string, string>)),
+    () => ({ after: last }),
     (fact: Fact) => {
       last = fact.id;
       for (const tell of [...heard]) tell(fact);
@@ -28,7 +34,6 @@ export function follow(hear: (fact: Fact) => void): () => void {
       if (heard.size > 0) return;
       leave?.();
       leave = undefined;
-      last = "";
     });
   };
 }

@@ -2,6 +2,7 @@
 import { lazy, StrictMode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
+import { begin } from "./feed";
 import { inTurn } from "./inTurn";
 import { MeContext, ReloadContext } from "./me";
 import { Boundary } from "./parts/Boundary";
@@ -37,6 +38,7 @@ function App() {
 
   const arrive = useCallback((found: Me | null) => {
     keepCsrfToken(found?.csrf_token ?? "");
+    if (found) begin(found.feed);
     setMe(found);
     if (found) void loadSettings();
   }, []);

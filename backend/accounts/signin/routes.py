@@ -20,6 +20,7 @@ from backend.core import crypto
 from backend.core.auth import Actor, Me, anyone, cookie_name, is_secure, person
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
+from backend.core.events import position
 from backend.core.paging import Page
 from backend.core.resources import Hands, Resources
 
@@ -110,7 +111,7 @@ async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswe
         has_second_factor=await factors.find(db, user.id) is not None,
         owns_installation=user.owns_installation,
     )
-    return schemas.MeAnswer(shown, mine, actor.csrf_token)
+    return schemas.MeAnswer(shown, mine, actor.csrf_token, await position(db))
 
 
 def show(row: SignIn, actor: Actor) -> schemas.SignIn:

@@ -122,11 +122,13 @@ class FactorRemoval(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MeAnswer(msgspec.Struct):
-    """Who is signed in. `csrf_token` goes into X-CSRF-Token of every unsafe request by cookie."""
+    """Who is signed in. `csrf_token` goes into X-CSRF-Token of every unsafe request by cookie. `feed` is the cursor of the event
+    streams at this moment: who follows them from there misses nothing that happened since."""
 
     user: User
     organizations: list[Organization]
     csrf_token: str
+    feed: str
 
 
 class SignIn(msgspec.Struct):

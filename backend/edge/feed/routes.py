@@ -13,7 +13,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from backend.core.auth import signed_in
 from backend.core.resources import Hands, Resources
-from backend.edge.feed.service import Position, follow, parse_cursor
+from backend.edge.feed.service import Start, begin, follow
 
 KEEP_ALIVE = 15.0
 
@@ -24,15 +24,15 @@ async def stream_events(
 ) -> ServerSentEvent:
     """Facts as server-sent events, one stream a browser tab. `Last-Event-ID` resumes; a cursor older than what is kept is
     answered by the event `reset`, after which the caller reads anew whatever it shows."""
-    position = parse_cursor(request.headers.get("last-event-id", ""))
-    return ServerSentEvent(_as_sse(resources, request, position, workspace_id), headers={"cache-control": "no-store"})
+    start = await begin(resources, request.headers.get("last-event-id", ""))
+    return ServerSentEvent(_as_sse(resources, request, start, workspace_id), headers={"cache-control": "no-store"})
 
 
 async def _as_sse(
-    resources: Resources, request: Request[Any, Any, Any], position: Position, workspace_id: UUID | None
+    resources: Resources, request: Request[Any, Any, Any], start: Start, workspace_id: UUID | None
 ) -> AsyncIterator[ServerSentEventMessage]:
     yield ServerSentEventMessage(comment="connected")  # something at once: proxies wait for a first byte
-    async for fact in follow(resources, request, position, workspace_id, keep_alive=KEEP_ALIVE):
+    async for fact in follow(resources, request, start, workspace_id, keep_alive=KEEP_ALIVE):
         if fact is None:
             yield ServerSentEventMessage(comment="keep-alive")
         else:
@@ -47,11 +47,11 @@ async def socket_events(
     after: FromQuery[str] = "",
 ) -> None:
     """The same facts, one JSON text frame each; `?after=` takes the id of the last one seen."""
-    position = parse_cursor(after)
+    start = await begin(resources, after)
     await socket.accept()
 
     async def send() -> None:
-        async for fact in follow(resources, socket, position, workspace_id, keep_alive=KEEP_ALIVE):
+        async for fact in follow(resources, socket, start, workspace_id, keep_alive=KEEP_ALIVE):
             if fact is not None:
                 await socket.send_text(msgspec.json.encode(fact).decode())
 

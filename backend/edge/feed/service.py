@@ -4,13 +4,14 @@ that everybody agrees are over are read: nothing can appear behind a cursor late
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from litestar.connection import ASGIConnection
 from sqlalchemy import text
 
+from backend.core import events
 from backend.core.auth import Actor, credential_of
 from backend.core.errors import BadRequest, Unauthorized
 from backend.core.events import scopes_by_name
@@ -36,7 +37,6 @@ class InvalidEventId(BadRequest):
     """Last-Event-ID must be the id of an event of this stream."""
 
 
-_END = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
 _OLDEST = text("SELECT xid::text, id FROM events ORDER BY id LIMIT 1")
 _HELD_BACK = text("SELECT EXISTS (SELECT 1 FROM events WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()))")
 _NEXT = text(
@@ -48,14 +48,23 @@ _NEXT = text(
 )
 
 
-Position = tuple[int, int] | None
-"""(transaction id, event id) of the last fact seen; None begins now."""
+class Start(NamedTuple):
+    """(transaction id, event id) of the last fact seen, and whether some after an older one may be gone."""
+
+    position: tuple[int, int]
+    reset: bool
 
 
-def parse_cursor(cursor: str) -> Position:
-    """The position of an event id `xid.id`; None for the empty one, which begins now."""
-    if not cursor:
-        return None
+async def begin(resources: Resources, cursor: str) -> Start:
+    """After an event id `xid.id`, or now if that is empty. Asked before the stream opens: who has it open misses nothing."""
+    position = _parse(cursor) if cursor else None
+    async with resources.database.read() as db:
+        if position is not None and not await _is_too_old(db, position):
+            return Start(position, reset=False)
+        return Start(_parse(await events.position(db)), reset=position is not None)
+
+
+def _parse(cursor: str) -> tuple[int, int]:
     xid, _, number = cursor.partition(".")
     if not (xid.isascii() and xid.isdigit() and number.isascii() and number.isdigit()):
         raise InvalidEventId
@@ -67,22 +76,19 @@ def parse_cursor(cursor: str) -> Position:
 async def follow(
     resources: Resources,
     connection: ASGIConnection[Any, Any, Any, Any],
-    position: Position,
+    start: Start,
     workspace_id: UUID | None,
     *,
     keep_alive: float,
 ) -> AsyncIterator[Fact | None]:
-    """Facts after `position`, for ever; None when nothing happened for `keep_alive` seconds. Ends when the caller's access does:
+    """Facts after `start`, for ever; None when nothing happened for `keep_alive` seconds. Ends when the caller's access does:
     each wake asks again who holds the credential."""
     credential = credential_of(connection, resources.settings)
     scopes = scopes_by_name()
+    position = start.position
     with resources.live.bell("events", "access") as bell:
-        async with resources.database.read() as db:
-            if position is None:
-                position = (int((await db.execute(_END)).scalar_one()), 0)
-            elif await _is_too_old(db, position):
-                position = (int((await db.execute(_END)).scalar_one()), 0)
-                yield Fact(f"{position[0]}.0", "reset", None, None, None, {}, None)
+        if start.reset:
+            yield Fact(f"{position[0]}.{position[1]}", "reset", None, None, None, {}, None)
         while not resources.live.draining.is_set():
             actor = await resources.authenticate(credential) if credential else None
             if actor is None:

@@ -48,10 +48,12 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
       return listen(
         "/ws/lsp-fs-watch",
         () => ({ session_id: sessionId }),
-        ({ events }: { events?: { type: string; path: string }[] }) => {
-          const last = new Map(events?.map((event) => [event.path, event.type]));
+        ({ events }: { events: { type: string; path: string }[] }) => {
+          // None are told when watching begins, and when some were lost: what was read before may be another by now.
+          if (events.length === 0) return bench.changed();
+          const last = new Map(events.map((event) => [event.path, event.type]));
           const gone = [...last].filter(([, type]) => type === "deleted").map(([path]) => path);
-          bench.changed(events ? [...last.keys()] : null, gone);
+          bench.changed([...last.keys()], gone);
         },
       );
   }, [ready, bench, sessionId]);
