@@ -72,6 +72,22 @@ async def test_a_reset_sets_the_password_and_ends_every_sign_in(client, ada, lin
     assert (await call(None).post("/auth/login", json=login)).status_code == 200
 
 
+async def test_a_hundred_wrong_passwords_from_ones_own_address_are_no_lock(ada, link, call, monkeypatch):
+    """Attack row 39: the link is sent and opened in a new browser behind the guesser's address, which then need not wait."""
+    monkeypatch.setattr(service, "WRONG_PER_PLACE", 3)
+    guesses = [{"email": f"{n}@example.com", "password": "wrong password"} for n in range(3)]
+    assert [(await call(None).post("/auth/login", json=guess)).status_code for guess in guesses] == [401] * 3
+    browser = call(None)
+    login = {"email": ada.email, "password": make.PASSWORD}
+    assert (await browser.post("/auth/login", json=login)).status_code == 429
+    assert (await browser.post("/auth/reset-password/send", json={"email": ada.email})).status_code == 204
+    body = {"token": await link(ada.email), "password": "another good one"}
+    assert (await browser.post("/auth/reset-password", json=body)).status_code == 204
+    login["password"] = "another good one"
+    assert (await browser.post("/auth/login", json=login)).status_code == 200
+    assert (await call(None).post("/auth/login", json=login)).status_code == 429
+
+
 async def test_links_end_and_one_kind_is_not_another(client, ada, link, call, database):
     await client.post("/auth/verify-email/send")
     verify = await link(ada.email)

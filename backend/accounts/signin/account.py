@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.params import JSONBody
 from msgspec import UNSET
 
@@ -11,9 +11,11 @@ from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs import service as orgs
 from backend.accounts.signin import addresses, schemas, service
 from backend.accounts.signin.events import SecondFactorChanged, tell
+from backend.accounts.signin.known import known_cookie
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
-from backend.core.auth import Actor, Me, anyone, person
+from backend.core import crypto
+from backend.core.auth import Actor, Me, anyone, is_secure, person
 from backend.core.db import Db
 from backend.core.errors import NotFound, Unauthorized
 from backend.core.resources import Hands
@@ -52,17 +54,20 @@ async def verify_email(resources: Hands, data: JSONBody[schemas.EmailToken]) -> 
 
 
 @post("/auth/reset-password/send", guards=[anyone], status_code=204)
-async def ask_password_reset(
-    resources: Hands, request: Request[Any, Any, Any], data: JSONBody[schemas.Address]
-) -> None:
+async def ask_password_reset(resources: Hands, data: JSONBody[schemas.Address]) -> None:
     """Sends a link if there is such an account; the answer is the same if there is none."""
-    await addresses.ask_reset(resources.database, resources.settings, data.email, service.browser_of(request))
+    await addresses.ask_reset(resources.database, resources.settings, data.email)
 
 
 @post("/auth/reset-password", guards=[anyone], status_code=204)
-async def reset_password(resources: Hands, data: JSONBody[schemas.Reset]) -> None:
-    """Sets a new password and ends every sign-in."""
-    await addresses.reset(resources.database, data.token, data.password)
+async def reset_password(
+    resources: Hands, request: Request[Any, Any, Any], data: JSONBody[schemas.Reset]
+) -> Response[None]:
+    """Sets a new password and ends every sign-in. This browser is known from now on: others' wrong passwords do not keep it
+    waiting."""
+    account = crypto.digest(await addresses.reset(resources.database, data.token, data.password))
+    known = known_cookie(resources.data, account, secure=is_secure(request, resources.settings))
+    return Response(None, status_code=204, cookies=[known])
 
 
 @post("/auth/accept-invitation", guards=[person], status_code=204)

@@ -51,11 +51,12 @@ async def verify(db: AsyncSession, token: str) -> None:
         await tell(db, used.user_id, EmailChanged)
 
 
-async def ask_reset(database: Database, settings: Settings, email: str, browser: service.Browser) -> None:
-    """Sends the link if there is such an account. Askings are counted as wrong passwords are, so that nobody floods a box, but
-    apart from them: the link is the way out for whom somebody else's wrong passwords keep waiting."""
+async def ask_reset(database: Database, settings: Settings, email: str) -> None:
+    """Sends the link if there is such an account. Askings are counted for each account, so that nobody floods a box, and nowhere
+    else: the link is the way out for whom somebody else's wrong passwords keep waiting."""
     address = email.strip().lower()
-    asked, place = crypto.digest(f"reset {address}"), browser.place(settings.data, crypto.digest(address))
+    asked = crypto.digest(f"reset {address}")
+    place = f"reset {asked.hex()[:40]}"
     async with database.begin() as db:
         await service.throttle(db, asked, place)
         db.add(FailedLogin(account=asked, place=place, at=now()))
@@ -68,8 +69,9 @@ async def ask_reset(database: Database, settings: Settings, email: str, browser:
         await mail.send(db, settings, user.email, "A new password for Codeyard", text)
 
 
-async def reset(database: Database, token: str, password: str) -> None:
-    """Sets the password, ends every sign-in and forgets wrong passwords; a second factor stays. Raises InvalidLink."""
+async def reset(database: Database, token: str, password: str) -> str:
+    """Sets the password, ends every sign-in and forgets wrong passwords; a second factor stays. The address of the account.
+    Raises InvalidLink."""
     password_hash = await users.hash_password(password)
     async with database.begin() as db:
         used = await _use(db, token, ("reset",))
@@ -77,6 +79,7 @@ async def reset(database: Database, token: str, password: str) -> None:
         await db.execute(delete(FailedLogin).where(FailedLogin.account == crypto.digest(used.email)))
         mine = update(User).where(User.id == used.user_id, User.email == used.email)
         await db.execute(mine.values(email_verified_at=now()))
+    return used.email
 
 
 async def _issue(db: AsyncSession, user_id: UUID, purpose: str, email: str, lasts: timedelta) -> str:

@@ -1,8 +1,8 @@
 """Signing in: the first account, sign-up, login with throttling that locks nobody out, and ending sign-ins.
 
 Throttling counts wrong passwords of (account, place) and of the place alone, never of the account alone: whoever guesses from
-elsewhere slows down himself, not the owner. A place is an address, or a browser that signed in to that account before; and a
-link to reset the password, which only the owner can open, ends the wait.
+elsewhere slows down himself, not the owner. A place is an address, or a browser that is known to that account: it signed in
+before, or opened a link to reset the password.
 """
 
 import secrets
