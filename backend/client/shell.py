@@ -28,6 +28,8 @@ READY = "\x1e"
 """What a command to which something is piped says once its terminal has stopped to echo; before, nothing is sent."""
 ACK_EVERY = 256 << 10  # bytes
 COME_BACK_WITHIN = 60.0  # seconds
+OPENS_WITHIN = 180.0
+"""Seconds that the server may take to open a terminal, for which a container may have to start; asked again, it opens another."""
 
 DETACHED, REFUSED, LOST = 0, 1, 1  # exit statuses; else the program's own, 128 + n for signal n
 
@@ -72,7 +74,7 @@ class _Attachment:
             lost_at = None
             while self.status is None:
                 try:
-                    async with connect(self._address(), additional_headers=self.headers, max_size=None) as socket:
+                    async with self._connection() as socket:
                         lost_at = None
                         await self._use(socket)
                 except InvalidStatus as refusal:
@@ -88,6 +90,9 @@ class _Attachment:
             return self.status
         finally:
             loop.remove_reader(sys.stdin.fileno())
+
+    def _connection(self) -> connect:
+        return connect(self._address(), additional_headers=self.headers, max_size=None, open_timeout=OPENS_WITHIN)
 
     def _address(self) -> str:
         cols, rows = _size()
