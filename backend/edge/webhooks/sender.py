@@ -93,19 +93,20 @@ class Sender:
             self._resources.live.ring("webhooks")
 
     async def _deliver(self, one: Claimed, secrets: list[str]) -> None:
+        """The endpoint learns first what came of it: who sees the attempt as over sees the endpoint as it is since."""
         database = self._resources.database
         outcome = await self._send(one, secrets)
         if not outcome.error:
-            await database.persist(lambda: repository.record(database, one.id, "delivered", None, outcome))
             if one.failures:
                 await database.persist(lambda: recovered(self._resources, one))
+            await database.persist(lambda: repository.record(database, one.id, "delivered", None, outcome))
             return
         state, after = "failed", None
         if one.tries <= len(DELAYS) and outcome.status != 410:
             delay = max(DELAYS[one.tries - 1], min(outcome.retry_after, 3600))
             state, after = "pending", timedelta(seconds=delay * random.uniform(1, 1.1))  # noqa: S311 - only spreads them
-        await database.persist(lambda: repository.record(database, one.id, state, after, outcome))
         await database.persist(lambda: failed(self._resources, one, outcome))
+        await database.persist(lambda: repository.record(database, one.id, state, after, outcome))
 
     async def _send(self, one: Claimed, secrets: list[str]) -> Outcome:
         """One attempt. Never raises but when cancelled."""
