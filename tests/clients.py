@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import httpx
 
 ORIGIN = "http://localhost:8300"
+PATIENCE = 60
+"""Seconds after which what should have come never will, also on a busy machine."""
 
 
 class Refused(Exception):
@@ -60,7 +62,7 @@ class Socket:
 
     async def opened(self) -> "Socket":
         while True:
-            message = await asyncio.wait_for(self._from_app.get(), 10)
+            message = await asyncio.wait_for(self._from_app.get(), PATIENCE)
             match message["type"]:
                 case "websocket.accept":
                     return self
@@ -77,7 +79,7 @@ class Socket:
         kind = "text" if isinstance(data, str) else "bytes"
         await self._to_app.put({"type": "websocket.receive", kind: data})
 
-    async def receive(self, seconds: float = 10) -> str | bytes:
+    async def receive(self, seconds: float = PATIENCE) -> str | bytes:
         message = await asyncio.wait_for(self._from_app.get(), seconds)
         if message["type"] == "websocket.send":
             return message["text"] if message.get("text") is not None else message["bytes"]
@@ -85,7 +87,7 @@ class Socket:
             raise Closed(message.get("code", 1000), message.get("reason", ""))
         raise Closed(1006, "the handler ended")
 
-    async def receive_json(self, seconds: float = 10) -> Any:
+    async def receive_json(self, seconds: float = PATIENCE) -> Any:
         """The next text frame, decoded; bytes in between are skipped."""
         while True:
             data = await self.receive(seconds)
@@ -105,7 +107,7 @@ class Caller(httpx.AsyncClient):
     def __init__(self, app: Any, headers: dict[str, str] | None = None) -> None:
         self.asgi = app
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        super().__init__(transport=transport, base_url=f"{ORIGIN}/api/v1", headers=headers or {}, timeout=30)
+        super().__init__(transport=transport, base_url=f"{ORIGIN}/api/v1", headers=headers or {}, timeout=PATIENCE)
 
     @asynccontextmanager
     async def socket(self, path: str, *, headers: dict[str, str] | None = None, **params: Any):

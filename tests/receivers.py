@@ -32,7 +32,7 @@ class Receiver:
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    async def until(self, count: int, path: str | None = None, seconds: float = 10) -> list[Got]:
+    async def until(self, count: int, path: str | None = None, seconds: float = 60) -> list[Got]:
         """What came to `path`, once it is `count` requests."""
 
         def those() -> list[Got]:

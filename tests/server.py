@@ -124,7 +124,7 @@ class Server:
 
     def _reap(self) -> None:
         assert self.process is not None
-        self.process.wait(20)
+        self.process.wait(60)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
@@ -173,7 +173,14 @@ class Server:
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-def wait_until(condition: Any, seconds: float = 20, *, every: float = 0.05) -> Any:
+def alive(pid: int) -> bool:
+    """Whether that process runs; one that ended and was not waited for does not."""
+    with contextlib.suppress(OSError):  # it may go between two looks
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def wait_until(condition: Any, seconds: float = 60, *, every: float = 0.05) -> Any:
     """The first true value of `condition()`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

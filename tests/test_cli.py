@@ -15,13 +15,13 @@ import pytest
 from websockets.sync.client import connect
 
 from backend.core.postgres import Postgres
-from tests.server import OWNER, ROOT, Server, wait_until
+from tests.server import OWNER, ROOT, Server, alive, wait_until
 
 
 def run(*words: str, settings: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")} | (settings or {})
     command = [sys.executable, "-m", "backend.cli", *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -145,20 +145,16 @@ def terminal(server: Server, session_id: str, terminal_id: str = ""):
     address = f"{server.socket_url}/ws/terminal?session_id={session_id}" + (
         f"&terminal_id={terminal_id}" if terminal_id else ""
     )
-    with connect(address, additional_headers={"Authorization": f"Bearer {server.key}"}, compression=None) as socket:
-        yield socket, json.loads(socket.recv(20))
+    key = {"Authorization": f"Bearer {server.key}"}
+    with connect(address, additional_headers=key, compression=None, open_timeout=60) as socket:
+        yield socket, json.loads(socket.recv(60))
 
 
 def until(socket, word: bytes) -> None:
     seen = b""
     while word not in seen:
-        frame = socket.recv(20)
+        frame = socket.recv(60)
         seen += frame if isinstance(frame, bytes) else b""
-
-
-def alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_terminals_survive_sigterm_and_a_kill_but_neither_ctrl_c_nor_down(server: Server):
@@ -178,7 +174,7 @@ def test_terminals_survive_sigterm_and_a_kill_but_neither_ctrl_c_nor_down(server
             pass
         assert alive(told["pid"])
         end()
-        assert server.process.wait(30) == 0
+        assert server.process.wait(60) == 0
         wait_until(lambda told=told: not alive(told["pid"]))
         server.stop()
         server.start()
@@ -207,7 +203,7 @@ def test_down_ends_a_server_that_hangs_and_its_terminals_without_loading_the_ser
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | server.settings, capture_output=True, text=True)
     assert "was killed; its terminals were ended.\n0 set()" in done.stdout, done
-    assert server.process.wait(30) == -signal.SIGKILL
+    assert server.process.wait(60) == -signal.SIGKILL
     wait_until(lambda: not alive(told["pid"]))
     server.stop()
     server.start()
@@ -231,7 +227,7 @@ def test_a_worker_beside_a_server_with_a_database_of_its_own_runs_the_jobs():
             wait_until(lambda: server.ask("GET", session)["status"] == "ready")
             assert server.ask("GET", session)["branch"] == "trunk"
             worker.terminate()
-            assert worker.wait(20) == 0
+            assert worker.wait(60) == 0
     finally:
         postgres.stop()
         shutil.rmtree(place)

@@ -42,7 +42,7 @@ def codeyard(server: Server, home: Path):
         environment |= {"CODEYARD_URL": server.url, "CODEYARD_KEY": server.key} if by_key else {}
         command = [sys.executable, "-m", "backend.cli", *words]
         given = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
-        return subprocess.run(command, cwd=ROOT, env=environment, **given, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=ROOT, env=environment, **given, capture_output=True, text=True, timeout=300)
 
     return run
 
@@ -151,9 +151,12 @@ def test_services_are_started_and_their_logs_read(codeyard, server: Server, demo
     started = codeyard("service", "start", "demo")
     assert started.returncode == 0, started.stderr
     assert "running" in codeyard("service", "list", "demo").stdout
-    wait_until(lambda: "second" in codeyard("logs", "demo", "talker", "--since", "10m").stdout)
-    said = codeyard("logs", "demo", "talker")
-    assert (said.stdout, said.stderr) == ("first\nsecond\n", "oops\n")
+
+    def said() -> tuple[str, str]:
+        told = codeyard("logs", "demo", "talker", "--since", "10m")
+        return told.stdout, told.stderr
+
+    wait_until(lambda: said() == ("first\nsecond\n", "oops\n"))  # they come by two pipes
     assert codeyard("logs", "demo", "talker", "--search", "SEC").stdout == "second\n"
     assert codeyard("service", "stop", "demo", "talker").returncode == 0
     assert codeyard("logs", "demo", "nobody").returncode == 1

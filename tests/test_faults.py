@@ -167,7 +167,8 @@ def file_call(server: Server, session_id: str, **words: object) -> tuple[int, di
 
 def shell(server: Server, session_id: str) -> ClientConnection:
     key = {"authorization": f"Bearer {server.key}"}
-    return connect(f"{server.socket_url}/ws/terminal?session_id={session_id}", additional_headers=key)
+    address = f"{server.socket_url}/ws/terminal?session_id={session_id}"
+    return connect(address, additional_headers=key, open_timeout=60)
 
 
 def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Server):
@@ -204,4 +205,4 @@ def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Se
     small.ask("POST", "/sessions", {"workspace_id": workspace["id"], "name": "other"})
     small.ask("POST", "/workspace", {"name": "another"})
     with shell(small, session_id) as opened:
-        assert json.loads(opened.recv(timeout=30))["type"] == "attached"
+        assert json.loads(opened.recv(timeout=60))["type"] == "attached"

@@ -64,19 +64,19 @@ class Local:
         os.write(self.master, text.encode())
 
     async def sees(self, text: bytes) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while text not in self.data:
                 await asyncio.sleep(0.01)
 
     async def asks(self, line: str, answer: bytes) -> None:
         """Types `line` again and again until the answer is right."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while answer not in self.data:
                 self.type(line)
                 await asyncio.sleep(0.1)
 
     async def ends(self) -> int:
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 60)
 
 
 pytestmark = pytest.mark.usefixtures("without_the_workbenchs_image")
@@ -109,9 +109,9 @@ async def test_a_shell_is_attached_resized_and_its_status_handed_on(url, key, se
         await local.sees(b"33 111")
         termios.tcsetwinsize(local.master, (44, 99))
         await local.asks("stty size\n", b"44 99")
-        local.type("sleep 100\n")
-        await local.sees(b"sleep 100")
-        local.type("\x03exit 7\n")  # raw: Ctrl-C goes to the program there
+        local.type("sh -c 'echo sle''eps; exec sleep 1000'\n")
+        await local.sees(b"sleeps")  # said by the program itself: before, Ctrl-C would be the shell's
+        local.type("\x03exit 7\n")  # raw: it goes to the program there
         assert await local.ends() == 7
         assert termios.tcgetattr(local.master) == local.before
 

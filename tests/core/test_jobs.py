@@ -58,7 +58,7 @@ async def test_a_failing_job_waits_longer_each_time_and_then_ends(resources, dat
     for _ in range(jobs.TRIES):
         await jobs.run_order(resources, msgspec.json.encode(order))
         async with database.begin() as db:
-            waiting = (await db.execute(text("DELETE FROM pgqueuer RETURNING execute_after - now() AS delay"))).all()
+            waiting = (await db.execute(text("DELETE FROM pgqueuer RETURNING execute_after - created AS delay"))).all()
             delays += [round(row.delay.total_seconds()) for row in waiting]
     assert delays == [2, 4, 8, 16]
     async with database.begin() as db:

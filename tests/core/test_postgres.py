@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from backend.core.postgres import Postgres, PostgresError
-from tests.server import ROOT, wait_until
+from tests.server import ROOT, alive, wait_until
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def place():
 
 
 async def ask(dsn: str, query: str):
-    connection = await asyncpg.connect(dsn, timeout=5)
+    connection = await asyncpg.connect(dsn, timeout=60)
     try:
         return await connection.fetchval(query)
     finally:
@@ -77,7 +77,7 @@ server = Postgres(Path({str(place / "pg")!r})); server.start(); print(server.pid
     server = Postgres(place / "pg")
     assert await ask(server.start(), "SELECT 1") == 1
     assert server.pid != pid
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    wait_until(lambda: not alive(pid))
     server.stop()
 
 

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 
 from backend.core.auth import Role
 from backend.core.db import new_id, now
@@ -71,12 +71,10 @@ class Integration:
 
     async def processed(self, count=1):
         """The newest deliveries, once rules were applied to `count` of them."""
-        for _ in range(250):
-            found = [one for one in await self.deliveries() if one["state"] != "received"]
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.02)
-        raise AssertionError(await self.deliveries())
+        async with asyncio.timeout(60):
+            while len(found := [one for one in await self.deliveries() if one["state"] != "received"]) < count:
+                await asyncio.sleep(0.02)
+        return found
 
 
 @pytest.fixture
@@ -265,10 +263,10 @@ async def test_several_processors_tell_of_each_delivery_once(integration, databa
     one = await integration(rules=[{"events": ["*"]}])
     await asyncio.gather(*(one.send(GITHUB | {"number": number}) for number in range(60)))
     await asyncio.gather(*(service.process(resources) for _ in range(4)))
-    await one.processed(50)
-    async with database.begin() as db:
-        waiting = await db.scalar(select(func.count()).where(ReceivedDelivery.state == "received"))
-    assert waiting == 0 and len(await told(database)) == 60
+    async with asyncio.timeout(60):  # what the server's own processor has begun on is skipped by the others
+        while await database.rows("SELECT 1 FROM received_deliveries WHERE state = 'received' LIMIT 1"):
+            await asyncio.sleep(0.02)
+    assert len(await told(database)) == 60
 
 
 async def test_old_deliveries_go_and_so_do_more_than_are_kept(integration, database, resources):

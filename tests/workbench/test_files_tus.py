@@ -292,7 +292,7 @@ def test_an_upload_goes_on_after_the_server_was_killed():
         data = os.urandom(3 << 20)
 
         def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"", announced: int | None = None):
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
             try:
                 sent = VERSION | {"Authorization": f"Bearer {server.key}"} | headers
                 connection.putrequest(method, path)

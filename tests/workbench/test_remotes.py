@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tests import remotes
-from tests.workbench.test_vcs import Yard, by_hand
+from tests.workbench.yard import Yard, by_hand, started
 
 
 @pytest.fixture
@@ -23,8 +23,7 @@ def upstream(tmp_path):
 
 async def cloned(client, resources, url, **more) -> Yard:
     made = (await client.post("/workspace", json={"name": "remote", "clone_url": url} | more)).json()
-    session = (await client.get(f"/sessions/{made['default_session_id']}")).json()
-    return Yard(client, session, resources.data)
+    return Yard(client, await started(client, made["default_session_id"]), resources.data)
 
 
 def theirs(folder, file="theirs.txt"):

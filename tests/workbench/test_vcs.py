@@ -1,19 +1,26 @@
 """Version control through the API: every call, and what a hostile repository must not make the server do."""
 
 import asyncio
+import copy
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
+from sqlalchemy import update
 
 from backend.core import git, worktree
+from backend.core.db import now
 from backend.core.git import Place
+from backend.workbench.snapshots import jobs as snapshot_jobs
+from backend.workbench.snapshots.models import Snapshot
 from backend.workbench.vcs import diffs, message
 from backend.workbench.vcs.schemas import FileDiff
 from backend.workbench.workspaces.models import Repository
-from tests.workbench.yard import Yard, by_hand
+from tests.workbench.yard import Yard, by_hand, started
 
 
 async def test_status_tells_every_kind_of_change(yard):
@@ -191,6 +198,30 @@ async def test_a_repository_that_somebody_cloned_into_the_working_copy_is_left_a
     assert (yard.root / "cloned" / "b.txt").read_text() == "theirs\n"
 
 
+async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yard, fork, resources):
+    timed = copy.copy(resources)  # for this test alone: the server's own timer stays off
+    timed.settings = msgspec.structs.replace(resources.settings, snapshot_minutes=10)
+    idle = await fork("idle", yard)
+    yard.write("a.txt")
+
+    async def reasons(of: Yard) -> list[str]:
+        return [one["reason"] for one in (await of.get("/snapshots"))["items"]]
+
+    await snapshot_jobs.take_timed(timed)
+    assert (await reasons(yard), await reasons(idle)) == (["timer"], [])
+    yard.write("a.txt", "other\n")
+    await snapshot_jobs.take_timed(timed)
+    assert await reasons(yard) == ["timer"], "the last one is not ten minutes old"
+    async with resources.database.begin() as db:
+        await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
+    await snapshot_jobs.take_timed(timed)
+    assert await reasons(yard) == ["timer", "timer"]
+    async with resources.database.begin() as db:
+        await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
+    await snapshot_jobs.take_timed(timed)
+    assert await reasons(yard) == ["timer", "timer"], "nothing changed since"
+
+
 async def test_only_named_paths_are_discarded(yard):
     yard.write("a.txt", "a\n")
     yard.write("b.txt", "b\n")
@@ -362,7 +393,7 @@ async def test_nothing_of_a_hostile_repository_runs(client, resources, tmp_path)
     by_hand(evil, "add", "-A")
     by_hand(evil, "commit", "-qm", "Evil")
     workspace = (await client.post("/workspace", json={"name": "evil", "clone_url": f"file://{evil}"})).json()
-    session = (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
+    session = await started(client, workspace["default_session_id"])
     assert session["status"] == "ready", session
     yard = Yard(client, session, resources.data)
     touch = f"touch {ran}"
@@ -422,7 +453,7 @@ async def test_a_repository_with_git_in_odd_case_is_not_checked_out_over_ours(cl
     commit = by_hand(evil, "commit-tree", tree.stdout.decode().strip(), "-m", "odd").strip()
     by_hand(evil, "update-ref", "refs/heads/main", commit)
     workspace = (await client.post("/workspace", json={"name": "odd", "clone_url": f"file://{evil}"})).json()
-    session = (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
+    session = await started(client, workspace["default_session_id"])
     assert session["status"] == "failed" and session["status_reason"]["code"] == "git_failed"
 
 

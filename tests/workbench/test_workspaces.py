@@ -14,6 +14,7 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.workspaces.models import Workspace
 from tests import make
 from tests.conftest import idle
+from tests.workbench.yard import started
 
 
 @pytest.fixture
@@ -36,16 +37,12 @@ def upstream(tmp_path):
     return at
 
 
-async def session_of(client, workspace):
-    return (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
-
-
 async def test_an_empty_workspace_is_ready_at_once(client, ada):
     made = await client.post("/workspace", json={"name": "Demo One", "description": "x"})
     assert made.status_code == 201
     workspace = made.json()
     assert workspace["slug"] == "demo-one" and workspace["organization_id"] == str(ada.organization_id)
-    session = await session_of(client, workspace)
+    session = (await client.get(f"/sessions/{workspace['default_session_id']}")).json()
     assert session["status"] == "ready" and session["branch"] == "main" and session["is_default"]
     assert len(session["head"]) == 40 and session["dirty"] is False
     found = (await client.get(f"/workspace/{workspace['id']}/default-session")).json()
@@ -60,7 +57,7 @@ async def test_names_may_repeat_and_slugs_do_not(client):
 async def test_a_clone_brings_its_default_branch_and_files(client, resources, upstream):
     made = await client.post("/workspace", json={"name": "Cloned", "clone_url": f"file://{upstream}"})
     assert made.status_code == 201
-    session = await session_of(client, made.json())
+    session = await started(client, made.json()["default_session_id"])
     assert (session["status"], session["branch"], session["dirty"]) == ("ready", "trunk", False)
     working_copy = resources.data / "sessions" / session["id"] / "workspace"
     assert (working_copy / "README.md").read_text() == "# Hello\n"
@@ -68,7 +65,7 @@ async def test_a_clone_brings_its_default_branch_and_files(client, resources, up
 
 async def test_a_clone_that_fails_says_why(client, tmp_path):
     made = await client.post("/workspace", json={"name": "Gone", "clone_url": f"file://{tmp_path}/nowhere"})
-    session = await session_of(client, made.json())
+    session = await started(client, made.json()["default_session_id"])
     assert session["status"] == "failed"
     assert session["status_reason"]["code"] == "remote_not_found"
     assert (await client.delete(f"/workspace/{made.json()['id']}")).status_code == 204

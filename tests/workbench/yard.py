@@ -1,5 +1,6 @@
 """A session as tests of version control handle it: its files, its calls, and the git client of a person in its shell."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,14 @@ def by_hand(at: Path, *words: str) -> str:
     identity = ["-c", "user.name=Hand", "-c", "user.email=hand@example.com", "-c", "protocol.file.allow=always"]
     done = subprocess.run(["git", "-C", str(at), *identity, *words], check=True, capture_output=True, text=True)
     return done.stdout
+
+
+async def started(client, session_id: str) -> dict:
+    """The session, once it is ready or failed: the POST that clones waits only for a while."""
+    async with asyncio.timeout(60):
+        while (session := (await client.get(f"/sessions/{session_id}")).json())["status"] == "starting":
+            await asyncio.sleep(0.05)
+    return session
 
 
 class Yard:
