@@ -18,7 +18,7 @@ from docker.utils.build import PatternMatcher
 
 from runtimes.docker_body import open_beneath
 from runtimes.engine import Engine, EngineAway, EngineError, path
-from runtimes.spec import Build, RuntimeFailed, Spec, Tell
+from runtimes.spec import Build, Limits, Login, RuntimeFailed, Spec, Tell
 
 EMPTY: Final = "codeyard/empty:latest"
 CONTEXT: Final = 2 << 30  # bytes of a build's context: it is packed on the server's disk
@@ -34,7 +34,7 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
         tag = f"codeyard/{installation[:8]}:{spec.group}-{spec.name}"[:200]
         before = await inspect(engine, tag)
         labels = {BUILT: _whose(installation, spec.group)}
-        await _in_thread(_build, engine.socket_path, spec.build, tag, labels, spec.limits.memory, tell)
+        await _in_thread(_build, engine.socket_path, spec.build, tag, labels, spec.limits, tell)
         if before is not None and (old := await inspect(engine, before["Id"])) and not old["RepoTags"]:
             with contextlib.suppress(EngineError):  # a container still needs it: it goes with the group
                 await engine.request("DELETE", path("images", old["Id"]))
@@ -116,18 +116,41 @@ async def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
     return found
 
 
+def _client(socket_path: str, timeout: int) -> Any:
+    """Without the logins that whoever runs this server has in ~/.docker: they are not for every session's images."""
+    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=timeout)
+    client._set_auth_headers = lambda _: None  # of a build
+    return client
+
+
 def _pull(socket_path: str, spec: Spec, tell: Tell) -> None:
-    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=600)
-    login = spec.login and {"username": spec.login.username, "password": spec.login.password}
+    client = _client(socket_path, 600)
+    login = spec.login if spec.login is not None and spec.login.registry == registry_of(spec.image) else None
+    said = {"username": login.username, "password": login.password} if login else {}
     name, tag = _parts(spec.image)
     try:
-        _follow_pull(client.pull(name, tag=tag, stream=True, decode=True, auth_config=login), tell)
+        _follow_pull(client.pull(name, tag=tag, stream=True, decode=True, auth_config=said), tell)
     except (DockerException, OSError) as error:
         if isinstance(error, InterruptedError):
             raise
-        raise _no_image(spec.image, str(error)) from error
+        words = str(error.explanation) if isinstance(error, APIError) else str(error)
+        raise _no_image(spec.image, login, words) from error
     finally:
         client.close()
+
+
+def registry_of(image: str) -> str:
+    """The host (and port) that a reference leads to."""
+    host, slash, _ = image.partition("/")
+    return host.lower() if slash and ("." in host or ":" in host or host == "localhost") else "docker.io"
+
+
+def pinned(image: str, found: dict[str, Any]) -> str:
+    """The reference with the digest that its repository has for what the engine found; as it is where it came from none."""
+    plain = image.partition("@")[0]
+    name = _parts(plain)[0].removeprefix("docker.io/").removeprefix("library/")
+    digests = dict(one.split("@", 1) for one in found.get("RepoDigests") or [])
+    return f"{plain}@{digests[name]}" if name in digests else image
 
 
 def _parts(image: str) -> tuple[str, str]:
@@ -140,37 +163,54 @@ def _parts(image: str) -> tuple[str, str]:
 
 
 def _follow_pull(said: Iterator[dict[str, Any]], tell: Tell) -> None:
-    layers: dict[str, tuple[int, int]] = {}
-    last = -1
-    for word in said:
-        if "error" in word:
-            raise DockerException(word["error"])
-        detail = word.get("progressDetail") or {}
-        if word.get("status") == "Downloading" and detail.get("total"):
-            layers[word["id"]] = detail["current"], detail["total"]
-        elif word.get("status") == "Download complete" and word.get("id") in layers:
-            layers[word["id"]] = layers[word["id"]][1], layers[word["id"]][1]
-        total = sum(size for _, size in layers.values())
-        percent = 100 * sum(got for got, _ in layers.values()) // total if total else 0
-        if percent != last:
-            tell("pulling", percent=percent)
-            last = percent
+    """Tells how much has come of the layers that come; never less than before, though their sizes are known one by one."""
+    layers: dict[str, tuple[int, int]] = {}  # bytes that have come, of how many: 0 is not known yet
+    percent, failure = -1, ""
+    for word in said:  # to the end: what is left unread keeps the connection open
+        failure = word.get("error", failure)
+        status, layer, detail = word.get("status"), word.get("id", ""), word.get("progressDetail") or {}
+        if status in ("Pulling fs layer", "Waiting"):
+            layers.setdefault(layer, (0, 0))
+        elif status == "Downloading" and detail.get("total", 0) > 0:
+            layers[layer] = detail["current"], detail["total"]
+        elif status in ("Already exists", "Download complete"):
+            size = layers.pop(layer, (0, 0))[1]
+            layers |= {layer: (size, size)} if size else {}
+        if (now := max(percent, _share(list(layers.values())))) != percent:
+            percent = now
+            tell("pulling", percent=percent, message="unpacking" if percent == 100 else "")
+    if failure:
+        raise DockerException(failure)
 
 
-def _no_image(image: str, words: str) -> RuntimeFailed:
+def _share(layers: list[tuple[int, int]]) -> int:
+    """In percent. Layers of unknown size are taken for as large as the others are on average."""
+    known = [size for _, size in layers if size]
+    whole = sum(known) * len(layers) // len(known) if known else 0
+    return 100 * sum(got for got, _ in layers) // whole if whole else 0
+
+
+def _no_image(image: str, login: Login | None, words: str) -> RuntimeFailed:
     low = words.lower()
-    if "not found" in low or "does not exist" in low or "manifest unknown" in low or "denied" in low:
+    if "toomanyrequests" in low or "rate limit" in low:
+        return RuntimeFailed("registry_busy", f"The registry limits pulls: {words}", "Wait, or add credentials.")
+    if "no matching manifest" in low:
+        return RuntimeFailed(
+            "other_platform", f"{image} is not made for this machine: {words[:500]}", "Choose an image that is."
+        )
+    refused = any(say in low for say in ("unauthorized", "authentication required", "no basic auth", "denied"))
+    if refused and login is not None:
+        return RuntimeFailed(
+            "registry_login",
+            f"The registry refused the login for {image}: {words[:500]}",
+            "Check user and password, and whether this user may pull it.",
+        )
+    if refused or "not found" in low or "does not exist" in low or "manifest unknown" in low or "name unknown" in low:
         return RuntimeFailed(
             "image_not_found",
             f"image not found: {image}; is it spelt right? private? add credentials",
             "Check name and tag, or give the registry's user and password.",
         )
-    if "unauthorized" in low or "authentication required" in low:
-        return RuntimeFailed(
-            "registry_login", f"The registry refused the login for {image}.", "Check user and password."
-        )
-    if "toomanyrequests" in low or "rate limit" in low:
-        return RuntimeFailed("registry_busy", f"The registry limits pulls: {words}", "Wait, or add credentials.")
     if "no space left" in low:
         return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
     return RuntimeFailed(
@@ -180,9 +220,11 @@ def _no_image(image: str, words: str) -> RuntimeFailed:
     )
 
 
-def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], memory: int | None, tell: Tell) -> None:
+def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], limits: Limits, tell: Tell) -> None:
     tell("building")
-    client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=3600)
+    client = _client(socket_path, 3600)
+    if limits.cpus:  # the SDK has no word for these two of the engine's
+        client.params = {"cpuperiod": 100_000, "cpuquota": int(limits.cpus * 100_000)}
     said: list[str] = []
     try:
         with _context(build) as packed:
@@ -194,13 +236,13 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], mem
                 buildargs=build.args,
                 target=build.target or "",
                 labels=labels,
-                container_limits={"memory": memory, "memswap": memory} if memory else None,
+                container_limits={"memory": limits.memory, "memswap": limits.memory} if limits.memory else None,
                 rm=True,
                 forcerm=True,
                 decode=True,
             )
             failure = ""
-            for word in steps:  # to the end: what is left unread keeps the connection open
+            for word in steps:  # to the end, as above
                 failure = word.get("error", failure)
                 _follow_build(word, said, tell)
             if failure:

@@ -56,11 +56,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """For a private registry; never kept by a driver."""
+    """For a private registry, by its host; told to no other, and never kept by a driver."""
 
     username: str
     password: str
-    registry: str = ""
+    registry: str
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ async def told(resources, name: str) -> list[dict]:
 @pytest.mark.docker
 async def test_a_session_that_nobody_uses_is_told_of_and_then_stopped(client, resources, idlers, stack, long_ago):  # noqa: F811
     await stack.declare(SLEEPER)
-    await stack.run("run-all")
+    await stack.well("run-all")
     idle = f"{stack.path}/idle"
     assert (await client.get(idle)).json()["minutes"] == 0  # never, unless somebody chose otherwise
     await client.put(f"/workspace/{stack.session['workspace_id']}", json={"idle_minutes": 10})
@@ -109,7 +109,7 @@ async def test_a_session_that_nobody_uses_is_told_of_and_then_stopped(client, re
 @pytest.mark.docker
 async def test_what_computes_or_is_looked_at_is_in_use(client, resources, idlers, stack, long_ago):  # noqa: F811
     await stack.declare(SLEEPER.replace("sleep 600", "sh -c 'while :; do :; done'") + "    cpus: 0.3\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     await client.put(f"/workspace/{stack.session['workspace_id']}", json={"idle_minutes": 1})
     async with client.socket("/ws/lsp-fs-watch", session_id=stack.session["id"]):
         await long_ago(30)

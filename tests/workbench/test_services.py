@@ -23,6 +23,7 @@ from tests.clients import Refused
 pytestmark = pytest.mark.docker
 
 IMAGE = "debian:bookworm-slim"
+LIMITS = "cd /sys/fs/cgroup; cat cpu.max memory.max memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us >/limits || :"
 
 
 class Stack:
@@ -54,16 +55,27 @@ class Stack:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    async def finished(self, operation: dict, seconds: float = 60) -> dict:
-        async with asyncio.timeout(seconds):
-            while True:
-                answer = (await self.client.get(f"{self.path}/operations/{operation['id']}")).json()
-                if answer["status"] in ("succeeded", "failed"):
-                    return answer
-                await asyncio.sleep(0.05)
+    async def operation(self, asked: dict) -> dict:
+        return (await self.client.get(f"{self.path}/operations/{asked['id']}")).json()
+
+    async def finished(self, asked: dict, seconds: float = 60) -> dict:
+        found = asked
+        try:
+            async with asyncio.timeout(seconds):
+                while (found := await self.operation(asked))["status"] not in ("succeeded", "failed"):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            pytest.fail(f"not over after {seconds:g} s: {told(found)}")
+        return found
 
     async def run(self, verb: str, name: str = "") -> dict:
         return await self.finished(await self.ask(verb, name))
+
+    async def well(self, asked: str | dict, name: str = "") -> dict:
+        """Once a verb, or what was asked before, has succeeded; else fails with the steps that did not, and why."""
+        done = await self.finished(asked if isinstance(asked, dict) else await self.ask(asked, name))
+        assert done["status"] == "succeeded", told(done)
+        return done
 
     async def until(self, name: str, seconds: float = 30, **wanted) -> dict:
         async with asyncio.timeout(seconds):
@@ -86,6 +98,12 @@ class Stack:
         answer = await self.client.get(f"{self.path}/services/{one['id']}/logs", params=query)
         assert answer.status_code == 200, answer.text
         return [line["text"] for line in answer.json()["items"]]
+
+
+def told(operation: dict) -> str:
+    """How far each step came, and why what failed did."""
+    steps = [f"{step['service']}: {step['status']} at {step['step']} {step['message']}" for step in operation["steps"]]
+    return "\n".join([f"{operation['kind']} {operation['status']}: {operation['error']}", *steps])
 
 
 async def make_stack(client, resources, name="Shop", **more) -> Stack:
@@ -123,8 +141,7 @@ services:
 
 async def test_a_stack_starts_in_the_order_that_it_depends_and_stops_in_reverse(stack):
     await stack.declare(TWO)
-    done = await stack.run("run-all")
-    assert done["status"] == "succeeded", json.dumps(done)
+    await stack.well("run-all")
     services = await stack.services()
     assert {name: one["state"] for name, one in services.items()} == {"web": "running", "store": "running"}
     assert services["store"]["health"]["status"] == "healthy"
@@ -144,11 +161,10 @@ async def test_who_waits_for_another_is_left_waiting_at_the_second_start_too(sta
         await stack.until("store", state="starting")
         assert (await stack.services())["web"]["state"] == "queued"
         await conductor.reconcile()
-        done = await stack.finished(asked)
-        assert done["status"] == "succeeded", json.dumps(done)
+        await stack.well(asked)
         web, store = await stack.status("web"), await stack.status("store")
         assert web.started_at - store.started_at > 0.5
-        await stack.run("stop-all")
+        await stack.well("stop-all")
 
 
 async def test_who_needs_what_does_not_come_is_not_started_and_says_so(stack, resources):
@@ -169,7 +185,7 @@ async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stac
     await stack.declare(
         f"services:\n  hog:\n    image: {IMAGE}\n    command: [sh, -c, '{script}']\n    volumes: [d:/data]\nvolumes: {{d: }}\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     disk = resources.kept.get(DiskWatch)
     async with asyncio.timeout(30):
         while (await stack.services())["hog"]["disk_bytes"] != 6 << 20:
@@ -187,7 +203,7 @@ async def test_the_working_copy_is_mounted_live(stack):
     await stack.declare(
         "services:\n  web:\n    image: " + IMAGE + "\n    command: sleep 600\n    volumes: ['.:/srv']\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     await stack.write("page.html", "edited")
     assert await stack.inside("web", "cat /srv/page.html") == (0, b"edited")
 
@@ -209,9 +225,10 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     await stack.declare(
         "services:\n"
         "  web:\n    build: {context: app, args: {WHO: world}}\n    command: sleep 600\n    stop_grace_period: 0s\n"
+        "    cpus: 0.5\n    mem_limit: 1g\n"
         f'  one:\n    build: {{dockerfile_inline: "FROM {IMAGE}\\nCOPY app/kept /kept\\n"}}\n    command: cat /kept\n'
     )
-    dockerfile = f"FROM {IMAGE}\nARG WHO\nCOPY . /app\nRUN echo hello $WHO >/said; ls -A /app >/there\n"
+    dockerfile = f"FROM {IMAGE}\nARG WHO\nCOPY . /app\nRUN echo hello $WHO >/said; ls -A /app >/there; {LIMITS}\n"
     for name, content in {"Dockerfile": dockerfile, "kept": "kept\n", "left/out": "x", "left/in": "x"}.items():
         await stack.write(f"app/{name}", content)
     await stack.write("app/.dockerignore", "# not these\nleft\n!left/in\n")
@@ -219,17 +236,22 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     (folder / "link").symlink_to("/etc/passwd")
     os.mkfifo(folder / "pipe")
 
-    done = await stack.run("run-all")
-    assert done["status"] == "succeeded", json.dumps(done)
+    await stack.well("run-all")
     assert await stack.inside("web", "cat /said /there; ls /app/left; readlink /app/link") == (
         0,
         b"hello world\n.dockerignore\nDockerfile\nkept\nleft\nlink\nin\n/etc/passwd\n",
     )
     assert (await stack.until("one", state="exited"))["exit_code"] == 0
 
+    _, limits = await stack.inside("web", "cat /limits")  # of who built it: by control groups of version 2, or 1
+    assert limits.split() in ([b"50000", b"100000", b"%d" % (1 << 30)], [b"%d" % (1 << 30), b"50000"]), limits
+
+    assert not (await stack.services())["web"]["restart_needed"]
     await stack.write("app/Dockerfile", dockerfile.replace("hello", "goodbye"))
-    assert (await stack.run("restart", "web"))["status"] == "succeeded"
+    assert (await stack.services())["web"]["restart_needed"]
+    await stack.well("restart", "web")
     assert await stack.inside("web", "cat /said") == (0, b"goodbye world\n")
+    assert not (await stack.services())["web"]["restart_needed"]
 
     async def images() -> list:
         label = f"codeyard.image={stack.resources.runtime.installation}/{stack.session['id']}"
@@ -252,7 +274,7 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     assert "app is no folder" in (await stack.run("start", "web"))["error"]["message"]
     assert not folder.exists()
 
-    await stack.run("stop-all")
+    await stack.well("stop-all")
     await stack.resources.runtime.remove_group(stack.session["id"])
     assert await images() == []
 
@@ -273,7 +295,7 @@ async def test_what_crashes_is_started_again_with_a_growing_pause_and_what_ends_
 
 async def test_a_container_killed_or_removed_behind_our_back_runs_again(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     driver = stack.resources.runtime
     container = driver.handle(stack.session["id"], "web")["id"]
     for method, where in ("POST", f"/containers/{container}/kill"), ("DELETE", f"/containers/{container}?force=true"):
@@ -291,7 +313,7 @@ async def test_stopping_while_it_starts_wins(stack):
     )
     start = await stack.ask("start", "web")
     await stack.until("web", state="installing")
-    assert (await stack.run("stop", "web"))["status"] == "succeeded"
+    await stack.well("stop", "web")
     assert (await stack.finished(start))["status"] == "failed"
     assert (await stack.services())["web"]["state"] == "stopped"
     assert await stack.status("web") is None
@@ -300,10 +322,10 @@ async def test_stopping_while_it_starts_wins(stack):
 async def test_restarting_takes_what_the_file_says_now(stack):
     text = f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    environment:\n      COLOUR: red\n"
     await stack.declare(text)
-    await stack.run("run-all")
+    await stack.well("run-all")
     await stack.declare(text.replace("red", "blue"))
     assert (await stack.services())["web"]["restart_needed"]
-    assert (await stack.run("restart", "web"))["status"] == "succeeded"
+    await stack.well("restart", "web")
     assert await stack.inside("web", "echo $COLOUR") == (0, b"blue\n")
     assert not (await stack.services())["web"]["restart_needed"]
 
@@ -319,15 +341,15 @@ async def test_restarting_takes_variables_and_files_as_they_are_now(stack):
     )
     await give("red")
     await stack.write("page.txt", "one")
-    await stack.run("run-all")
+    await stack.well("run-all")
     assert await stack.inside("web", "echo $COLOUR; cat /page") == (0, b"red\none")
     await give("blue")
     assert (await stack.services())["web"]["restart_needed"]
-    await stack.run("restart", "web")
+    await stack.well("restart", "web")
     assert not (await stack.services())["web"]["restart_needed"]
     await stack.write("page.txt", "two")
     assert (await stack.services())["web"]["restart_needed"]
-    await stack.run("restart", "web")
+    await stack.well("restart", "web")
     assert await stack.inside("web", "echo $COLOUR; cat /page") == (0, b"blue\ntwo")
 
 
@@ -335,10 +357,10 @@ async def test_volumes_outlive_their_containers_and_end_with_the_session(stack):
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     await stack.inside("web", "echo kept >/data/file")
-    await stack.run("stop-all")
-    await stack.run("run-all")
+    await stack.well("stop-all")
+    await stack.well("run-all")
     assert await stack.inside("web", "cat /data/file") == (0, b"kept\n")
 
 
@@ -346,7 +368,7 @@ async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    volumes: ['data:/data']\nvolumes:\n  data: {{}}\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     await stack.inside("web", "echo ours >/data/file")
     body = {"workspace_id": stack.session["workspace_id"], "name": "Side", "parent_session_id": stack.session["id"]}
     side = Stack(stack.client, (await stack.client.post("/sessions", json=body)).json(), stack.resources)
@@ -362,7 +384,7 @@ async def test_a_fork_runs_beside_its_parent_with_its_own_copy_of_the_data(stack
     assert failed.json()["error"]["details"]["reason"]["code"] == "disk_full"
     copied = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
     assert (copied.status_code, copied.json()) == (200, {"volumes": ["data"]})
-    assert (await side.run("run-all"))["status"] == "succeeded"
+    await side.well("run-all")
     assert await side.inside("web", "cat /data/file; echo theirs >/data/file") == (0, b"ours\n")
     assert await stack.inside("web", "cat /data/file") == (0, b"ours\n")
     again = await stack.client.post(f"{side.path}/volumes/copy", json={"from_session_id": stack.session["id"]})
@@ -375,7 +397,7 @@ async def test_deleting_a_session_ends_its_containers(stack):
     ).json()
     side = Stack(stack.client, other, stack.resources)
     await side.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await side.run("run-all")
+    await side.well("run-all")
     assert (await stack.client.delete(f"/sessions/{other['id']}")).status_code == 204
     async with asyncio.timeout(20):
         while await side.status("web") is not None:
@@ -386,7 +408,7 @@ async def test_sessions_do_not_see_each_other(stack, client, resources):
     other = await make_stack(client, resources, "Other")
     for one, word in ((stack, "web"), (other, "secret")):
         await one.declare(f"services:\n  {word}:\n    image: {IMAGE}\n    command: sleep 600\n")
-        assert (await one.run("run-all"))["status"] == "succeeded"
+        await one.well("run-all")
     assert (await stack.inside("web", "getent hosts secret"))[0] != 0
 
 
@@ -395,11 +417,11 @@ async def test_logs_are_kept_when_the_container_is_gone_and_can_be_searched(stac
         f"services:\n  web:\n    image: {IMAGE}\n    restart: 'no'\n"
         "    command: ['sh', '-c', 'echo one; echo Two >&2; echo three; sleep 600']\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     async with asyncio.timeout(10):
         while len(await stack.logs("web")) < 3:
             await asyncio.sleep(0.05)
-    await stack.run("stop-all")
+    await stack.well("stop-all")
     assert sorted(await stack.logs("web")) == ["Two", "one", "three"]
     assert await stack.logs("web", search="tWO") == ["Two"]
     assert await stack.logs("web", stream="stdout") == ["one", "three"]
@@ -420,7 +442,7 @@ async def test_containers_have_no_more_rights_than_ordinary_images_need(stack):
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    mem_limit: 64m\n    cpus: 0.5\n"
         "    stop_signal: SIGINT\n    stop_grace_period: 2500ms\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     driver = stack.resources.runtime
     found = await driver.engine.request("GET", f"/containers/{driver.handle(stack.session['id'], 'web')['id']}/json")
     host, own = found["HostConfig"], found["Config"]
@@ -452,7 +474,7 @@ async def test_a_terminal_opens_in_a_running_container_and_ends_with_its_exit_co
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    environment:\n      WHERE: inside\n"
     )
-    await stack.run("run-all")
+    await stack.well("run-all")
     async with await shell(stack, "web") as socket:
         attached = json.loads(await socket.receive())
         assert attached["type"] == "attached"
@@ -467,7 +489,7 @@ async def test_a_terminal_opens_in_a_running_container_and_ends_with_its_exit_co
 
 async def test_a_terminal_in_a_container_is_there_for_who_comes_back(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     async with await shell(stack, "web") as socket:
         attached = json.loads(await socket.receive())
         await socket.send(b"KEPT=yes; echo rea''dy\n")
@@ -481,7 +503,7 @@ async def test_a_terminal_in_a_container_is_there_for_who_comes_back(stack):
 
 async def test_closing_a_terminal_ends_what_ran_in_the_container(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     async with await shell(stack, "web") as socket:
         attached = json.loads(await socket.receive())
         await socket.send(b"sleep 12345 & echo star''ted\n")
@@ -495,8 +517,8 @@ async def test_closing_a_terminal_ends_what_ran_in_the_container(stack):
 
 async def test_a_terminal_in_a_service_that_does_not_run_is_refused(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await stack.run("run-all")
-    await stack.run("stop-all")
+    await stack.well("run-all")
+    await stack.well("stop-all")
     with pytest.raises(Refused) as refused:
         async with await shell(stack, "web"):
             pass

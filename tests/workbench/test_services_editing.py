@@ -1,6 +1,11 @@
 """Services made and changed through the API: each an edit of compose.yaml that keeps the rest, and can be undone."""
 
+from uuid import UUID
+
 import pytest
+
+from backend.workbench.services import definition
+from backend.workbench.sessions import repository as sessions
 
 FILE = """\
 # The shop.
@@ -33,6 +38,13 @@ async def content(client, here) -> str:
 
 async def service(client, here, name) -> dict:
     return next(one for one in (await client.get(f"{here}/services")).json()["items"] if one["name"] == name)
+
+
+async def given(resources, here, name) -> dict[str, str]:
+    """The environment that it would be started with."""
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, UUID(here.rpartition("/")[2]))
+    return definition.environments(resources, await definition.read(resources, session))[name]
 
 
 async def test_the_first_service_begins_the_file(client, here):
@@ -76,9 +88,14 @@ async def test_a_secret_never_reaches_the_file_or_an_answer(client, here, resour
     assert shown["TOKEN"] == {"name": "TOKEN", "value": None, "secret": True} and shown["COLOUR"]["value"] == "blue"
     rows = await resources.database.rows("SELECT sealed FROM secrets")
     assert len(rows) == 1 and b"hush-hush" not in bytes(rows[0]["sealed"])
+
+    # without it, and undone: the file says which of those that are kept it gets
     body = {"environment": [{"name": "COLOUR", "value": "blue"}]}
-    await client.put(f"{here}/services/{web['id']}", json=body)
-    assert await resources.database.rows("SELECT sealed FROM secrets") == []
+    undo = (await client.put(f"{here}/services/{web['id']}", json=body)).json()["undo_snapshot_id"]
+    assert await given(resources, here, "web") == {"COLOUR": "blue"}
+    assert [one["name"] for one in (await service(client, here, "web"))["environment"]] == ["COLOUR"]
+    assert (await client.post(f"{here}/version-controls/snapshots/{undo}/restore")).status_code == 200
+    assert await given(resources, here, "web") == {"COLOUR": "blue", "TOKEN": "hush-hush"}
 
 
 async def test_a_database_comes_with_credentials_that_nobody_else_has(client, here):
@@ -109,10 +126,10 @@ async def test_removing_and_reordering(client, here):
 async def test_renaming_gives_it_a_new_id_and_keeps_its_secrets(client, here, resources):
     await client.post(f"{here}/services", json={"name": "db", "type": "database"})
     db = await service(client, here, "db")
+    before = (await given(resources, here, "db"))["POSTGRES_PASSWORD"]
     answer = await client.put(f"{here}/services/{db['id']}", json={"name": "store"})
     assert answer.status_code == 200 and answer.json()["id"] != db["id"], answer.text
-    rows = await resources.database.rows("SELECT part, name FROM secrets")
-    assert [(row["part"], row["name"]) for row in rows] == [("store", "POSTGRES_PASSWORD")]
+    assert (await given(resources, here, "store"))["POSTGRES_PASSWORD"] == before
 
 
 async def test_an_edit_that_would_break_the_file_changes_nothing(client, here):

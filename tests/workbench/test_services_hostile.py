@@ -45,7 +45,7 @@ async def test_attack_33_an_image_that_cannot_run_fails_with_a_reason_or_runs_al
         assert web["state"] in ("failed", "exited") and web["reason"]["message"], web
     else:
         assert web["state"] in ("running", "starting", "healthy", "unhealthy"), web
-    assert (await stack.run("stop-all"))["status"] == "succeeded"
+    await stack.well("stop-all")
     assert (await stack.services())["web"]["state"] in ("stopped", "failed")
 
 
@@ -61,7 +61,7 @@ async def test_attack_33_an_image_that_forks_without_end_stays_within_its_limit_
     found = await driver.engine.request("GET", f"/containers/{driver.handle(stack.session['id'], 'web')['id']}/json")
     assert found["HostConfig"]["PidsLimit"] == 64
     assert await stack.inside("neighbour", "echo still here") == (0, b"still here\n")
-    assert (await stack.run("stop-all"))["status"] == "succeeded"
+    await stack.well("stop-all")
     assert {one["state"] for one in (await stack.services()).values()} <= {"stopped", "failed"}
 
 
@@ -89,7 +89,7 @@ async def test_attack_33_an_image_reference_is_a_reference_or_refused(stack):
 
 async def test_attack_34_no_engine_is_reachable_from_a_service(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     _, found = await stack.inside(
         "web", "find / -xdev -type s 2>/dev/null; ls /run/docker* /var/run/docker* 2>/dev/null"
     )
@@ -111,7 +111,7 @@ async def test_attack_36_a_session_sees_nothing_of_what_another_one_was_given(st
         body = {"environment": [{"name": "TOKEN", "value": secret, "secret": True}]}
         answer = await client.put(f"{one.path}/services/{(await one.services())['web']['id']}", json=body)
         assert answer.status_code == 200, answer.text
-        assert (await one.run("run-all"))["status"] == "succeeded"
+        await one.well("run-all")
     _, seen = await stack.inside("web", "env; cat /proc/[0-9]*/environ; ls -R /workspace 2>/dev/null; getent hosts web")
     assert b"mine-alone" in seen and b"theirs-alone" not in seen
     assert other.session["id"].encode() not in seen
@@ -122,7 +122,7 @@ async def test_attack_36_a_session_sees_nothing_of_what_another_one_was_given(st
 
 async def test_attack_64_stops_starts_and_restarts_at_once_end_in_what_was_asked_last(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    stop_grace_period: 1s\n")
-    await stack.run("run-all")
+    await stack.well("run-all")
     asked = [await stack.ask(verb, "web") for verb in ("restart",) * 5 + ("stop", "start") * 3 + ("stop",)]
     ends = await asyncio.gather(*(stack.finished(operation) for operation in asked))
     assert {end["status"] for end in ends} <= {"succeeded", "failed"}

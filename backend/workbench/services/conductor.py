@@ -122,8 +122,8 @@ class Conductor:
         if name not in definition.project.services:
             raise RuntimeFailed("not_declared", f"compose.yaml has no service {name} any more.")
         spec = await self.resources.in_thread(definitions.spec_of, self.resources, definition, name)
-        digests = await definitions.digests(self.resources, definition, [name])
-        return spec, digests[name], definition.project.services[name].restart.policy
+        looked = await definitions.look(self.resources, definition, [name])
+        return spec, looked.digests[name], definition.project.services[name].restart.policy
 
     async def bring_down(self, runtime_id: UUID, *, tell: Tell | None = None) -> None:
         """Stops it, whatever it was about to do. The row's `desired` is the caller's to set first."""
@@ -164,8 +164,8 @@ class Conductor:
             definition = session and await definitions.read(self.resources, session, ("*",))
             known = definition and row.name in definition.project.services
             built = definition and known and definition.project.services[row.name].build is not None
-            now_is = await definitions.digests(self.resources, definition, [row.name]) if definition and known else {}
-            if now_is.get(row.name) == row.digest and not built:
+            looked = await definitions.look(self.resources, definition, [row.name]) if definition and known else None
+            if looked is not None and looked.digests[row.name] == row.digest and not built:
                 async with self._lock(runtime_id):
                     tell("starting")
                     if await self.driver.restart(row.handle):

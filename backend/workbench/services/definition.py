@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -63,32 +63,39 @@ async def read(resources: Resources, session: Session, profiles: Collection[str]
     return await resources.in_thread(define)
 
 
-async def digests(resources: Resources, definition: Definition, names: Collection[str]) -> dict[str, str]:
-    """Of each of these services what tells whether a restart would bring anything into effect: its declaration, and the variables
-    and files that it is given."""
+class Looked(NamedTuple):
+    """`digests` tell, of each service asked for, whether a restart would bring anything into effect; `problems` are references
+    that keep all services from starting."""
 
-    def take() -> dict[str, str]:
+    digests: dict[str, str]
+    problems: list[Problem]
+
+
+async def look(resources: Resources, definition: Definition, names: Collection[str]) -> Looked:
+    """What the declaration comes to. Filling it in takes a while for many services, so it is done once, in a thread."""
+
+    def take() -> Looked:
         filled: dict[str, dict[str, str]] = {}
-        with contextlib.suppress(BadCompose):  # said when one is started
+        problems: list[Problem] = []
+        try:
             filled = environments(resources, definition)
-        return {name: _digest(definition, name, filled.get(name, {})) for name in names}
+        except BadCompose as error:  # said again when one is started
+            problems = error.problems
+        return Looked({name: _digest(definition, name, filled.get(name, {})) for name in names}, problems)
 
-    return await resources.in_thread(take) if names else {}
-
-
-def unresolved(resources: Resources, definition: Definition) -> list[Problem]:
-    """The references that keep every service from starting. Takes a while for many services, so in a thread."""
-    try:
-        environments(resources, definition)
-    except BadCompose as error:
-        return error.problems
-    return []
+    return await resources.in_thread(take)
 
 
 def _digest(definition: Definition, name: str, environment: dict[str, str]) -> str:
+    """Of its declaration, and the variables and files that it is given: its Dockerfile, too, but not all that its image is built
+    of, which may be gigabytes (a restart builds again whatever this says)."""
     service = definition.project.services[name]
+    mounts = list(service.files)
+    if service.build is not None and service.build.dockerfile_inline is None:
+        dockerfile = os.path.normpath(f"{service.build.context}/{service.build.dockerfile}")
+        mounts.append(model.FileMount(target="", file=dockerfile))
     files = []
-    for mount in service.files:
+    for mount in mounts:
         with contextlib.suppress(RuntimeFailed):
             files.append(hashlib.sha256(_content(definition, mount)).hexdigest())
     declared = msgspec.structs.replace(service, line=None, depends_on=[])
@@ -103,8 +110,7 @@ def environments(resources: Resources, definition: Definition) -> dict[str, dict
     declared = {
         name: project.shared
         | service.environment
-        | {secret: shared[secret] for secret in service.secrets if secret in shared}
-        | values.get(name, {})
+        | {n: value for n, value in (shared | values.get(name, {})).items() if n in service.secrets}
         for name, service in project.services.items()
     }
     inside = resources.runtime is not None and resources.runtime.name == "docker"
@@ -154,7 +160,7 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
         ),
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,
-        login=Login(username=login["username"], password=login["password"]) if login else None,
+        login=msgspec.convert(login, Login) if login else None,
     )
 
 
@@ -267,13 +273,13 @@ def _content(definition: Definition, mount: model.FileMount) -> bytes:
 __all__ = [
     "BadCompose",
     "Definition",
-    "digests",
+    "Looked",
     "environments",
     "fingerprint",
     "image_of",
+    "look",
     "read",
     "root_of",
     "service_id",
     "spec_of",
-    "unresolved",
 ]

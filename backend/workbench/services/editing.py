@@ -1,5 +1,6 @@
 """Services made, changed and removed: each time an edit of compose.yaml that leaves the rest of it alone, checked before it is
-written, after a snapshot that undoes it. Values of secrets go into the encrypted store and never into the file."""
+written, after a snapshot that undoes it. Values of secrets go into the encrypted store and never into the file. They are kept
+until the workspace goes, though the file names them no more: an undo brings the name back, and other sessions may have it."""
 
 import secrets as randomness
 from collections.abc import Callable
@@ -77,8 +78,8 @@ class Edited(NamedTuple):
     undo: UUID
 
     async def show(self, resources: Resources, name: str) -> schemas.Service:
-        digests = await definitions.digests(resources, self.definition, [name])
-        shown = service.show(resources, self.definition, name, self.rows.get(name), digests[name])
+        looked = await definitions.look(resources, self.definition, [name])
+        shown = service.show(resources, self.definition, name, self.rows.get(name), looked.digests[name])
         shown.undo_snapshot_id = self.undo
         return shown
 
@@ -227,7 +228,7 @@ async def update(
     new = name if isinstance(data.name, UnsetType) else data.name.strip().replace(" ", "-")
     if new != name:
         await _check_stopped(resources, runtime_id)
-    changes, kept, gone = _changes(definition, name, data)
+    changes, kept = _changes(definition, name, data)
 
     def act(text: str) -> str:
         text = edit.update_service(text, name, changes) if changes else text
@@ -240,13 +241,13 @@ async def update(
 
     if new != name:
         kept = definition.values.get(name, {}) | kept
-        gone = list(definition.values.get(name, {}))
-    edited = await _edit(resources, session, act, new, f"Change the service {name}", kept, forget=(name, gone))
+        await _keep(resources, session, definition.values.get(REGISTRY + name, {}), REGISTRY + new)
+    edited = await _edit(resources, session, act, new, f"Change the service {name}", kept)
     return await edited.show(resources, new)
 
 
-def _changes(definition: Definition, name: str, data: ServiceUpdate) -> tuple[dict[str, Any], Secrets, list[str]]:
-    """(what to change in the file, secrets to set, secrets to forget)."""
+def _changes(definition: Definition, name: str, data: ServiceUpdate) -> tuple[dict[str, Any], Secrets]:
+    """(what to change in the file, secrets to set)."""
     changes: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for field, key in (("kind", "kind"), ("icon", "icon"), ("install_command", "install"), ("start_command", "start")):
@@ -257,18 +258,15 @@ def _changes(definition: Definition, name: str, data: ServiceUpdate) -> tuple[di
             changes[field] = value or None
     changes |= _limits(data.cpus, data.memory_bytes)
     kept: Secrets = {}
-    gone: list[str] = []
     if not isinstance(data.environment, UnsetType):
         service_ = definition.project.services[name]
         given, secret = _environment(data.environment)
         changes["environment"] = {n: None for n in service_.environment if n not in given} | given
-        had = definition.values.get(name, {})
         kept = {n: v for n, v in secret.items() if v is not None}
-        gone = [n for n in had if n not in secret]
         extra["secrets"] = sorted(secret) or None
     if extra:
         changes["x-codeyard"] = extra
-    return changes, kept, gone
+    return changes, kept
 
 
 def _environment(given: list[VariableGiven]) -> tuple[dict[str, str], dict[str, str | None]]:
@@ -292,13 +290,7 @@ async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_i
     session = await enter(resources, actor, session_id, WRITE)
     _, name = await _declared(resources, session, runtime_id)
     await _edit(
-        resources,
-        session,
-        lambda text: edit.remove_service(text, name),
-        None,
-        f"Remove the service {name}",
-        {},
-        forget=(name, None),
+        resources, session, lambda text: edit.remove_service(text, name), None, f"Remove the service {name}", {}
     )
     async with resources.database.begin() as db:
         row = await repository.get(db, runtime_id)
@@ -327,16 +319,22 @@ async def import_image(
     driver = resources.runtime
     if not isinstance(driver, Docker):
         raise NoEngine
-    login = Login(username=data.username, password=data.password) if data.username else None
+    last = data.image.split("@")[0].rpartition("/")[2].partition(":")[0]
+    name = (data.name or last).strip().replace(" ", "-")
+    if name in (await service.read(resources, session)).project.services:
+        raise NameTaken
+    registry = docker_images.registry_of(data.image)
+    login = Login(username=data.username, password=data.password, registry=registry) if data.username else None
     spec = Spec(group=str(session.id), name="import", image=data.image, login=login)
+    if login is not None:
+        spec = msgspec.structs.replace(
+            spec, pull="always"
+        )  # an image that is here already would tell nothing of the login
     try:
         image = await docker_images.provide(driver.engine, driver.installation, spec, _silent)
     except RuntimeFailed as error:
         raise CannotPull(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
-    last = data.image.split("@")[0].rpartition("/")[2].partition(":")[0]
-    name = (data.name or last).strip().replace(" ", "-")
-    digests = [one for one in image.get("RepoDigests") or [] if "@sha256:" in one]
-    pinned = f"{data.image.split('@')[0]}@{digests[0].partition('@')[2]}" if digests else data.image
+    pinned = docker_images.pinned(data.image, image)
     ports = sorted(int(port.partition("/")[0]) for port in (image["Config"].get("ExposedPorts") or {}))
     fields: dict[str, Any] = {"image": pinned, **({"ports": ports} if ports else {}), "x-codeyard": {"kind": "image"}}
 
@@ -347,11 +345,7 @@ async def import_image(
             raise NameTaken from None
 
     if login is not None:
-        async with resources.database.begin() as db:
-            values = {"username": login.username, "password": login.password}
-            await secrets.put(
-                db, resources.data, session.organization_id, session.workspace_id, values, part=REGISTRY + name
-            )
+        await _keep(resources, session, msgspec.to_builtins(login), REGISTRY + name)
     edited = await _edit(resources, session, act, name, f"Import the image {data.image}", {})
     return await edited.show(resources, name)
 
@@ -409,8 +403,6 @@ async def _edit(
     name: str | None,
     label: str,
     kept: Secrets,
-    *,
-    forget: tuple[str, list[str] | None] | None = None,
 ) -> Edited:
     """Edits the file and the secrets; what is declared then. Raises BadDefinition for an edit that would break it."""
     definition = await service.read(resources, session)
@@ -441,13 +433,15 @@ async def _edit(
         with Root(definition.root) as root:
             disk.write(root, parts, after.encode(), etag=etag, largest=largest(resources))
 
-    async with resources.database.begin() as db:
-        if forget is not None:
-            await secrets.forget(db, session.workspace_id, part=forget[0], named=forget[1])
-        if kept and name is not None:
-            await secrets.put(db, resources.data, session.organization_id, session.workspace_id, kept, part=name)
+    if name is not None:
+        await _keep(resources, session, kept, name)
     await resources.in_thread(write)
     async with resources.database.begin() as db:
         await emit(db, ServicesChanged(**where(session)))
         rows = await repository.of_session(db, session.id)
     return Edited(await service.read(resources, session), rows, undo.id)
+
+
+async def _keep(resources: Resources, session: Session, values: Secrets, part: str) -> None:
+    async with resources.database.begin() as db:
+        await secrets.put(db, resources.data, session.organization_id, session.workspace_id, values, part=part)

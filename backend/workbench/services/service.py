@@ -112,12 +112,12 @@ async def listed(resources: Resources, actor: Actor, session_id: UUID) -> schema
         rows = await repository.of_session(db, session.id)
     if definition is not None:
         up = [name for name in definition.project.services if name in rows and rows[name].state in UP]
-        digests = await definitions.digests(resources, definition, up)
+        looked = await definitions.look(resources, definition, up)
         found.items = [
-            show(resources, definition, name, rows.pop(name, None), digests.get(name, ""))
+            show(resources, definition, name, rows.pop(name, None), looked.digests.get(name, ""))
             for name in definition.project.services
         ]
-        found.problems = [*found.problems, *await resources.in_thread(definitions.unresolved, resources, definition)]
+        found.problems = [*found.problems, *looked.problems]
         if definition.project.source == "none":
             found.proposal = await _proposal(resources, session)
     found.items += [
@@ -306,7 +306,7 @@ def show(
     """`digest` is that of what is declared now, where something runs that can be compared with it."""
     service = definition.project.services[name] if definition is not None else model.Service(name=name)
     session_id = definition.session.id if definition is not None else row.session_id if row is not None else UUID(int=0)
-    secret = set(service.secrets) | set(definition.values.get(name, {}) if definition is not None else ())
+    secret = set(service.secrets)
     variables = definition.values.get(definitions.SHARED, {}) if definition is not None else {}
 
     def hidden(text: str) -> str:

@@ -1,0 +1,111 @@
+"""Images from a registry that is one, by a real engine: how far a pull is, what is pinned, who may, what is said where not."""
+
+import asyncio
+import base64
+import contextlib
+import json
+
+import pytest
+
+from tests.registry import PASSWORD, USER, Registry
+from tests.workbench.test_services import stack
+
+__all__ = ["stack"]  # a fixture
+pytestmark = pytest.mark.docker
+
+
+def compose(image: str) -> str:
+    return f"services:\n  web:\n    image: {image}\n    stop_grace_period: 0s\n"
+
+
+@pytest.fixture
+def registry():
+    """Makes one. Asked for before `stack`, so that it forgets its images when no container needs them any more."""
+    with contextlib.ExitStack() as after:
+        yield lambda scheme="": after.enter_context(Registry(scheme))
+
+
+async def imported(stack, image: str, status: int = 201, **login) -> dict:
+    answer = await stack.client.post(f"{stack.path}/services/import-dockerhub", json={"image": image, **login})
+    assert answer.status_code == status, answer.text
+    return answer.json() if status == 201 else answer.json()["error"]
+
+
+async def test_a_pull_tells_how_far_it_is(registry, stack):
+    here = registry()
+    here.push("shop/web:1", "one")
+    await stack.declare(compose(f"{here.host}/shop/web:1"))
+    here.going.clear()
+    asked = await stack.ask("run-all")
+    async with asyncio.timeout(60):
+        while not (step := (await stack.operation(asked))["steps"][0])["percent"]:
+            await asyncio.sleep(0.05)
+    assert step["step"] == "pulling" and 0 < step["percent"] <= 50, step
+    assert (await stack.services())["web"]["state"] == "pulling"
+    here.going.set()
+    await stack.well(asked)
+    assert await stack.inside("web", "cat /mark") == (0, b"one")
+
+
+async def test_what_is_imported_is_pinned_to_what_its_tag_meant_then(registry, stack):
+    here = registry()
+    digest = here.push("shop/web:1", "one")
+    web = await imported(stack, f"{here.host}/shop/web:1")
+    assert web["image"] == f"{here.host}/shop/web:1@{digest}" and web["ports"][0]["target"] == 8080, web
+    here.push("shop/web:1", "two")
+    here.forget()
+    await stack.well("run-all")
+    assert await stack.inside("web", "cat /mark") == (0, b"one")
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+async def test_a_private_image_needs_its_login_which_no_other_registry_is_told(
+    registry, stack, scheme, tmp_path, monkeypatch
+):
+    here, other = registry(scheme), registry("basic")
+    image, login = f"{here.host}/shop/web:1", {"username": USER, "password": PASSWORD}
+    here.push("shop/web:1", "one")
+    other.push("shop/web:1", "other")
+
+    # whoever runs the server may pull it, which is nobody's business here
+    known = {here.host: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": known}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    await stack.declare(compose(image) + f"  built:\n    build: {{dockerfile_inline: 'FROM {image}'}}\n")
+    await stack.run("run-all")
+    missing, built = [one["reason"] for one in (await stack.services()).values()]
+    assert missing["code"] == "image_not_found" and "private? add credentials" in missing["message"], missing
+    assert built["code"] == "build_failed" and here.logins == set(), built
+
+    await stack.declare(compose(image))
+    wrong = await imported(stack, image, 409, name="shop", username=USER, password="wrong")
+    assert wrong["details"]["reason"] == "registry_login" and "user and password" in wrong["message"], wrong
+    assert (await imported(stack, image, 409, **login))["code"] == "name_taken"
+    await imported(stack, image, name="shop", **login)
+    wrong = await imported(stack, image, 409, name="again", username=USER, password="wrong")
+    assert wrong["details"]["reason"] == "registry_login", wrong  # though the engine has the image now
+    here.forget()
+    await stack.well("start", "shop")
+    assert await stack.inside("shop", "cat /mark") == (0, b"one")
+
+    await stack.declare(compose(f"{other.host}/shop/web:1").replace("web:\n", "shop:\n", 1))
+    assert (await stack.run("start", "shop"))["error"]["code"] == "image_not_found"
+    assert other.logins == set()
+
+
+async def test_an_image_that_cannot_be_had_says_why(registry, stack):
+    here = registry()
+    here.push_for("shop/far:1", "s390x")
+    images = {"tag": "shop/far:2", "name": "shop/farr:1", "far": "shop/far:1"}
+    lines = [f"  {name}: {{image: '{here.host}/{image}'}}\n" for name, image in images.items()]
+    await stack.declare("".join(["services:\n", *lines, "  away: {image: '127.0.0.1:1/shop/web:1'}\n"]))
+    await stack.run("run-all")
+    why = {name: one["reason"] for name, one in (await stack.services()).items()}
+    assert {name: one["code"] for name, one in why.items()} == {
+        "tag": "image_not_found",
+        "name": "image_not_found",
+        "far": "other_platform",
+        "away": "registry_away",
+    }, why
+    assert all("is it spelt right?" in why[name]["message"] for name in ("tag", "name"))
+    assert why["away"]["message"].endswith("connection refused") and "http+docker" not in str(why), why
