@@ -114,13 +114,13 @@ async def _put(db: AsyncSession, order: Order, after: timedelta | None) -> None:
 async def run_order(resources: "Resources", payload: bytes) -> None:
     """One try of one job. Never raises: a failed try is queued again with a growing delay, until `TRIES`."""
     order = msgspec.json.decode(payload, type=Order)
-    if order.job not in _jobs:
-        log.error("a job that this version does not know was dropped: %s", order.job)
-        return
-    function, kind = _jobs[order.job]
     database = (
         resources.database
     )  # away, it is waited for: an order that ends here in an error is out of the queue for good
+    if order.job not in _jobs:
+        await database.persist(lambda: _end(database, order, "this version has no such job"))
+        return
+    function, kind = _jobs[order.job]
     tries = await database.persist(lambda: _count_try(database, order))
     if tries > TRIES:
         await database.persist(lambda: _end(database, order, "its worker died each time"))

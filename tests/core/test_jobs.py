@@ -78,9 +78,17 @@ async def test_a_job_that_kills_its_worker_ends_too(resources, database):
         assert (await db.get(jobs.JobTry, order.id)).ended_at is not None
 
 
-async def test_a_job_of_another_version_is_dropped(resources):
+async def test_a_job_of_another_version_ends_and_the_log_says_so(resources, database, caplog):
+    """What an upgrade finds in the queue under a name that is gone, begun or not."""
     order = jobs.Order(jobs.new_id(), "no.such.job", msgspec.Raw(b"{}"))
-    await jobs.run_order(resources, msgspec.json.encode(order))
+    async with database.begin() as db:
+        db.add(jobs.JobTry(id=order.id, job=order.job, tries=1, created_at=now()))
+        await jobs._put(db, order, None)
+    await idle(database)
+    async with database.begin() as db:
+        row = await db.get(jobs.JobTry, order.id)
+    assert row.ended_at is not None and "no such job" in row.error
+    assert "job no.such.job was given up: this version has no such job" in caplog.text
 
 
 async def test_a_periodic_job_is_claimed_by_one(database):

@@ -1,4 +1,4 @@
-"""Submodules of an import: repositories of their own in its folder; what a stranger's `.gitmodules` cannot do."""
+"""Submodules of an import or a clone: repositories of their own in its folder; what a stranger's `.gitmodules` cannot do."""
 
 # ruff: noqa: F811 - fixtures of another file
 
@@ -7,9 +7,9 @@ import pytest
 
 from backend.core.git import BadCloneUrl
 from backend.workbench.imports import jobs
-from backend.workbench.imports.submodules import resolve
+from backend.workbench.provisioning.submodules import resolve
 from tests.forges import NAME, forge
-from tests.remotes import bare
+from tests.remotes import TOKEN, bare
 from tests.workbench.test_imports import connected, imported, session, upstream  # noqa: F401 - fixtures
 from tests.workbench.yard import Yard, by_hand
 
@@ -91,6 +91,47 @@ async def test_a_token_goes_to_no_other_host_of_a_submodule(client, session, res
     assert not list((resources.data / "repos" / session["workspace_id"]).glob("*lure*"))
 
 
+async def test_a_new_workspace_has_those_of_its_root(client, resources, upstream, tmp_path):
+    """The token that the clone was given is for its host alone (attack rows 13 and 36)."""
+    deep = repository(tmp_path, "acme/deep", {"deep.txt": "deep\n"})
+    library = repository(tmp_path, "acme/library", {"lib.txt": "lib\n"}, [("inner", "../deep.git", deep)])
+    other = tmp_path / "other"
+    other.mkdir()
+    with forge(other) as lure:
+        theirs = repository(other, "acme/project", {"x": "x\n"})
+        modules = [("vendor/library", "../library.git", library), ("lure", f"{lure.base}/{NAME}.git", theirs)]
+        repository(tmp_path, NAME, {"a.txt": "a\n"}, modules)
+        wanted = {"name": "whole", "clone_url": f"{upstream.base}/{NAME}.git", "clone_token": TOKEN}
+        made = (await client.post("/workspace", json=wanted)).json()
+    session = (await client.get(f"/sessions/{made['default_session_id']}")).json()
+    assert (session["status"], session["dirty"]) == ("ready", False)
+    assert session["status_reason"] == {
+        "code": "submodules_left_out",
+        "message": "2 submodules fetched. Not fetched: lure (The remote refused the credentials)",
+    }
+    yard = Yard(client, session, resources.data)
+    rows = {row["path"]: row for row in (await yard.get("/repositories"))["items"]}
+    assert {path: row["name"] for path, row in rows.items()} == {
+        "": "root", "vendor/library": "vendor-library", "vendor/library/inner": "vendor-library-inner",
+    }  # fmt: skip
+    assert rows["vendor/library"]["head"] == library and not any(row["dirty"] for row in rows.values())
+
+    yard.write("vendor/library/lib.txt", "better\n")
+    better = (await yard.post("/commit", {"message": "Better", "repository": "vendor-library"}, 201))["id"]
+    files = (await yard.get("/status"))["files"]
+    assert [(file["path"], file["status"]) for file in files] == [("vendor/library", "modified")]
+    await yard.post("/commit", {"message": "Take it"}, 201)
+    assert by_hand(yard.root, "ls-tree", "HEAD", "vendor/library").split()[2] == better
+    fork = (await client.post("/sessions", json={"workspace_id": made["id"], "name": "fork"})).json()
+    yard = Yard(client, fork, resources.data)
+    assert (yard.root / "vendor/library/lib.txt").read_text() == "better\n"
+    assert (yard.root / "vendor/library/inner/deep.txt").exists() and by_hand(yard.root, "status", "--porcelain") == ""
+    yard.write("vendor/library/lib.txt", "best\n")
+    await yard.post("/commit", {"message": "Best", "repository": "vendor-library"}, 201)
+    await yard.post("/commit", {"message": "Take that"}, 201)
+    assert by_hand(yard.root, "log", "-1", "--format=%s").strip() == "Take that"
+
+
 async def test_a_submodule_on_a_private_host_is_not_fetched(
     client, session, resources, upstream, tmp_path, monkeypatch
 ):
@@ -161,3 +202,6 @@ def test_where_submodules_are():
     for url in ("git@other.example:acme/x.git", "file:///etc", "/etc", "x", ""):
         with pytest.raises(BadCloneUrl):
             resolve(parent, url)
+    for parent in ("file:///srv/acme/project.git", "ssh://git@github.com/acme/project.git"):
+        with pytest.raises(BadCloneUrl):
+            resolve(parent, "../library.git")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.providers import catalogue, exchange
 from backend.accounts.providers import service as providers
 from backend.accounts.providers.exchange import Tokens
-from backend.core import outside
+from backend.core import git, outside
 from backend.core.auth import Actor, NeedsPerson
 from backend.core.db import new_id
 from backend.core.errors import Conflict, Invalid, NotFound
@@ -164,9 +164,7 @@ async def connection_for(
 ) -> Connection | None:
     """What that person or key has for the host of a remote; to no other host, port or scheme is its token ever sent. Raises
     NoSuchConnection where the one of that id is not theirs, or of another host."""
-    parts = urlsplit(url.address)
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-    query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == origin)
+    query = select(Connection).where(Connection.owner_id == owner_id, Connection.base_url == git.origin_of(url.address))
     if connection_id is not None:
         query = query.where(Connection.id == connection_id)
     async with resources.database.begin() as db:

@@ -2,25 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pygit2
-from sqlalchemy import delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, text, update
 
 from backend.core import git, worktree
-from backend.core.db import new_id, now
+from backend.core.db import now
 from backend.core.errors import AppError, Conflict, Invalid
 from backend.core.events import emit
 from backend.core.git import CloneUrl, Place
 from backend.core.jobs import job
 from backend.core.resources import Resources
 from backend.workbench.connections import service as connections
-from backend.workbench.imports import submodules
-from backend.workbench.imports.submodules import name_for
+from backend.workbench.provisioning import submodules
 from backend.workbench.services import editing
 from backend.workbench.services.events import OperationProgress
 from backend.workbench.services.models import Operation
@@ -108,43 +105,13 @@ async def _fetch_submodules(
     """The names of those that are there now; what is not is told with the import."""
 
     async def fetch(place: Place, url: CloneUrl) -> str:
-        checked = await git.check_clone_url(
-            url.address, allow_file=False, allow_private=resources.settings.allow_private_clone
-        )
         telling.about = f"Submodule {place.folder}"
-        return await _clone(resources, data, place, CloneUrl(checked.address), telling)
-
-    async def claim(wanted: str, folder: str, address: str) -> str | None:
-        """Its row; that of a first run, which has the same folder, is taken over."""
-        name = name_for(wanted)
-        row = {"name": name, "path": folder, "remote_url": address, "default_branch": "main"}
-        made = insert(Repository).values(id=new_id(), workspace_id=session.workspace_id, **row).on_conflict_do_nothing()
-        same = Repository.workspace_id == session.workspace_id, Repository.name == name, Repository.path == folder
-        async with resources.database.begin() as db:
-            await db.execute(made)
-            return await db.scalar(select(Repository.name).where(*same))
+        return await _clone(resources, data, place, url, telling)
 
     branch = "" if session.is_default else session.branch
-    address = CloneUrl(data.address)
-    found = await submodules.fetch_all(resources, staged, address, fetch=fetch, claim=claim, branch=branch)
+    found = await submodules.fetch_all(resources, staged, CloneUrl(data.address), fetch=fetch, branch=branch)
     telling.about = found.said()
-    await _forget(resources, session.workspace_id, data.name, keep=found.done)
-    async with resources.database.begin() as db:
-        for name, default in found.done.values():
-            same = Repository.workspace_id == session.workspace_id, Repository.name == name
-            await db.execute(update(Repository).where(*same).values(default_branch=default))
-    return [name for name, _ in found.done.values()]
-
-
-async def _forget(resources: Resources, workspace_id: UUID, name: str, *, keep: Collection[str] = ()) -> None:
-    """The rows and histories of submodules in the import's folder, but for `keep`."""
-    inside = Repository.workspace_id == workspace_id, Repository.path.startswith(f"{name}/", autoescape=True)
-    async with resources.database.begin() as db:
-        gone = delete(Repository).where(*inside, Repository.path.not_in(keep)).returning(Repository.name)
-        names = list(await db.scalars(gone))
-    for each in names:
-        place = Place(resources.data, workspace_id, workspace_id, each)
-        await resources.in_thread(worktree.remove_folder, place.bare)
+    return list(found.done.values())
 
 
 async def _check_out(resources: Resources, data: Order, session: Session, staged: Place, telling: "_Telling") -> None:
@@ -185,7 +152,7 @@ async def _declare(resources: Resources, data: Order, session: Session) -> None:
 
 async def _take_back(resources: Resources, data: Order, place: Place) -> None:
     await resources.in_thread(worktree.remove_folder, place.bare)
-    await _forget(resources, place.workspace_id, data.name)
+    await submodules.forget(resources, place)
     async with resources.database.begin() as db:
         await db.execute(delete(Repository).where(Repository.id == data.repository_id))
 

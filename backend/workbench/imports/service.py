@@ -15,7 +15,7 @@ from backend.core.resources import Resources
 from backend.workbench.connections import service as connections
 from backend.workbench.connections.clients.contract import ProviderUnreachable
 from backend.workbench.imports import jobs, schemas
-from backend.workbench.imports.submodules import name_for
+from backend.workbench.provisioning.submodules import name_for
 from backend.workbench.services import schemas as services
 from backend.workbench.services.definition import service_id
 from backend.workbench.services.models import Operation

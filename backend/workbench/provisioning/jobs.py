@@ -1,13 +1,16 @@
 """Cloning, and purging workspaces whose days in the bin are over."""
 
 import asyncio
+import logging
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
+import pygit2
 from sqlalchemy import delete, select, update
 
-from backend.core import worktree
+from backend.core import git, worktree
 from backend.core.db import now
 from backend.core.errors import AppError
 from backend.core.events import emit
@@ -16,12 +19,16 @@ from backend.core.jobs import every, job
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
 from backend.workbench.connections import service as connections
+from backend.workbench.provisioning import submodules
+from backend.workbench.provisioning.submodules import Fetched
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.events import SessionFailed, SessionProgress, SessionReady
 from backend.workbench.sessions.models import Session, Status
 from backend.workbench.sessions.service import reason_of, where
 from backend.workbench.workspaces.models import Repository, Workspace
+
+log = logging.getLogger(__name__)
 
 
 class Clone(msgspec.Struct):
@@ -54,23 +61,42 @@ async def clone(data: Clone, resources: Resources) -> None:
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
         await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
-    except (AppError, OSError) as error:
+        found = await _fetch_submodules(resources, data, session, place)
+    except (AppError, OSError, pygit2.GitError) as error:
+        if not isinstance(error, AppError):
+            log.exception("the clone of session %s failed", session.id)
         await _fail(resources, session, error)
         return
+    lacks = {"code": "submodules_left_out", "message": found.said()} if found.left_out else None
     async with resources.database.begin() as db:
-        await db.execute(
-            update(Repository).where(Repository.workspace_id == session.workspace_id).values(default_branch=branch)
-        )
+        root = Repository.workspace_id == session.workspace_id, Repository.name == place.repository
+        await db.execute(update(Repository).where(*root).values(default_branch=branch))
         await db.execute(update(Session).where(Session.id == session.id).values(branch=branch))
-        ready = await sessions.leave_starting(db, session.id, Status.READY)
+        ready = await sessions.leave_starting(db, session.id, Status.READY, lacks)
         if ready:
             await emit(db, SessionReady(**where(session)))
     if not ready:  # deleted meanwhile
         await resources.in_thread(worktree.remove_folder, place.session)
 
 
+async def _fetch_submodules(resources: Resources, data: Clone, session: Session, place: Place) -> Fetched:
+    """With the credentials that were given for the clone where they are of the same host, else by the owner's connections."""
+
+    async def fetch(inner: Place, url: CloneUrl) -> str:
+        if data.password and git.origin_of(url.address) == git.origin_of(data.address):
+            url = replace(url, username=data.username, password=data.password)
+        elif data.owner_id is not None:
+            url = await connections.with_credential(resources, data.owner_id, url)
+        return await _fetch(resources, session, inner, url)
+
+    found = await submodules.fetch_all(resources, place, CloneUrl(data.address), fetch=fetch, branch="")
+    await resources.in_thread(worktree.exclude, place, list(found.done))  # as in a fork: also on a branch without them
+    return found
+
+
 async def _fetch(resources: Resources, session: Session, place: Place, url: CloneUrl) -> str:
     """The clone's default branch; tells of progress as events, at most four a second."""
+    about = f"Submodule {place.folder}: " if place.folder else ""
     steps: asyncio.Queue[tuple[str, int | None]] = asyncio.Queue()
 
     async def tell() -> None:
@@ -79,7 +105,7 @@ async def _fetch(resources: Resources, session: Session, place: Place, url: Clon
             while not steps.empty():
                 step, percent = steps.get_nowait()
             async with resources.database.begin() as db:
-                await emit(db, SessionProgress(**where(session), step=step, percent=percent))
+                await emit(db, SessionProgress(**where(session), step=about + step, percent=percent))
             await asyncio.sleep(0.25)
 
     telling = asyncio.create_task(tell())

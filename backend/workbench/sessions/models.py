@@ -22,8 +22,8 @@ class Status(StrEnum):
 
 
 class Session(Base):
-    """A branch-like line of work. `status_reason` holds {code, message} of a failure; until `kept_until` its services run on
-    though nobody uses them; `purging` says that its files are being removed for good."""
+    """A branch-like line of work. `status_reason` holds {code, message} of a failure, or of what a clone lacks; until
+    `kept_until` its services run on though nobody uses them; `purging` says that its files are being removed for good."""
 
     __tablename__ = "sessions"
     __table_args__ = (

@@ -19,7 +19,8 @@ class SessionCreate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Session(msgspec.Struct):
-    """`head` is the commit checked out and `dirty` whether the working copy differs from it; both null until it is ready."""
+    """`head` is the commit checked out and `dirty` whether the working copy differs from it; both null until it is ready.
+    `status_reason` is {code, message} of what failed, or of submodules that a clone could not fetch."""
 
     id: UUID
     workspace_id: UUID

@@ -1,4 +1,5 @@
-"""Submodules of an import: each becomes a repository of the workspace in its folder, with its own history and remote.
+"""Submodules of what is cloned or imported: each becomes a repository of the workspace in its folder, with its own history and
+remote.
 
 `.gitmodules` is a stranger's (gitmodules(5)). Its text is parsed by git, from the commit, and only paths count where the tree
 itself has a submodule: so there is no link on the way to one. Its `name` and `update` mean nothing here. URLs are held to what
@@ -7,17 +8,22 @@ may be cloned anyway, over HTTP(S) alone; a token goes to the host that it was g
 
 import re
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
+from uuid import UUID
 
 import pygit2
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from backend.core import git, worktree
+from backend.core.db import new_id
 from backend.core.errors import AppError
 from backend.core.git import BadCloneUrl, CloneUrl, GitFailed, Place
 from backend.core.resources import Resources
+from backend.workbench.workspaces.models import Repository
 
 MOST: Final = 50
 DEEPEST: Final = 5
@@ -26,8 +32,6 @@ _SCP: Final = re.compile(r"(?:ssh://)?git@([A-Za-z0-9.-]+)[:/](?!/)([^:].*)")
 
 Fetch = Callable[[Place, CloneUrl], Awaitable[str]]
 """Fetches a URL into a place's bare repository, with what credentials there are for it; the default branch."""
-Claim = Callable[[str, str, str], Awaitable[str | None]]
-"""Reserves a name for (wanted name, folder, address); None where it is taken."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,9 @@ class Wanted:
 
 @dataclass
 class Fetched:
-    """Those that are there, by their folders (repository's name, remote's default branch), and those that are not, each with
-    the reason."""
+    """The repositories' names of those that are there, by their folders, and those that are not, each with the reason."""
 
-    done: dict[str, tuple[str, str]]
+    done: dict[str, str]
     left_out: list[str]
 
     def said(self) -> str:
@@ -56,9 +59,7 @@ class Fetched:
         return " ".join(words)
 
 
-async def fetch_all(
-    resources: Resources, place: Place, of: CloneUrl, *, fetch: Fetch, claim: Claim, branch: str
-) -> Fetched:
+async def fetch_all(resources: Resources, place: Place, of: CloneUrl, *, fetch: Fetch, branch: str) -> Fetched:
     """Those of the commit that `place` has checked out, and theirs. `branch` is the session's own, empty for the remote's default
     one. What cannot be had is told and left out: a folder stays empty."""
     found = Fetched({}, [])
@@ -68,8 +69,10 @@ async def fetch_all(
             try:
                 if depth > DEEPEST or len(found.done) >= MOST:
                     raise GitFailed(f"at most {MOST} are fetched, {DEEPEST} deep")
-                url = CloneUrl(resolve(of.address, one.url))
-                inner = await _one(resources, place, one, url, fetch, claim, branch, found)
+                allowed = resources.settings.allow_private_clone
+                address = resolve(of.address, one.url)
+                url = await git.check_clone_url(address, allow_file=False, allow_private=allowed)
+                inner = await _one(resources, place, one, CloneUrl(url.address), fetch, branch, found)
             except (AppError, OSError, pygit2.GitError) as error:
                 why = error.message if isinstance(error, AppError) else "it could not be checked out"
                 shown = one.path[:100] if one.path.isprintable() else f"{one.path[:100]!r}"
@@ -78,21 +81,16 @@ async def fetch_all(
                 await below(inner, url, depth + 1)
 
     await below(place, of, 1)
+    await forget(resources, place, keep=found.done)
     return found
 
 
 async def _one(
-    resources: Resources,
-    place: Place,
-    one: Wanted,
-    url: CloneUrl,
-    fetch: Fetch,
-    claim: Claim,
-    branch: str,
-    found: Fetched,
+    resources: Resources, place: Place, one: Wanted, url: CloneUrl, fetch: Fetch, branch: str, found: Fetched
 ) -> Place:
-    folder = f"{place.folder}/{one.path}"
-    name = await claim(f"{place.repository}-{one.path}", folder, url.address)
+    folder = f"{place.folder}/{one.path}" if place.folder else one.path
+    wanted_name = f"{place.repository}-{one.path}" if place.folder else one.path
+    name = await _claim(resources, place.workspace_id, wanted_name, folder, url)
     if name is None:
         raise GitFailed("a repository of that name is there already")
     inner = Place(place.data, place.workspace_id, place.session_id, name, folder)
@@ -104,8 +102,32 @@ async def _one(
         worktree.check_out_commit(inner, one.commit, branch or default)
 
     await resources.in_thread(check_out)
-    found.done[folder] = (name, default)
+    same = Repository.workspace_id == place.workspace_id, Repository.name == name
+    async with resources.database.begin() as db:
+        await db.execute(update(Repository).where(*same).values(default_branch=default))
+    found.done[folder] = name
     return inner
+
+
+async def _claim(resources: Resources, workspace_id: UUID, wanted: str, folder: str, url: CloneUrl) -> str | None:
+    """The name of its row, None where that is taken; that of a run which was cut off has the same folder, and is taken over."""
+    name = name_for(wanted)
+    row = {"name": name, "path": folder, "remote_url": url.address, "default_branch": "main"}
+    made = insert(Repository).values(id=new_id(), workspace_id=workspace_id, **row).on_conflict_do_nothing()
+    same = Repository.workspace_id == workspace_id, Repository.name == name, Repository.path == folder
+    async with resources.database.begin() as db:
+        await db.execute(made)
+        return await db.scalar(select(Repository.name).where(*same))
+
+
+async def forget(resources: Resources, place: Place, *, keep: Collection[str] = ()) -> None:
+    """The rows and histories of submodules in that repository's folder, but for those whose folders are in `keep`."""
+    below = Repository.path.startswith(f"{place.folder}/", autoescape=True) if place.folder else Repository.path != ""
+    inside = Repository.workspace_id == place.workspace_id, below, Repository.path.not_in(keep)
+    async with resources.database.begin() as db:
+        names = list(await db.scalars(delete(Repository).where(*inside).returning(Repository.name)))
+    for each in names:
+        await resources.in_thread(worktree.remove_folder, Place(place.data, place.workspace_id, place.session_id, each).bare)
 
 
 def wanted(place: Place) -> list[Wanted]:
@@ -146,9 +168,9 @@ def _is_plain(path: str) -> bool:
 def resolve(parent: str, url: str) -> str:
     """The address of a submodule: relative ones are beside their parent's, and `git@host:path` of the same host is what its
     HTTP address is, since there is a token for that and no key. Raises BadCloneUrl for what is not HTTP(S)."""
-    if url.startswith(("./", "../")):
-        return urljoin(parent.rstrip("/") + "/", url)
     here = urlsplit(parent)
+    if url.startswith(("./", "../")) and here.scheme in ("https", "http"):
+        return urljoin(parent.rstrip("/") + "/", url)
     if (by_key := _SCP.fullmatch(url)) and by_key[1].lower() == (here.hostname or ""):
         return f"{here.scheme}://{here.netloc}/{by_key[2]}"
     if not url.startswith(("https://", "http://")):
