@@ -127,7 +127,9 @@ async def forget(resources: Resources, place: Place, *, keep: Collection[str] = 
     async with resources.database.begin() as db:
         names = list(await db.scalars(delete(Repository).where(*inside).returning(Repository.name)))
     for each in names:
-        await resources.in_thread(worktree.remove_folder, Place(place.data, place.workspace_id, place.session_id, each).bare)
+        await resources.in_thread(
+            worktree.remove_folder, Place(place.data, place.workspace_id, place.session_id, each).bare
+        )
 
 
 def wanted(place: Place) -> list[Wanted]:
