@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.page import chromium
+
 IMAGES = Path(__file__).resolve().parents[1] / "deploy" / "images" / "build"
 
 
@@ -16,7 +18,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "deploy" / "images" / "build"
 def missing(need: str) -> str:
     """Why the machine lacks `need`; empty when it has it."""
     if need == "browser":
-        return "" if shutil.which("chromium") else "no Chromium: install Debian's package chromium"
+        return "" if chromium.found() else "no Chromium: install Debian's package chromium-headless-shell"
     if shutil.which("docker") is None:
         return "no Docker: install Debian's package docker.io"
     answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=20, check=False)

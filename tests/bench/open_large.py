@@ -1,11 +1,10 @@
 """A file of 10 MB opened, scrolled through and typed into, and a tree of 100,000 files in 100 folders scrolled through, in
 Chromium: the longest frame of each, in milliseconds. What the page is to hold is its own bound, so there is no peer."""
 
-import shutil
-
 from playwright.sync_api import Page, sync_playwright
 
 from tests.bench.harness import finish, say
+from tests.page import chromium
 from tests.page.conftest import FLAGS
 from tests.page.yard import Yard
 from tests.server import Server
@@ -35,7 +34,7 @@ def wheel(page: Page, selector: str, times: int) -> None:
 
 def main() -> None:
     with Server() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium.found(), args=FLAGS)
         yard = Yard(server, "large")
         yard.write("big.txt", "".join(f"line {n} of a long file, as a log might have it\n" for n in range(200_000)))
         for folder in range(100):

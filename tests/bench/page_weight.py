@@ -4,13 +4,13 @@ Against code-server 4.139.1: 3.8 s until its workbench stood on the machine of t
 of the page's own files (workbench.js, workbench.css, nls.messages.js): 22.1 MB, 5.4 MB by gzip -9, without extensions and
 workers."""
 
-import shutil
 import time
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.harness import finish, median, say
+from tests.page import chromium
 from tests.page.conftest import FLAGS
 from tests.page.yard import Yard
 from tests.server import Server
@@ -48,7 +48,7 @@ def visit(browser: Browser, server: Server, yard: Yard) -> tuple[float, float, i
 
 def main() -> None:
     with Server() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium.found(), args=FLAGS)
         yard = Yard(server, "weight")
         yard.write("app.py", "def greet() -> str:\n    return 'hello'\n")
         visit(browser, server, yard)  # the server packs its files once

@@ -275,7 +275,7 @@ def test_a_webhook_that_is_gone_is_enabled_again_and_rules_make_another_task_of_
     page.get_by_label("Address").fill(f"{address}/hook")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Enable again").click()
-    expect(page.get_by_text(re.compile("^Works"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Works ·"))).to_be_visible()
     page.get_by_role("button", name="Send a ping").click()
     deliveries = page.get_by_role("list", name="Deliveries").get_by_role("listitem")
     expect(deliveries.filter(has_text="ping").filter(has_text="delivered")).to_be_visible()
