@@ -74,7 +74,10 @@ function App() {
       sessionStorage.setItem(WANTED, path + location.search);
       go("/sign-in");
     }
-    if (me && ["/", "/sign-in", "/setup"].includes(path)) {
+    const preview = new URLSearchParams(location.search).get("preview");
+    if (me && path === "/sign-in" && preview !== null)
+      location.replace(`/api/v1/preview-entry?to=${encodeURIComponent(preview)}`); // which looks at where it leads
+    else if (me && ["/", "/sign-in", "/setup"].includes(path)) {
       const invitation = new URLSearchParams(location.search).get("invitation");
       const wanted = invitation
         ? `/register?invitation=${encodeURIComponent(invitation)}`

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, get_args
 
-from runtimes.compose import mounts, refuse
+from runtimes.compose import engines, mounts, refuse
 from runtimes.compose.interpolate import Filled
 from runtimes.compose.merge import keyed, places
 from runtimes.compose.model import (
@@ -58,6 +58,7 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
             reading.ignored(f"{path}.{key}", "this field is not known here", body.where[key])
     build = field("build", None, lambda value: _build(reading, value, f"{path}.build", body.where["build"]))
     image = field("image", "", _image)
+    engine: str = engines.of_image(image) or ""
     deploy = _map(reading, body, "deploy", path)
     reading.problems += refuse.of_deploy(f"{path}.deploy", deploy)
     volumes: list[Volume] = field("volumes", [], lambda value: mounts.volumes(reading, name, value, f"{path}.volumes"))
@@ -67,8 +68,8 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
     return Service(
         name=name,
         line=where[1],
-        kind=more("kind", "application", _one_of(*get_args(Kind))),
-        icon=more("icon", "", text),
+        kind=more("kind", engines.KINDS.get(engine, "application"), _one_of(*get_args(Kind))),
+        icon=more("icon", engine, text),
         image=image,
         build=build,
         entrypoint=field("entrypoint", None, words),

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.steps import create, sign_in
+from tests.server import OWNER
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +44,8 @@ services:
       start: python3 ticker.py
 """
     for path, content in (
-        ("compose.yaml", compose), ("ticker.py", TICKER), ("site/index.html", "<h1>Hello from the service</h1>")
+        ("compose.yaml", compose), ("ticker.py", TICKER),
+        ("site/index.html", "<link rel=icon href=data:,><h1>Hello from the service</h1>")
     ):  # fmt: skip
         server.ask("POST", f"/workspace/{session}/filesystem", {"op": "write", "path": path, "content": content})
     page.get_by_role("button", name="Services").click()
@@ -58,7 +60,7 @@ def row(page: Page, name: str):
     )  # fmt: skip
 
 
-def test_a_stack_runs_is_watched_previewed_and_stopped(page, session):
+def test_a_stack_runs_is_watched_previewed_and_stopped(page, session, new_page):
     expect(page.get_by_text("No Docker: only what needs no image runs.")).to_be_visible()
     page.get_by_text("Ignored in compose.yaml").click()
     expect(page.get_by_role("button", name="Open compose.yaml at line")).to_be_visible()
@@ -80,6 +82,12 @@ def test_a_stack_runs_is_watched_previewed_and_stopped(page, session):
     page.keyboard.press("p")
     frame = page.frame_locator("iframe")
     expect(frame.get_by_role("heading", name="Hello from the service")).to_be_visible()
+    colleague = new_page()  # who follows the link signs in and is there
+    colleague.goto(str(page.get_by_role("link", name="Open in a tab").get_attribute("href")))
+    colleague.get_by_label("E-mail").fill(OWNER["email"])
+    colleague.get_by_label("Password").fill(OWNER["password"])
+    colleague.get_by_role("button", name="Sign in").click()
+    expect(colleague.get_by_role("heading", name="Hello from the service")).to_be_visible()
 
     row(page, "web").locator(".open").focus()
     page.keyboard.press("s")

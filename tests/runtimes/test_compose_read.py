@@ -446,3 +446,16 @@ def test_shared_variables_may_be_called_variables(read):
     text = "x-codeyard:\n  variables: {A: 1}\nservices: {a: {image: x}}\n"
     assert read(text).shared == {"A": "1"}
     assert read(text.replace("{A: 1}", "[{name: A, default: b}]")).shared == {}
+
+
+def test_a_database_is_known_by_its_image_unless_the_file_says_what_it_is(read):
+    images = {"db": "postgres:15", "shop": "host:5000/a/mariadb:10", "jobs": "redis", "web": "nginx"}
+    lines = [f"  {name}: {{image: {image}}}\n" for name, image in images.items()]
+    found = read("".join(["services:\n", *lines, "  own: {image: redis, x-codeyard: {kind: gateway}}\n"])).services
+    assert {name: (one.kind, one.icon) for name, one in found.items()} == {
+        "db": ("database", "postgres"),
+        "shop": ("database", "mysql"),
+        "jobs": ("cache", "redis"),
+        "web": ("application", ""),
+        "own": ("gateway", "redis"),
+    }

@@ -352,9 +352,17 @@ async def test_forwarded_headers_from_anybody_are_worth_nothing(house, ada):
         ["x-forwarded-proto", "http"],
         ["x-forwarded-host", house.host()],
     ]
-    assert control.headers["location"].startswith(
-        f"http://localhost:{house.port}/api/v1/preview-entry?to=http%3A%2F%2Fweb--"
-    )
+    there, to = control.headers["location"].split("?to=")
+    assert there == f"http://localhost:{house.port}/api/v1/preview-entry" and to.startswith("http%3A%2F%2Fweb--")
+    # a person who follows it is led to the page's sign-in, a frame and a program are told
+    async with house.client() as client:
+        for more, status in ({}, 303), ({"sec-fetch-dest": "iframe"}, 401), ({"accept": "*/*"}, 401):
+            headers = {"host": f"localhost:{house.port}", "accept": "text/html,*/*", **more}
+            answer = await client.get(f"/api/v1/preview-entry?to={to}", headers=headers)
+            assert (answer.status_code, answer.headers.get("location", "")) == (
+                status,
+                f"/sign-in?preview={to}" if status == 303 else "",
+            )
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,13 @@
 """Where a service's database is and how to sign in to it, found in what compose.yaml says of the service."""
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
-Engine = Literal["postgres", "mysql", "redis"]
-PORTS: Mapping[Engine, int] = {"postgres": 5432, "mysql": 3306, "redis": 6379}
+from runtimes.compose import engines
+from runtimes.compose.engines import Engine
 
-_IMAGES: Mapping[Engine, str] = {
-    "postgres": r"postgres|postgresql|postgis|pgvector|timescaledb|timescaledb-ha|citus|supabase-postgres",
-    "mysql": r"mysql|mysql-server|mariadb|mariadb-server|percona|percona-server",
-    "redis": r"redis|redis-stack|redis-stack-server|valkey|keydb|dragonfly",
-}
+PORTS: Mapping[Engine, int] = {"postgres": 5432, "mysql": 3306, "redis": 6379}
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -28,11 +22,9 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def engine_of(image: str, environment: Mapping[str, str]) -> Engine | None:
-    """By the last word of the image's name; of an image of one's own, by the variables that the well-known images take."""
-    name = re.split(r"[:@]", image.rpartition("/")[2])[0].lower()
-    for engine, names in _IMAGES.items():
-        if re.fullmatch(names, name):
-            return engine
+    """By the image's name; of an image of one's own, by the variables that the well-known images take."""
+    if (engine := engines.of_image(image)) is not None:
+        return engine
     if "POSTGRES_PASSWORD" in environment:
         return "postgres"
     if environment.keys() & {"MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "MYSQL_PASSWORD", "MARIADB_PASSWORD"}:

@@ -2,14 +2,17 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from backend.core.auth import Me, scope, signed_in
+from backend.core.errors import Unauthorized
 from backend.core.paging import Page
 from backend.core.resources import Hands
+from backend.core.web import show_error
 from backend.workbench.previews import schemas, service
 from backend.workbench.previews.answers import NoSuchPreview, beat
 
@@ -53,7 +56,21 @@ async def enter_preview(
     return await service.entry_for(resources, actor, session_id, service_id, port, at)
 
 
-@get("/preview-entry", guards=[signed_in], status_code=303)
+def to_sign_in(request: AnyRequest, error: Unauthorized) -> Response[Any]:
+    """Whoever follows a link to a preview signs in first and goes on from there; programs and frames are told so."""
+    opened = request.headers.get("sec-fetch-dest", "document") == "document"
+    if not opened or "text/html" not in request.headers.get("accept", ""):
+        return show_error(request, error)
+    location = f"/sign-in?preview={quote(request.query_params.get('to', ''), safe='')}"
+    return Response(None, status_code=303, headers={"location": location, "cache-control": "no-store"})
+
+
+@get(
+    "/preview-entry",
+    guards=[signed_in],
+    status_code=303,
+    exception_handlers={Unauthorized: to_sign_in},
+)
 async def go_to_preview(resources: Hands, actor: Me, request: AnyRequest, to: FromQuery[str]) -> Response[None]:
     """Where a preview sends a browser that it does not know: back again, with a way in."""
     began = asyncio.get_running_loop().time()

@@ -29,7 +29,7 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.service import where
 from backend.workbench.snapshots import service as snapshots
 from runtimes import docker_images
-from runtimes.compose import detect, edit
+from runtimes.compose import detect, edit, engines
 from runtimes.compose.model import BadCompose
 from runtimes.compose.read import load
 from runtimes.docker import Docker
@@ -336,7 +336,12 @@ async def import_image(
         raise CannotPull(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
     pinned = docker_images.pinned(data.image, image)
     ports = sorted(int(port.partition("/")[0]) for port in (image["Config"].get("ExposedPorts") or {}))
-    fields: dict[str, Any] = {"image": pinned, **({"ports": ports} if ports else {}), "x-codeyard": {"kind": "image"}}
+    fields: dict[str, Any] = {
+        "image": pinned,
+        **({"ports": ports} if ports else {}),
+    }
+    if engines.of_image(data.image) is None:
+        fields["x-codeyard"] = {"kind": "image"}
 
     def act(text: str) -> str:
         try:
