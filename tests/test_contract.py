@@ -106,7 +106,7 @@ def _try(
     )
     @hypothesis.given(case=cases | wrong)
     def run(case: Any) -> None:
-        answer = case.call(base_url=server.url, headers=headers, session=session, timeout=30)
+        answer = case.call(base_url=server.url, headers=headers, session=session, timeout=120)
         case.validate_response(answer, excluded_checks=OTHERS)
 
     with requests.Session() as session:
