@@ -84,7 +84,7 @@ def test_bash_completes_commands_and_their_words(typed: str, offered: set[str]):
     words = " ".join(["codeyard", *typed.split()])
     script = f"""{run("completion", "bash").stdout}
 COMP_WORDS=({words}); COMP_CWORD={len(typed.split())}; _codeyard; echo "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert set(done.stdout.split()) == offered
 
 

@@ -51,7 +51,7 @@ def preview(server: Server, url: str, path: str = "/") -> tuple[int, str]:
         f"http://127.0.0.1:{server.port}{path}", headers={"Host": host, "X-Codeyard-Key": server.key}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
