@@ -20,3 +20,31 @@ export function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
     return next;
   };
 }
+
+/** Calls for `work` that come in swarms, as when a program writes files: it runs `pause` milliseconds after the first of them
+ *  and, for what came while it ran, once more after a rest as long as it took. So calls that do not end neither put it off for
+ *  ever nor keep the server at nothing else. `end` forgets what is left to do. */
+export function soon(pause: number, work: () => Promise<unknown>): (() => void) & { end: () => void } {
+  let timer = 0;
+  let asked = false;
+  let over = false;
+  let rested = 0;
+  const run = async () => {
+    asked = false;
+    const begun = performance.now();
+    await work().catch(() => undefined); // who asks tells of its failures itself
+    const now = performance.now();
+    rested = 2 * now - begun;
+    timer = 0;
+    if (asked) ask();
+  };
+  const ask = () => {
+    asked = true;
+    if (!over) timer ||= window.setTimeout(run, Math.max(pause, rested - performance.now()));
+  };
+  const end = () => {
+    over = true;
+    window.clearTimeout(timer);
+  };
+  return Object.assign(ask, { end });
+}

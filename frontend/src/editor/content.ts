@@ -1,8 +1,9 @@
 // Files as bytes, for what shows them as something other than text.
 import { useEffect, useState } from "react";
 import { type FileContent, files, type Refused } from "../api";
+import { inTurn, soon } from "../inTurn";
 import type { Bench } from "../shell/bench";
-import { useStore } from "../shell/store";
+import { touches } from "./paths";
 
 export type Content = { bytes: Uint8Array<ArrayBuffer>; etag: string };
 
@@ -15,22 +16,28 @@ export async function readBytes(bench: Bench, path: string): Promise<Content> {
 export function useBytes(bench: Bench, path: string): { content: Content | null; failure: string } {
   const [content, setContent] = useState<Content | null>(null);
   const [failure, setFailure] = useState("");
-  const tick = useStore(bench.tick);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick means that files changed
   useEffect(() => {
     let left = false;
-    readBytes(bench, path).then(
-      (found) => {
-        if (left) return;
-        setContent((old) => (old?.etag === found.etag ? old : found));
-        setFailure("");
-      },
-      (error: Refused) => left || setFailure(error.message),
+    const look = inTurn(() =>
+      readBytes(bench, path).then(
+        (found) => {
+          if (left) return;
+          setContent((old) => (old?.etag === found.etag ? old : found));
+          setFailure("");
+        },
+        (error: Refused) =>
+          left || setFailure(error.code === "too_large" ? "This file is too large to be shown here." : error.message),
+      ),
     );
+    void look();
+    const again = soon(200, look);
+    const leave = bench.touched.subscribe(() => touches(bench.touched.get().paths, path) && again());
     return () => {
       left = true;
+      leave();
+      again.end();
     };
-  }, [bench, path, tick]);
+  }, [bench, path]);
   return { content, failure };
 }
 

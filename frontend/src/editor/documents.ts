@@ -2,10 +2,12 @@
 import { Annotation, type ChangeSet, Text, Transaction, type TransactionSpec } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import { files, type Refused } from "../api";
+import { inTurn, soon } from "../inTurn";
 import type { Bench } from "../shell/bench";
 import { createStore } from "../shell/store";
 import { leaving } from "../stale";
 import * as drafts from "./drafts";
+import { touches } from "./paths";
 import { readText } from "./reading";
 import { difference, type Eol, given, taken } from "./text";
 
@@ -21,6 +23,7 @@ export type Status = {
   conflict: { theirs: Text; etag: string } | null; // somebody else saved meanwhile
 };
 const FRESH: Status = { phase: "loading", reason: "", dirty: false, saving: false, restored: false, conflict: null };
+const GONE = "*"; // the ETag of what is not there
 const PAUSE = 300; // milliseconds after which what was typed is kept as a draft
 
 export class TextDocument {
@@ -137,9 +140,9 @@ export class TextDocument {
       const text = this.text;
       const known = overwrite ? (conflict ? { etag: conflict.etag } : {}) : this.etag ? { etag: this.etag } : {};
       const content = given(text, this.eol);
-      const written = (await files(this.bench.sessionId, { op: "write", path: this.path, content, ...known })) as {
-        etag: string;
-      };
+      const parents = this.etag === GONE; // its folder may be gone, too
+      const write = { op: "write", path: this.path, content, parents, ...known };
+      const written = (await files(this.bench.sessionId, write)) as { etag: string };
       this.etag = written.etag;
       this.saved = text;
       this.put({ conflict: null, restored: false });
@@ -174,7 +177,9 @@ export class TextDocument {
       }
       this.put({ conflict: { theirs, etag: found.etag } });
     } catch (error) {
-      this.put({ reason: (error as Refused).message });
+      const { code, message } = error as Refused;
+      if (code === "not_found") this.etag = GONE;
+      this.put({ reason: code === "not_found" ? "The file is gone. Save once more to write it anew." : message });
     }
   }
 
@@ -209,7 +214,7 @@ export class TextDocument {
   }
 
   /** Looks whether the file changed; what was typed stays, and meets the other text when it is saved. */
-  async refresh(): Promise<void> {
+  readonly refresh = inTurn(async () => {
     const { phase, saving } = this.status.get();
     if (phase === "loading" || saving || this.dirty) return;
     try {
@@ -225,7 +230,7 @@ export class TextDocument {
     } catch (error) {
       if ((error as Refused).code === "not_found" && !this.dirty) this.put({ phase: "missing" });
     }
-  }
+  });
 
   /** Back to what the file has. */
   async revert(): Promise<void> {
@@ -246,11 +251,11 @@ export class TextDocument {
 /** The documents of one session. One is open as long as an editor shows it or it has changes. */
 export class Documents {
   private readonly open = new Map<string, TextDocument>();
-  private timer = 0;
 
   constructor(readonly bench: Bench) {
     bench.mayClose = (tab) => this.mayClose(tab.path ?? "");
-    bench.ends.add(bench.touched.subscribe(() => this.soon(bench.touched.get())));
+    bench.ends.add(bench.touched.subscribe(() => this.hear(bench.touched.get())));
+    bench.ends.add(this.look.end);
     const guard = (event: BeforeUnloadEvent) => {
       if ([...this.open.values()].some((document) => document.dirty && document.pending)) event.preventDefault();
     };
@@ -285,24 +290,26 @@ export class Documents {
 
   private paths: Set<string> | null = new Set();
   private readonly gone = new Set<string>();
-  private soon({ paths, gone }: { paths: string[] | null; gone: string[] }): void {
+  private hear({ paths, gone }: { paths: string[] | null; gone: string[] }): void {
     this.paths = paths === null || this.paths === null ? null : new Set([...this.paths, ...paths]);
     for (const path of paths ?? []) this.gone.delete(path);
     for (const path of gone) this.gone.add(path);
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => {
-      const touched = this.paths;
-      const inside = (set: Set<string>, at: string) =>
-        [...set].some((path) => at === path || at.startsWith(`${path}/`));
-      for (const document of [...this.open.values()]) {
-        if (document.idle) this.open.delete(document.path);
-        else if (inside(this.gone, document.path)) document.vanish();
-        else if (touched === null || inside(touched, document.path)) void document.refresh();
-      }
-      this.paths = new Set();
-      this.gone.clear();
-    }, 100);
+    this.look();
   }
+
+  private readonly look = soon(100, async () => {
+    const touched = this.paths;
+    const gone = new Set(this.gone);
+    this.paths = new Set();
+    this.gone.clear();
+    const looks = this.all.map((document) => {
+      if (document.idle) this.open.delete(document.path);
+      else if (touches(gone, document.path)) document.vanish();
+      else if (touches(touched, document.path)) return document.refresh();
+      return undefined;
+    });
+    await Promise.all(looks);
+  });
 
   private async mayClose(path: string): Promise<boolean> {
     const document = this.open.get(path);
@@ -324,10 +331,10 @@ export class Documents {
 
   /** Brings drafts back; one whose tab is not there any more gets a new one. */
   restore(kept: drafts.Draft[]): void {
-    const shown = new Set(this.bench.layout.get().groups.flatMap((group) => group.tabs.map((tab) => tab.path)));
-    for (const draft of kept) {
-      if (shown.has(draft.path)) this.take(draft.path);
-      else this.bench.openFile(draft.path);
+    const shown = new Set(this.bench.layout.get().groups.flatMap((group) => group.tabs.map((tab) => tab.id)));
+    for (const { path } of kept) {
+      const document = this.take(path);
+      if (!shown.has(document.tabId)) this.bench.openText(path);
     }
   }
 }

@@ -25,3 +25,7 @@ export const uriOf = (path: string): string => `${ROOT}/${path.split("/").map(en
 export function pathOf(uri: string): string | null {
   return uri.startsWith(`${ROOT}/`) ? within("", uri.slice(ROOT.length + 1)) : null;
 }
+
+/** Whether a change of those paths, or of a folder among them, is one of the file at `path`; null stands for any. */
+export const touches = (changed: Iterable<string> | null, path: string): boolean =>
+  changed === null || [...changed].some((one) => path === one || path.startsWith(`${one}/`));

@@ -88,10 +88,7 @@ command({
   title: "Open as text",
   icon: "pencil",
   when: (bench) => bench.tab?.path !== undefined && bench.tab.kind !== "text",
-  run: (bench) => {
-    const path = bench.tab?.path ?? "";
-    bench.open({ id: `text:${path}`, kind: "text", title: path.split("/").pop() ?? path, path });
-  },
+  run: (bench) => bench.openText(bench.tab?.path ?? ""),
 });
 command({
   id: "markdown.show",
@@ -126,6 +123,15 @@ finder({
     const title = column ? `Line ${line}, column ${column}` : `Line ${line}`;
     return [{ id: "line", title, detail: path, run: () => bench.goal.set({ path, line, column: column || 1 }) }];
   },
+});
+
+command({
+  id: "palette.line",
+  group: "Code",
+  title: "Go to a line…",
+  keys: "Ctrl-G",
+  when: isText,
+  run: (bench) => bench.asking.set(":"),
 });
 
 view({

@@ -11,13 +11,14 @@ import {
   useState,
 } from "react";
 import { type Entry, files, post, type Refused } from "../api";
+import { inTurn, soon } from "../inTurn";
 import { Notice } from "../parts/controls";
 import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
 import { Icon, type IconName } from "../shell/icons";
 import { renamePaths } from "../shell/layout";
-import { useSelected, useStore } from "../shell/store";
+import { useSelected } from "../shell/store";
 import { above, beside, iconOf, type Row, rowsOf } from "./tree";
 
 const HEIGHT = 24;
@@ -29,10 +30,9 @@ function useFolders(bench: Bench) {
   const [folders, setFolders] = useState<Record<string, Entry[]>>({});
   const [open, setOpen] = useState<Set<string>>(() => new Set(JSON.parse(localStorage.getItem(kept) ?? "[]")));
   const [failure, setFailure] = useState("");
-  const touched = useStore(bench.touched);
 
-  const read = useCallback(
-    async (path: string) => {
+  const read = useMemo(() => {
+    const look = async (path: string) => {
       try {
         const found = await post<{ entries: Entry[] }>(`/workspace/${bench.sessionId}/file-tree`, { path, depth: 1 });
         const rows = found.entries.filter((entry) => entry.name !== ".git");
@@ -46,23 +46,38 @@ function useFolders(bench: Bench) {
           setOpen((old) => new Set([...old].filter((other) => other !== path)));
         else setFailure(refused.message);
       }
-    },
-    [bench],
-  );
+    };
+    const turns = new Map<string, () => Promise<void>>(); // each folder has one of its own
+    return (path: string) => {
+      const turn = turns.get(path) ?? inTurn(() => look(path));
+      turns.set(path, turn);
+      return turn();
+    };
+  }, [bench]);
   useEffect(() => localStorage.setItem(kept, JSON.stringify([...open].slice(0, 500))), [kept, open]);
   const latest = useRef(open);
   latest.current = open;
-  const stale = useRef<Set<string> | null>(null); // null: all of them
   useEffect(() => {
-    if (touched.paths === null) stale.current = null;
-    for (const path of touched.paths ?? []) stale.current?.add(path).add(above(path));
-    const timer = window.setTimeout(() => {
-      const some = stale.current;
-      stale.current = new Set();
-      for (const path of ["", ...latest.current]) if (some === null || some.has(path)) void read(path);
-    }, 50);
-    return () => window.clearTimeout(timer);
-  }, [read, touched]);
+    let stale: Set<string> | null = null; // null: all of them
+    const look = () => {
+      const some = stale;
+      stale = new Set();
+      return Promise.all(["", ...latest.current].filter((path) => some === null || some.has(path)).map(read));
+    };
+    void look();
+    const again = soon(50, look);
+    const hear = () => {
+      const { paths } = bench.touched.get();
+      if (paths === null) stale = null;
+      for (const path of paths ?? []) stale?.add(path).add(above(path));
+      again();
+    };
+    const leave = bench.touched.subscribe(hear);
+    return () => {
+      leave();
+      again.end();
+    };
+  }, [bench, read]);
 
   const unfold = useCallback(
     (path: string, to?: boolean) => {

@@ -105,13 +105,15 @@ export class Bench {
     this.layout.set((old) => openTab(old, tab));
   }
 
-  /** Opens a file of the working copy with the editor that takes it. */
+  /** Opens a file of the working copy with the editor that takes it; at a line, as text. */
   openFile(path: string, at: Omit<Goal, "path"> | number | null = null, preview = false): void {
-    const other = [...editors.values()].find((one) => one.opens?.(path));
-    const kind = other?.kind ?? "text";
-    const title = path.split("/").pop() ?? path;
-    this.open({ id: `${kind}:${path}`, kind, title, path, preview });
+    const other = at === null && [...editors.values()].find((one) => one.opens?.(path));
+    this.openText(path, preview, other ? other.kind : "text");
     if (at !== null) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
+  }
+
+  openText(path: string, preview = false, kind = "text"): void {
+    this.open({ id: `${kind}:${path}`, kind, title: path.split("/").pop() ?? path, path, preview });
   }
 
   /** Closes a tab after asking what its changes are worth. */

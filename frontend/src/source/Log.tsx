@@ -31,7 +31,7 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
   const [failure, setFailure] = useState("");
   const [commits, setCommits] = useState<Commit[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
-  const loading = useRef("");
+  const asked = useRef<{ name: string } | null>(null); // what was asked for last
 
   useEffect(() => {
     const timer = window.setTimeout(() => setWanted(filter), PAUSE);
@@ -40,9 +40,9 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
   const load = useCallback(
     async (from: string) => {
       const { query, author, path, all } = wanted;
-      const name = JSON.stringify([wanted, from]);
-      if (loading.current === name && from) return;
-      loading.current = name;
+      const mine = { name: JSON.stringify([wanted, from]) };
+      if (asked.current?.name === mine.name && from) return;
+      asked.current = mine;
       const words = { ...(query && { query }), ...(author && { author }), ...(path && { path }) };
       try {
         const page = await post<Page<Commit>>(`${source.base}/log`, {
@@ -52,11 +52,13 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
           repository,
           ...words,
         });
-        if (loading.current !== name) return;
+        if (asked.current !== mine) return;
         setCommits((old) => (from ? [...(old ?? []), ...page.items] : page.items));
         setCursor(page.next_cursor);
         setFailure("");
       } catch (error) {
+        if (asked.current !== mine) return;
+        asked.current = null;
         setFailure((error as Refused).message);
       }
     },

@@ -1,6 +1,7 @@
 // The snapshots of a session as a timeline: what was about to happen, when, and how many files were not committed then.
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { get, type Page, type Refused } from "../api";
+import { inTurn, soon } from "../inTurn";
 import { Button, Notice } from "../parts/controls";
 import type { Bench } from "../shell/bench";
 import { Icon, type IconName } from "../shell/icons";
@@ -23,12 +24,11 @@ const ICON: Record<string, IconName> = {
 export function Snapshots({ bench }: { bench: Bench }) {
   const source = sourceOf(bench);
   const busy = useStore(source.busy);
-  const tick = useStore(bench.tick);
   const [rows, setRows] = useState<Snapshot[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [failure, setFailure] = useState("");
-  const load = useCallback(
-    async (from: string) => {
+  const load = useMemo(() => {
+    const ask = async (from: string) => {
       try {
         const page = await get<Page<Snapshot>>(`${source.base}/snapshots?limit=50&cursor=${encodeURIComponent(from)}`);
         setRows((old) => (from ? [...(old ?? []), ...page.items] : page.items));
@@ -37,14 +37,18 @@ export function Snapshots({ bench }: { bench: Bench }) {
       } catch (error) {
         setFailure((error as Refused).message);
       }
-    },
-    [source],
-  );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick may be a new snapshot
+    };
+    return { first: inTurn(() => ask("")), older: ask };
+  }, [source]);
   useEffect(() => {
-    const timer = window.setTimeout(() => load(""), 200);
-    return () => window.clearTimeout(timer);
-  }, [load, tick]);
+    void load.first();
+    const again = soon(200, load.first); // a change of files may be a new snapshot
+    const leave = bench.tick.subscribe(again);
+    return () => {
+      leave();
+      again.end();
+    };
+  }, [bench, load]);
 
   return (
     <div className="snapshots">
@@ -87,7 +91,7 @@ export function Snapshots({ bench }: { bench: Bench }) {
           );
         })}
       </ol>
-      {cursor && <Button onClick={() => load(cursor)}>Older ones</Button>}
+      {cursor && <Button onClick={() => load.older(cursor)}>Older ones</Button>}
     </div>
   );
 }

@@ -10,6 +10,7 @@ import {
 } from "@codemirror/state";
 import { type EditorView, GutterMarker, gutter, ViewPlugin } from "@codemirror/view";
 import { get } from "../api";
+import { soon } from "../inTurn";
 import type { Bench } from "../shell/bench";
 import { settingOf, values } from "../shell/settings";
 import { BLAME } from "./beside";
@@ -82,9 +83,8 @@ export function showBlame(bench: Bench, view: EditorView, path: string): void {
 function blame(bench: Bench, path: string): Extension[] {
   const source = sourceOf(bench);
   const home = () => homeOf(source.state.get().repositories ?? [], path);
-  const unsaved = () => bench.unsaved.get().has(`file:${path}`); // the server's differences are of what was saved
+  const unsaved = () => bench.unsaved.get().has(`text:${path}`); // the server's differences are of what was saved
   const watcher = ViewPlugin.define((view) => {
-    let timer = 0;
     let over = false;
     const look = async () => {
       if (!settingOf<boolean>(BLAME)) view.dispatch({ effects: place.reconfigure([]) });
@@ -93,16 +93,13 @@ function blame(bench: Bench, path: string): Extension[] {
         if (!over && !unsaved()) view.dispatch({ effects: blamed.of(marksOf(view, lines)) });
       }
     };
-    const soon = () => {
-      window.clearTimeout(timer);
-      timer = window.setTimeout(look, PAUSE);
-    };
-    const leave = [values.subscribe(soon), bench.tick.subscribe(soon)];
-    soon();
+    const again = soon(PAUSE, look);
+    const leave = [values.subscribe(again), bench.tick.subscribe(again)];
+    again();
     return {
       destroy() {
         over = true;
-        window.clearTimeout(timer);
+        again.end();
         for (const one of leave) one();
       },
     };

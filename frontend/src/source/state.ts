@@ -1,6 +1,6 @@
 // What of a session's repositories is not committed, kept for all views at once, and what may be done with it.
 import { get, post, type Refused, vcs } from "../api";
-import { inTurn } from "../inTurn";
+import { inTurn, soon } from "../inTurn";
 import type { Bench } from "../shell/bench";
 import type { Note } from "../shell/Questions";
 import { createStore } from "../shell/store";
@@ -35,7 +35,6 @@ export class Source {
   readonly messages = createStore<Record<string, string>>({});
   readonly busy = createStore("");
   readonly asking = createStore<Ask | null>(null);
-  private timer = 0;
   private told = 0; // the note about what was done last
 
   constructor(readonly bench: Bench) {}
@@ -61,10 +60,7 @@ export class Source {
   }
 
   /** Looks again, soon: many things happen at once when a program writes. */
-  refresh(): void {
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.look(), PAUSE);
-  }
+  readonly refresh = soon(PAUSE, () => this.look());
 
   private readonly look = inTurn(async () => {
     try {
@@ -105,7 +101,7 @@ export class Source {
     } finally {
       this.busy.set("");
       this.bench.changed();
-      this.refresh();
+      void this.look();
     }
   }
 
