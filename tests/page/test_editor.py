@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -354,23 +355,45 @@ def test_a_conflict_shows_both_sides_and_loses_neither(page, server):
     wait_until(lambda: yard.read("a.txt") == "one\ntwo\ntheirs\n")
 
 
+@contextlib.contextmanager
+def written_to(yard: Yard):
+    """Its files are written without end, as by a program that is being developed and logs."""
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(0.02):
+            yard.write("log", "x")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
 def test_search_shows_what_it_will_replace_and_takes_it_back(page, server):
     yard = Yard(server, "search")
     for name in ("a.py", "b.py", "c.md"):
         yard.write(name, "old_name = 1\nprint(old_name)\n")
+    (yard.root / "latin.py").write_bytes(latin := "old_name = 'é'\n".encode("latin-1"))
     yard.open(page)
     page.get_by_role("button", name="Search", exact=True).click()
-    page.get_by_label("Search in all files").fill("old_name")
-    page.get_by_role("button", name="Replace", exact=True).click()
-    page.get_by_label("Replace with").fill("new_name")
-    page.get_by_label("Files to include").fill("*.py")
-    expect(page.get_by_text("4 lines in 2 files")).to_be_visible()
+    with written_to(yard):
+        page.get_by_label("Search in all files").fill("old_name")
+        page.get_by_role("button", name="Replace", exact=True).click()
+        page.get_by_label("Replace with").fill("new_name")
+        page.get_by_label("Files to include").fill("*.py")
+        expect(page.get_by_text("5 lines in 3 files")).to_be_visible()
     expect(page.locator(".match ins").first).to_have_text("new_name")
     page.get_by_role("region", name="b.py").hover()
     page.get_by_role("button", name="Leave b.py as it is").click()
     picture(page, "editor-replaces")
     page.get_by_role("button", name="Replace all").click()
     expect(page.get_by_text("Replaced 2 times in 1 file.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("latin.py: it is not UTF-8 and stays as it is.")
+    assert (yard.root / "latin.py").read_bytes() == latin
     assert yard.read("a.py") == "new_name = 1\nprint(new_name)\n"
     assert "new_name" not in yard.read("b.py") + yard.read("c.md")
     page.get_by_role("button", name="Undo").click()
@@ -398,6 +421,8 @@ def test_files_are_shown_as_what_they_are_and_nothing_of_them_runs(page, server)
     page.get_by_role("treeitem", name="rows.csv").click()
     expect(page.get_by_text("3,000 rows, 2 columns")).to_be_visible()
     assert page.locator(".sheet tbody tr").count() < 200  # only what is in sight
+    quick_open(page, "rows.csv:7", "rows.csv")  # a line of it is one of its text
+    expect(page.locator(".status")).to_contain_text("Ln 7")
     page.get_by_role("treeitem", name="page.md").click()
     expect(code(page)).to_be_visible()
     page.keyboard.press("Control+Shift+v")

@@ -2,6 +2,7 @@
 import { ChangeSet, Text } from "@codemirror/state";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { type FileContent, files, post, type Refused } from "../api";
+import { inTurn, soon } from "../inTurn";
 import { Button, Notice } from "../parts/controls";
 import type { Bench } from "../shell/bench";
 import { Tool, ViewHead } from "../shell/controls";
@@ -17,6 +18,7 @@ type Asked = Query & { include: string; exclude: string; by: string; replacing: 
 
 const LIMIT = 2000; // lines
 const PAUSE = 250; // milliseconds after the last letter
+const AGAIN = 500; // milliseconds after files began to change
 /** What was asked stays while another view is looked at. */
 const asked = createStore<Asked>({
   query: "",
@@ -36,7 +38,6 @@ const globs = (text: string) =>
 
 export default function SearchView({ bench }: { bench: Bench }) {
   const form = useStore(asked);
-  const tick = useStore(bench.tick);
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [failure, setFailure] = useState("");
   const [dropped, setDropped] = useState<Set<string>>(new Set()); // files and lines that stay as they are
@@ -49,7 +50,6 @@ export default function SearchView({ bench }: { bench: Bench }) {
     field.current?.focus();
     field.current?.select();
   }, []);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a tick means that files changed
   useEffect(() => {
     if (!query) {
       setAnswer(null);
@@ -57,15 +57,15 @@ export default function SearchView({ bench }: { bench: Bench }) {
       return;
     }
     let left = false;
-    const timer = window.setTimeout(() => {
-      const body = {
-        query,
-        regex,
-        case_sensitive: caseSensitive,
-        include: globs(include),
-        exclude: globs(exclude),
-        limit: LIMIT,
-      };
+    const body = {
+      query,
+      regex,
+      case_sensitive: caseSensitive,
+      include: globs(include),
+      exclude: globs(exclude),
+      limit: LIMIT,
+    };
+    const look = inTurn(() =>
       post<Answer>(`/workspace/${bench.sessionId}/search`, body).then(
         (found) => {
           if (left) return;
@@ -73,13 +73,18 @@ export default function SearchView({ bench }: { bench: Bench }) {
           setFailure("");
         },
         (error: Refused) => left || setFailure(error.message),
-      );
-    }, PAUSE);
+      ),
+    );
+    const timer = window.setTimeout(look, PAUSE);
+    const again = soon(AGAIN, look);
+    const leave = bench.tick.subscribe(again);
     return () => {
       left = true;
       window.clearTimeout(timer);
+      leave();
+      again.end();
     };
-  }, [bench, query, regex, caseSensitive, include, exclude, tick]);
+  }, [bench, query, regex, caseSensitive, include, exclude]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another question, other lines
   useEffect(() => setDropped(new Set()), [query, regex, caseSensitive, include, exclude]);
 
@@ -251,11 +256,13 @@ async function replaceAll(bench: Bench, groups: [string, Match[]][], of: Asked):
   }
   bench.changed(groups.map(([path]) => path));
   const rest = left ? ` ${left} lines are not as they were found and stay.` : "";
-  bench.questions.tell(
-    `Replaced ${count} times in ${groups.length} ${groups.length === 1 ? "file" : "files"}.${rest}`,
-    "info",
-    undo(bench, snapshot),
-  );
+  const done = groups.length - failed.length;
+  if (done > 0)
+    bench.questions.tell(
+      `Replaced ${count} times in ${done} ${done === 1 ? "file" : "files"}.${rest}`,
+      "info",
+      undo(bench, snapshot),
+    );
   if (failed.length) bench.questions.tell(`Not replaced in ${failed.join("; ")}`, "error");
 }
 
@@ -263,6 +270,7 @@ async function replaceIn(bench: Bench, path: string, matches: Match[], of: Asked
   const document = documentsOf(bench).get(path);
   const open = document?.status.get().phase === "ready" ? document : undefined;
   const found = open ? null : ((await files(bench.sessionId, { op: "read", path })) as FileContent);
+  if (found?.encoding === "base64") throw new Error("it is not UTF-8 and stays as it is.");
   const { text, eol } = open ? { text: open.text, eol: open.eol } : taken(found?.content ?? "");
   const outcome = replaceLines(text.toJSON(), matches, of, of.by);
   const made = Text.of(outcome.lines.join("\n").split("\n"));
@@ -271,7 +279,7 @@ async function replaceIn(bench: Bench, path: string, matches: Match[], of: Asked
   if (open) {
     const clean = !open.dirty;
     open.apply({ changes: ChangeSet.of(change, text.length), userEvent: "replace" });
-    if (clean) await open.save();
+    if (clean && !(await open.save())) throw new Error("it could not be saved; it is changed in its tab.");
   } else await files(bench.sessionId, { op: "write", path, content: given(made, eol), etag: found?.etag });
   return outcome;
 }
