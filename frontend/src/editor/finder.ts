@@ -5,36 +5,40 @@ import { best } from "../shell/fuzzy";
 import type { Found } from "../shell/registry";
 
 const SHOWN = 60;
-const known = new WeakMap<Bench, { tick: number; paths: Promise<string[]> }>();
+type Tree = { paths: string[]; truncated: boolean };
+const known = new WeakMap<Bench, { tick: number; tree: Promise<Tree> }>();
 
-export function pathsOf(bench: Bench): Promise<string[]> {
+export const pathsOf = async (bench: Bench): Promise<string[]> => (await treeOf(bench)).paths;
+
+function treeOf(bench: Bench): Promise<Tree> {
   const tick = bench.tick.get();
   const kept = known.get(bench);
-  if (kept?.tick === tick) return kept.paths;
-  const paths = post<{ entries: Entry[] }>(`/workspace/${bench.sessionId}/file-tree`, {
+  if (kept?.tick === tick) return kept.tree;
+  const tree = post<{ entries: Entry[]; truncated: boolean }>(`/workspace/${bench.sessionId}/file-tree`, {
     depth: 100,
     ignored: false,
-  }).then((tree) => {
-    const found: string[] = [];
+  }).then(({ entries, truncated }) => {
+    const paths: string[] = [];
     const walk = (entries: Entry[]) => {
       for (const entry of entries) {
-        if (entry.type === "file") found.push(entry.path);
+        if (entry.type === "file") paths.push(entry.path);
         if (entry.children && entry.name !== ".git") walk(entry.children);
       }
     };
-    walk(tree.entries);
-    return found;
+    walk(entries);
+    return { paths, truncated };
   });
-  known.set(bench, { tick, paths });
-  paths.catch(() => known.delete(bench));
-  return paths;
+  known.set(bench, { tick, tree });
+  tree.catch(() => known.delete(bench));
+  return tree;
 }
 
 export async function findFiles(bench: Bench, query: string): Promise<Found[]> {
   const [words = "", line] = query.split(/:(?=\d*$)/);
   const open = bench.layout.get().groups.flatMap((group) => group.tabs.flatMap((tab) => tab.path ?? []));
-  const paths = [...new Set([...open, ...(await pathsOf(bench))])];
-  return best(words, paths, (path) => path, SHOWN).map(({ item: path, fit }) => {
+  const tree = await treeOf(bench);
+  const paths = [...new Set([...open, ...tree.paths])];
+  const found = best(words, paths, (path) => path, SHOWN).map(({ item: path, fit }): Found => {
     const at = path.lastIndexOf("/") + 1;
     return {
       id: path,
@@ -45,4 +49,13 @@ export async function findFiles(bench: Bench, query: string): Promise<Found[]> {
       run: () => bench.openFile(path, line ? Number(line) : null),
     };
   });
+  if (tree.truncated)
+    found.push({
+      id: ":rest",
+      title: `Of very many files the ${tree.paths.length.toLocaleString()} nearest to the top are looked through`,
+      detail: "Search finds the others",
+      icon: "info",
+      run: () => bench.show("search"),
+    });
+  return found;
 }

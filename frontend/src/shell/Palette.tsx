@@ -1,5 +1,5 @@
 // The palette: files, commands, and whatever else a finder finds, by a few letters.
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import type { Bench } from "./bench";
 import { best } from "./fuzzy";
 import { Icon } from "./icons";
@@ -49,43 +49,48 @@ function chosen(text: string) {
 
 export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: string; onClose: () => void }) {
   const [text, setText] = useState(prefix);
-  const [rows, setRows] = useState<Found[] | null>(null);
+  const [answer, setAnswer] = useState<{ to: string; rows: Found[] } | null>(null);
+  const hasty = useRef(false); // Enter came before the answer
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
   const { found, query } = chosen(text);
+  const rows = answer?.rows ?? null;
 
+  const choose = useCallback((row: Found | undefined) => {
+    if (!row) return;
+    dialog.current?.close();
+    row.run();
+  }, []);
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => {
     let left = false;
     const take = (next: Found[]) => {
       if (left) return;
-      setRows(next.slice(0, SHOWN));
+      setAnswer({ to: text, rows: next.slice(0, SHOWN) });
       setAt(0);
+      if (hasty.current) choose(next[0]);
     };
-    const answer = found?.find(bench, query.trim()) ?? [];
-    if (Array.isArray(answer)) take(answer);
-    else answer.then(take, () => take([]));
+    hasty.current = false;
+    const rows = found?.find(bench, query.trim()) ?? [];
+    if (Array.isArray(rows)) take(rows);
+    else rows.then(take, () => take([]));
     return () => {
       left = true;
     };
-  }, [bench, found, query]);
+  }, [bench, found, query, text, choose]);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: "nearest" });
   }, [at]);
 
-  const choose = (row: Found | undefined) => {
-    if (!row) return;
-    dialog.current?.close();
-    row.run();
-  };
   const key = (event: KeyboardEvent) => {
     const count = rows?.length ?? 0;
     if (event.key === "ArrowDown") setAt(count ? (at + 1) % count : 0);
     else if (event.key === "ArrowUp") setAt(count ? (at + count - 1) % count : 0);
-    else if (event.key === "Enter") choose(rows?.[at]);
-    else return;
+    else if (event.key !== "Enter") return;
+    else if (answer?.to === text) choose(rows?.[at]);
+    else hasty.current = true;
     event.preventDefault();
   };
   return (
