@@ -106,7 +106,7 @@ finder({
       title: item.name,
       detail: item.detail || `line ${item.range.start.line + 1}`,
       marks: fit.marks,
-      run: () => move(bench, at, item.range.start.line + 1),
+      run: () => move(bench, at, item.range.start.line + 1, item.range.start.character + 1),
     }));
   },
 });

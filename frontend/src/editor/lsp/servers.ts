@@ -23,6 +23,7 @@ import { link } from "./link";
 import { askAbout, type Diagnostic, type Health, knownOf, type Line, type WorkspaceEdit } from "./state";
 
 const PATIENCE = 30_000; // milliseconds: a server may index first
+const FORMATTING = 2000; // milliseconds that a file waits to be formatted before it is saved
 const QUIET = 250; // milliseconds without typing before the servers are told
 const PAUSE = 100; // milliseconds between two looks at what they say
 const LINES = 1000; // of output that is kept
@@ -282,7 +283,10 @@ export function serve(document: TextDocument, served: { language: string; id: st
   const uri = uriOf(document.path);
   document.beforeSave = async () => {
     const view = document.view;
-    if (view && settingOf<boolean>("editor.formatOnSave")) await formatted(view, found).catch(() => undefined);
+    if (view && settingOf<boolean>("editor.formatOnSave"))
+      await formatted(view, found, FORMATTING).catch((error: Error) =>
+        document.bench.questions.tell(`Saved without formatting: ${error.message ?? error}`),
+      );
   };
   document.afterSave = () => {
     if (!found.ready) return;
