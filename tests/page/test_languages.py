@@ -50,7 +50,7 @@ def leads_to(page: Page, name: str, text: str) -> None:
         return tab.is_visible()
 
     wait_until(there, 60)
-    expect(page.get_by_text("is a library’s file and is only read here")).to_be_visible()
+    expect(page.get_by_text("A library’s file, only read here.")).to_be_visible()
     expect(line(page, text)).to_be_visible()
     expect(code(page)).to_be_focused()
     page.keyboard.type("nothing")

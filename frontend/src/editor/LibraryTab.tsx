@@ -10,10 +10,11 @@ import { useStore } from "../shell/store";
 import { cursor } from "./cursor";
 import { languageOf } from "./languages";
 import { basics, chosen, reach } from "./look";
-import { serverLanguage } from "./names";
+import { SERVED, serverLanguage } from "./names";
 
 export default function LibraryTab({ bench, tab, visible, focused }: EditorProps) {
   const uri = tab.data as string;
+  const at = decodeURIComponent(new URL(uri).pathname);
   const place = useRef<HTMLDivElement>(null);
   const [view, setView] = useState<EditorView | null>(null);
   const [failure, setFailure] = useState("");
@@ -29,7 +30,7 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
       const language = await languageOf(found.path).catch(() => []);
       const served = serverLanguage(found.path);
       const lsp = served && (await import("./lsp/servers").catch(() => null)); // an older page than the server: not served then
-      const server = lsp && served ? lsp.serveLibrary(bench, uri, served) : [];
+      const server = lsp && served && found.content.length < SERVED ? lsp.serveLibrary(bench, uri, served) : [];
       if (left || !place.current) return;
       const doc = found.content;
       const top = doc.split("\n", 400);
@@ -66,10 +67,11 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
       {failure ? (
         <Notice text={failure} />
       ) : (
-        <Notice
-          kind="info"
-          text={`${decodeURIComponent(new URL(uri).pathname)} is a library’s file and is only read here.`}
-        />
+        <Notice kind="info" text="A library’s file, only read here.">
+          <span className="where" title={at}>
+            <bdi>{at}</bdi>
+          </span>
+        </Notice>
       )}
       <div className="code" ref={place} />
     </div>

@@ -10,10 +10,9 @@ import { cursor } from "./cursor";
 import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
 import { basics, chosen, reach } from "./look";
-import { serverLanguage } from "./names";
+import { SERVED, serverLanguage } from "./names";
 
 const Conflict = lazy(() => import("./Conflict"));
-const SERVED = 2 << 20; // characters; a larger text would only slow a language server down
 
 export default function TextTab({ bench, tab, visible, focused }: EditorProps) {
   const path = tab.path ?? "";

@@ -80,6 +80,9 @@ const TITLES: Record<string, string> = {
 };
 export const titleOf = (path: string): string => TITLES[endingOf(path)] ?? "Plain text";
 
+/** Characters; a larger text would only slow a language server down. */
+export const SERVED = 2 << 20;
+
 /** The language of the server's catalogue (lsp_bridge/catalog.py) and the id of such a document; null where none serves it. */
 export function serverLanguage(path: string): { language: string; id: string } | null {
   const raw = (path.split("/").pop() ?? "").toLowerCase().split(".").pop() ?? "";
