@@ -15,6 +15,7 @@ export default function Conflict({ document, theirs }: { document: TextDocument;
     let left = false;
     void languageOf(document.path).then((language) => {
       if (left || !place.current) return;
+      const wrapped = EditorView.lineWrapping; // both sides are read whole where there is little room
       const fixed = [EditorState.readOnly.of(true), EditorView.editable.of(false)];
       const own = EditorView.updateListener.of((update) => {
         if (update.docChanged) document.changed(null, update.changes, update.state.doc);
@@ -22,8 +23,8 @@ export default function Conflict({ document, theirs }: { document: TextDocument;
       const named = (label: string) => EditorView.contentAttributes.of({ "aria-label": `${document.path}, ${label}` });
       merge = new MergeView({
         parent: place.current,
-        a: { doc: theirs, extensions: [lineNumbers(), painted, language, fixed, named("theirs")] },
-        b: { doc: document.text, extensions: [lineNumbers(), basics, language, own, named("yours")] },
+        a: { doc: theirs, extensions: [lineNumbers(), wrapped, painted, language, fixed, named("theirs")] },
+        b: { doc: document.text, extensions: [lineNumbers(), wrapped, basics, language, own, named("yours")] },
         revertControls: "a-to-b",
         renderRevertControl: () => {
           const button = window.document.createElement("button");

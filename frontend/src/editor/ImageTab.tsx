@@ -1,6 +1,7 @@
 // A picture as a picture.
 import { useEffect, useState } from "react";
 import { Notice } from "../parts/controls";
+import { Tool } from "../shell/controls";
 import type { EditorProps } from "../shell/registry";
 import { pictureUrl, useBytes } from "./content";
 
@@ -9,6 +10,7 @@ export default function ImageTab({ bench, tab }: EditorProps) {
   const { content, failure } = useBytes(bench, path);
   const [url, setUrl] = useState("");
   const [size, setSize] = useState("");
+  const [whole, setWhole] = useState(true);
   useEffect(() => {
     if (!content) return;
     const made = pictureUrl(path, content.bytes);
@@ -18,7 +20,8 @@ export default function ImageTab({ bench, tab }: EditorProps) {
   return (
     <>
       <Notice text={failure} />
-      <div className="picture">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+      <section className={`picture ${whole ? "fit" : ""}`} aria-label={path} tabIndex={whole ? undefined : 0}>
         {url && (
           <img
             src={url}
@@ -27,10 +30,11 @@ export default function ImageTab({ bench, tab }: EditorProps) {
             onError={() => setSize("This is not a picture that the browser can show.")}
           />
         )}
-      </div>
+      </section>
       {content && (
         <div className="about">
           {size} · {content.bytes.length.toLocaleString()} bytes
+          <Tool icon="fill" label="Show it in its own size" aria-pressed={!whole} onClick={() => setWhole(!whole)} />
         </div>
       )}
     </>

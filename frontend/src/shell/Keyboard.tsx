@@ -54,6 +54,7 @@ const BUILT_IN: [group: string, title: string, keys: string][] = [
   ["Editor", "Select the next same word", "Mod-D"],
   ["Editor", "Move the line", "Alt-ArrowUp"],
   ["Editor", "Comment out, and back", "Mod-/"],
+  ["Editor", "Leave the editor: Tab indents in it", "Escape-Tab"],
   ["Services", "Run, stop, restart the chosen one", "R"],
   ["Services", "Logs, preview, database, terminal", "L"],
 ];

@@ -77,25 +77,6 @@ function Rail({ bench }: { bench: Bench }) {
   };
   return (
     <nav className="rail" aria-label="Views">
-      {viewsOf("side").map((one) => {
-        const Badge = one.badge;
-        const open = layout.side === one.id;
-        return (
-          <button
-            type="button"
-            key={one.id}
-            aria-label={one.title}
-            aria-pressed={open}
-            title={label(one)}
-            data-area={open && layout.area === "side"}
-            onClick={() => (open && window.innerWidth > 720 ? bench.hide("side") : bench.show(one.id))}
-          >
-            <Icon name={one.icon} size={20} />
-            <span className="rail-title">{one.title}</span>
-            {Badge && <Badge bench={bench} />}
-          </button>
-        );
-      })}
       <button
         type="button"
         className="narrow"
@@ -116,6 +97,25 @@ function Rail({ bench }: { bench: Bench }) {
         <Icon name="terminal" size={20} />
         <span className="rail-title">Panel</span>
       </button>
+      {viewsOf("side").map((one) => {
+        const Badge = one.badge;
+        const open = layout.side === one.id;
+        return (
+          <button
+            type="button"
+            key={one.id}
+            aria-label={one.title}
+            aria-pressed={open}
+            title={label(one)}
+            data-area={open && layout.area === "side"}
+            onClick={() => (open && window.innerWidth > 720 ? bench.hide("side") : bench.show(one.id))}
+          >
+            <Icon name={one.icon} size={20} />
+            <span className="rail-title">{one.title}</span>
+            {Badge && <Badge bench={bench} />}
+          </button>
+        );
+      })}
       <span className="grow" />
       <button
         type="button"
