@@ -70,7 +70,8 @@ async def import_repository(data: Order, resources: Resources) -> None:
             raise Conflict("The session was deleted while the import waited.")
         if not place.git_dir.exists():
             await _fetch(resources, data, staged, telling)
-            await _check_out(resources, data, session, staged, telling)
+            async with worktree.settling(staged):
+                await _check_out(resources, data, session, staged, telling)
             inside = await _fetch_submodules(resources, data, session, staged, telling)
             await resources.in_thread(_move_in, staged, place, inside)
         await telling.say("declaring")
@@ -88,15 +89,17 @@ async def import_repository(data: Order, resources: Resources) -> None:
 
 async def _fetch(resources: Resources, data: Order, staged: Place, telling: "_Telling") -> None:
     await resources.in_thread(worktree.remove_folder, staged.session)
-    await _clone(resources, data, staged, CloneUrl(data.address), telling)
+    await _clone(resources, data, staged, CloneUrl(data.address), telling, data.branch)
 
 
-async def _clone(resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling") -> str:
+async def _clone(
+    resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling", default: str = ""
+) -> str:
     """By the owner's connection to that host, where there is one; the default branch."""
     await resources.in_thread(worktree.remove_folder, place.bare)
     url = await connections.with_credential(resources, data.owner_id, url)
     async with telling.following() as progress:
-        return await worktree.clone(place, url, url.password, allow_file=False, progress=progress)
+        return await worktree.clone(place, url, url.password, allow_file=False, default=default, progress=progress)
 
 
 async def _fetch_submodules(
