@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffFind, DiffOption
@@ -42,21 +41,8 @@ _WORKING = (
     | DiffOption.SHOW_UNTRACKED_CONTENT
     | DiffOption.INCLUDE_TYPECHANGE
 )
-_NO_LINE_END = {" ": "=", "-": ">", "+": "<"}
 Found = tuple[FileDiff, bytes, pygit2.Patch]
 """A file that differs, its exact path, and how."""
-
-
-class RawHunk(NamedTuple):
-    """Of each line its kind and exact bytes, line end included. Kinds are " ", "-", "+" and, for the remark that the line before
-    has no end, libgit2's own ("=", ">", "<")."""
-
-    old_start: int
-    old_lines: int
-    new_start: int
-    new_lines: int
-    header: bytes
-    lines: list[tuple[str, bytes]]
 
 
 def between(
@@ -163,51 +149,22 @@ def _collect(found: Iterable[Found], *, named: bool = False) -> Diff:
             if size > lines_left:
                 file.truncated = truncated = True
             else:
-                for hunk in hunks_of(patch):
-                    shown = _show_hunk(hunk)
-                    if named:
+                file.hunks = [_hunk(hunk) for hunk in patch.hunks]
+                if named:
+                    for shown, hunk in zip(file.hunks, patch.hunks, strict=True):
                         shown.id = hunk_id(path, hunk)
-                    lines_left -= len(shown.lines)
+                lines_left -= sum(len(hunk.lines) for hunk in file.hunks)
+                for shown in file.hunks:
                     pairs_left = mark_words(shown.lines, pairs_left)
-                    file.hunks.append(shown)
         files.append(file)
     return Diff(files, truncated)
 
 
-def hunks_of(patch: pygit2.Patch) -> list[RawHunk]:
-    """Cut out of the patch as libgit2 prints it: its own objects, one for each hunk and line, take several times as long. Every
-    printed line of a hunk begins with a space, a sign or a backslash."""
-    found = []
-    for part in (b"\n" + patch.data).split(b"\n@@ ")[1:]:
-        about, _, body = part.partition(b"\n")
-        old, new, header = about.split(b" ", 2)
-        lines = [(line[:1].decode(), line[1:] + b"\n") for line in body.removesuffix(b"\n").split(b"\n")]
-        if b"\n\\" in body:
-            _take_line_ends(lines)
-        found.append(RawHunk(*_range(old), *_range(new), header, lines))
-    return found
-
-
-def _take_line_ends(lines: list[tuple[str, bytes]]) -> None:
-    """What is printed between a line and the remark that it has no end belongs to the remark."""
-    for number, (mark, text) in enumerate(lines):
-        if mark == "\\":
-            kind, line = lines[number - 1]
-            lines[number - 1] = kind, line[:-1]
-            lines[number] = _NO_LINE_END[kind], b"\n\\" + text
-
-
-def _range(printed: bytes) -> tuple[int, int]:
-    """Start and length out of `-7,5`; one line has no length."""
-    start, _, length = printed[1:].partition(b",")
-    return int(start), int(length or 1)
-
-
-def hunk_id(path: bytes, hunk: RawHunk) -> str:
+def hunk_id(path: bytes, hunk: pygit2.DiffHunk) -> str:
     """Names a hunk by what it changes and where in HEAD's file, so that a change further up in the file keeps it."""
     digest = hashlib.blake2b(b"%s\0%d\0" % (path, hunk.old_start), digest_size=12)
-    for kind, line in hunk.lines:
-        digest.update(b"%s%d\0%s" % (kind.encode(), len(line), line))
+    for line in hunk.lines:
+        digest.update(line.origin.encode() + b"%d\0" % len(line.raw_content) + line.raw_content)
     return digest.hexdigest()
 
 
@@ -242,21 +199,18 @@ def name(raw: bytes) -> tuple[str, str | None]:
         return raw.decode(errors="backslashreplace"), base64.b64encode(raw).decode()
 
 
-def _show_hunk(hunk: RawHunk) -> Hunk:
-    lines: list[Line] = []
-    old, new = hunk.old_start, hunk.new_start
-    for kind, line in hunk.lines:
-        text = line.decode(errors="replace").rstrip("\r\n")[:LONGEST_LINE]
-        if kind == " ":
-            lines.append(Line(kind, text, old, new))
-            old, new = old + 1, new + 1
-        elif kind == "-":
-            lines.append(Line(kind, text, old))
-            old += 1
-        elif kind == "+":
-            lines.append(Line(kind, text, None, new))
-            new += 1
-    header = hunk.header.decode(errors="replace").rpartition("@@")[2].strip()
+def _hunk(hunk: pygit2.DiffHunk) -> Hunk:
+    lines = [
+        Line(
+            kind=line.origin,
+            text=line.raw_content.decode(errors="replace").rstrip("\r\n")[:LONGEST_LINE],
+            old=line.old_lineno if line.old_lineno > 0 else None,
+            new=line.new_lineno if line.new_lineno > 0 else None,
+        )
+        for line in hunk.lines
+        if line.origin in " +-"
+    ]
+    header = hunk.header.rpartition("@@")[2].strip()
     return Hunk(hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines, header, lines)
 
 

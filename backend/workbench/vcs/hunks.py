@@ -14,7 +14,6 @@ from pygit2.enums import DeltaStatus, FileMode
 from backend.core.git import Place
 from backend.workbench.files import beneath, disk
 from backend.workbench.vcs import diffs
-from backend.workbench.vcs.diffs import RawHunk
 from backend.workbench.vcs.errors import NotByHunk, StaleHunks
 from backend.workbench.vcs.schemas import ChosenHunk
 
@@ -64,8 +63,7 @@ def _part(
     if delta.is_binary or any(side.mode and side.mode not in _TEXT for side in (old, new)):
         raise NotByHunk(path=path)
     base = b"" if fresh else repository[old.id].peel(pygit2.Blob).data
-    raw = path.encode(errors="surrogateescape")
-    by_id = {diffs.hunk_id(raw, hunk): hunk for hunk in diffs.hunks_of(patch)}
+    by_id = {diffs.hunk_id(path.encode(errors="surrogateescape"), hunk): hunk for hunk in patch.hunks}
     if not wanted.keys() <= by_id.keys():
         return None
     hunks = list(by_id.values())
@@ -82,20 +80,20 @@ def _part(
     )
 
 
-def _lines(hunk: RawHunk) -> list[tuple[str, bytes]]:
+def _lines(hunk: pygit2.DiffHunk) -> list[pygit2.DiffLine]:
     """Numbered as diffs.py shows them: without the remarks on a missing last line end."""
-    return [line for line in hunk.lines if line[0] in " +-"]
+    return [line for line in hunk.lines if line.origin in " +-"]
 
 
-def _changed(hunk: RawHunk) -> set[int]:
-    return {number for number, (kind, _) in enumerate(_lines(hunk)) if kind != " "}
+def _changed(hunk: pygit2.DiffHunk) -> set[int]:
+    return {number for number, line in enumerate(_lines(hunk)) if line.origin != " "}
 
 
-def _take(hunk: RawHunk, lines: set[int] | None) -> set[int]:
+def _take(hunk: pygit2.DiffHunk, lines: set[int] | None) -> set[int]:
     return _changed(hunk) if lines is None else _changed(hunk) & lines
 
 
-def _apply(base: bytes, hunks: Sequence[RawHunk], taken: Sequence[set[int]]) -> bytes:
+def _apply(base: bytes, hunks: Sequence[pygit2.DiffHunk], taken: Sequence[set[int]]) -> bytes:
     """`base` with the numbered lines of each hunk removed or added, the others as they were."""
     before = _LINE.findall(base)
     made: list[bytes] = []
@@ -112,7 +110,7 @@ def _apply(base: bytes, hunks: Sequence[RawHunk], taken: Sequence[set[int]]) -> 
     return b"".join(made)
 
 
-def _put_together(hunk: RawHunk, numbers: set[int]) -> Iterator[bytes]:
+def _put_together(hunk: pygit2.DiffHunk, numbers: set[int]) -> Iterator[bytes]:
     """Of lines that replace one another, the n-th new one stands where the n-th old one stood."""
     removed: list[bytes | None] = []
     added: list[bytes | None] = []
@@ -125,16 +123,16 @@ def _put_together(hunk: RawHunk, numbers: set[int]) -> Iterator[bytes]:
         removed.clear()
         added.clear()
 
-    for number, (kind, line) in enumerate(_lines(hunk)):
-        if kind == "-":
+    for number, line in enumerate(_lines(hunk)):
+        if line.origin == "-":
             if added:
                 yield from settled()
-            removed.append(None if number in numbers else line)
-        elif kind == "+":
-            added.append(line if number in numbers else None)
+            removed.append(None if number in numbers else line.raw_content)
+        elif line.origin == "+":
+            added.append(line.raw_content if number in numbers else None)
         else:
             yield from settled()
-            yield line
+            yield line.raw_content
     yield from settled()
 
 
