@@ -22,7 +22,7 @@ from typing import Any
 import pygit2
 from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffOption, FileMode, FileStatus, ObjectType
 
-from backend.core import git
+from backend.core import git, scan
 from backend.core.git import Place
 
 CODEYARD = ("Codeyard", "codeyard@localhost")
@@ -292,13 +292,9 @@ def head_of(repository: pygit2.Repository) -> pygit2.Oid | None:
 
 
 def state(place: Place) -> State:
-    repository = git.open_session(place)
-    head = head_of(repository)
-    ignorable = FileStatus.IGNORED | FileStatus.CURRENT
-    return State(
-        str(head) if head else None,
-        any(flags & ~ignorable for flags in repository.status(untracked_files="normal").values()),
-    )
+    with git.opened(place) as repository:
+        head = head_of(repository)
+        return State(str(head) if head else None, bool(scan.changed(place, repository)))
 
 
 def publish(place: Place) -> None:
@@ -502,12 +498,13 @@ def count_changes(place: Place, commit_id: str) -> int:
 
 
 def differs(place: Place, commit_id: str | None) -> bool:
-    """Whether the working copy is neither HEAD's tree nor that commit's."""
+    """Whether the working copy, as a snapshot holds it, is neither HEAD's tree nor that commit's."""
     repository = git.open_session(place)
-    if not state(place).dirty:
-        return False
-    tree = write_tree(repository)
-    return commit_id is None or git.open_bare(place)[commit_id].peel(pygit2.Commit).tree_id != tree
+    tree, head = write_tree(repository, nested=True), head_of(repository)
+    known = [repository.TreeBuilder().write() if head is None else repository[head].peel(pygit2.Commit).tree_id]
+    if commit_id is not None:
+        known.append(git.open_bare(place)[commit_id].peel(pygit2.Commit).tree_id)
+    return tree not in known
 
 
 def delete_refs(place: Place, names: Sequence[str]) -> None:

@@ -207,19 +207,23 @@ async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yar
     async def reasons(of: Yard) -> list[str]:
         return [one["reason"] for one in (await of.get("/snapshots"))["items"]]
 
-    await snapshot_jobs.take_timed(timed)
-    assert (await reasons(yard), await reasons(idle)) == (["timer"], [])
+    async def later() -> tuple[int, int]:
+        """How many there are eleven minutes later."""
+        async with resources.database.begin() as db:
+            await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
+        await snapshot_jobs.take_timed(timed)
+        return len(await reasons(yard)), len(await reasons(idle))
+
+    assert await later() == (1, 0)
     yard.write("a.txt", "other\n")
     await snapshot_jobs.take_timed(timed)
     assert await reasons(yard) == ["timer"], "the last one is not ten minutes old"
-    async with resources.database.begin() as db:
-        await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
-    await snapshot_jobs.take_timed(timed)
-    assert await reasons(yard) == ["timer", "timer"]
-    async with resources.database.begin() as db:
-        await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
-    await snapshot_jobs.take_timed(timed)
-    assert await reasons(yard) == ["timer", "timer"], "nothing changed since"
+    assert await later() == (2, 0)
+    assert await later() == (2, 0), "nothing changed since"
+    by_hand(yard.root, "init", "-q", "cloned")
+    yard.write("cloned/b.txt")
+    assert await later() == (3, 0), "a repository that somebody made in it is saved too"
+    assert await later() == (3, 0)
 
 
 async def test_only_named_paths_are_discarded(yard):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, FileStatus
 
-from backend.core import git, worktree
+from backend.core import git, scan, worktree
 from backend.core.git import Place
-from backend.workbench.vcs import diffs, hunks, scan
+from backend.workbench.vcs import diffs, hunks
 from backend.workbench.vcs.errors import BadPath, Conflicts, DetachedHead, NothingToCommit, UncommittedChanges
 from backend.workbench.vcs.history import resolve
 from backend.workbench.vcs.hunks import Part
@@ -26,9 +26,8 @@ def status(place: Place, most: int) -> WorkingStatus:
     before others."""
     with git.opened(place) as repository:
         head = worktree.head_of(repository)
-        branch = None if repository.head_is_detached else branch_of(repository)
-        large = len(repository.index) >= scan.LARGE
-        found = scan.changed(place, repository) if large else changed_paths(repository)
+        branch = current_branch(repository)
+        found = scan.changed(place, repository)
         came_and_went = all(any(flags & kind for flags in found.values()) for kind in (_NEW, _GONE))
         if came_and_went and len(found) <= diffs.MOST_FOR_RENAMES:
             renamed = _with_renames(repository)
@@ -41,16 +40,15 @@ def status(place: Place, most: int) -> WorkingStatus:
     return WorkingStatus(branch, str(head) if head else None, files, total, total > len(files))
 
 
+def current_branch(repository: pygit2.Repository) -> str | None:
+    """None on a detached HEAD."""
+    return None if repository.head_is_detached else branch_of(repository)
+
+
 def branch_of(repository: pygit2.Repository) -> str:
     """The branch that HEAD names, also before its first commit."""
     target = repository.references["HEAD"].target
     return str(target).removeprefix("refs/heads/")
-
-
-def changed_paths(repository: pygit2.Repository) -> dict[str, FileStatus]:
-    ignorable = FileStatus.IGNORED | FileStatus.CURRENT
-    found = repository.status(untracked_files="all").items()  # with a slash at its end: a repository of its own
-    return {path: FileStatus(flags) for path, flags in found if flags & ~ignorable and not path.endswith("/")}
 
 
 def _word(flags: FileStatus) -> Status:
@@ -111,7 +109,7 @@ def commit(place: Place, message: str, author: tuple[str, str], chosen: Selectio
 
 def take(repository: pygit2.Repository, chosen: Selection) -> tuple[list[str], list[Part]]:
     """The paths taken whole, and the parts of others."""
-    whole = select(changed_paths(repository), chosen.paths) if chosen.paths else []
+    whole = select(scan.by_libgit2(repository), chosen.paths) if chosen.paths else []
     named = [hunk for hunk in chosen.hunks or [] if hunk.path not in whole]
     return whole, hunks.parts(repository, named, chosen.context) if named else []
 
@@ -202,7 +200,7 @@ def discard(place: Place, chosen: Selection) -> None:
     repository = git.open_session(place)
     parts: list[Part] = []
     if chosen.paths is None and chosen.hunks is None:
-        wanted = sorted(changed_paths(repository))
+        wanted = sorted(scan.by_libgit2(repository))
     else:
         wanted, parts = take(repository, chosen)
     for part in parts:
@@ -321,7 +319,7 @@ def refuse_overlap(repository: pygit2.Repository, before: pygit2.Tree, after: py
     """Raises UncommittedChanges with the files that going from one tree to the other would write over, ignored ones included."""
     deltas = list(before.diff_to_tree(after).deltas)
     touched = {path for delta in deltas for path in (delta.old_file.path, delta.new_file.path)}
-    mine = touched & set(changed_paths(repository))
+    mine = touched & set(scan.by_libgit2(repository))
     mine |= {
         one.new_file.path
         for one in deltas

@@ -1,5 +1,7 @@
 """Pushing and pulling, by the git client on the bare repository: it never sees a session's own configuration."""
 
+import pygit2
+
 from backend.core import git
 from backend.core.git import CloneUrl, Place
 from backend.core.resources import Resources
@@ -40,11 +42,11 @@ async def fetch(resources: Resources, place: Place, url: CloneUrl, token: str, *
     return (await git.run("rev-parse", "--verify", "--end-of-options", ref, git_dir=place.bare)).decode().strip()
 
 
-def ahead_behind(place: Place, upstream: str) -> tuple[int, int] | None:
+def ahead_behind(place: Place, repository: pygit2.Repository, upstream: str) -> tuple[int, int] | None:
     """How many commits the session is ahead of and behind what the remote had; None where it was never asked."""
     bare = git.open_bare(place)
     theirs = bare.references.get(f"{TRACKED}{upstream}")
-    repository = git.open_session(place)
     if theirs is None or repository.head_is_unborn:
         return None
-    return repository.ahead_behind(repository.head.target, theirs.target)
+    counts: tuple[int, int] = repository.ahead_behind(repository.head.target, theirs.target)
+    return counts

@@ -98,15 +98,16 @@ async def describe(resources: Resources, session: Session) -> list[schemas.Repos
         place = disk.place_of(resources, session, row.name, row.path)
         if row.path and not place.git_dir.exists():
             continue
-        status = await resources.in_thread(changes.status, place, 0)
-        counts = await resources.in_thread(remotes.ahead_behind, place, upstream_of(session, row))
-        ahead, behind = counts or (None, None)
-        found.append(
-            schemas.Repository(
-                row.name, row.path, status.branch, status.head, row.remote_url, ahead, behind, bool(status.total)
-            )
-        )
+        found.append(await resources.in_thread(_describe, place, row, upstream_of(session, row)))
     return found
+
+
+def _describe(place: Place, row: Repository, upstream: str) -> schemas.Repository:
+    state = worktree.state(place)
+    with git.opened(place) as repository:
+        branch = changes.current_branch(repository)
+        ahead, behind = remotes.ahead_behind(place, repository, upstream) or (None, None)
+    return schemas.Repository(row.name, row.path, branch, state.head, row.remote_url, ahead, behind, state.dirty)
 
 
 def upstream_of(session: Session, row: Repository | RepositoryRow) -> str:
@@ -213,15 +214,19 @@ async def with_credential(resources: Resources, actor: Actor, url: git.CloneUrl,
 
 async def push(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Pushed:
     url = await remote_of(resources, at, data)
-    status = await resources.in_thread(changes.status, at.place, 0)
-    if status.branch is None or status.head is None:
+    branch, head = await resources.in_thread(reading, at.place, _tip)
+    if branch is None or head is None:
         raise DetachedHead
     await locked(resources, at, worktree.publish)
     upstream = data.branch or upstream_of(at.session, at.row)
     url = await with_credential(resources, actor, url, data.token)
-    await remotes.push(resources, at.place, url, url.password, branch=status.branch, upstream=upstream)
+    await remotes.push(resources, at.place, url, url.password, branch=branch, upstream=upstream)
     await say(resources, Pushed(**where(at.session), branch=upstream))
-    return schemas.Pushed(upstream, status.head, url.address)
+    return schemas.Pushed(upstream, str(head), url.address)
+
+
+def _tip(repository: pygit2.Repository) -> tuple[str | None, pygit2.Oid | None]:
+    return changes.current_branch(repository), worktree.head_of(repository)
 
 
 async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Remote) -> schemas.Merged:

@@ -9,9 +9,8 @@ import pygit2
 import pytest
 from pygit2.enums import FileStatus
 
-from backend.core import git
+from backend.core import git, scan
 from backend.core.git import Place
-from backend.workbench.vcs import changes, scan
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def commit(place):
 
 def compare(place):
     with git.opened(place) as repository:
-        found, expected = scan.changed(place, repository), changes.changed_paths(repository)
+        found, expected = scan.shared_out(place, repository), scan.by_libgit2(repository)
     assert found == expected
     return expected
 
