@@ -276,6 +276,7 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
         check_origin(connection, resources.settings, by_key=credential.is_key)
     client = connection.client
     address = client.host if client else "unknown"
+    looks = resources.admissions.looks
     actor: Actor | None = await resources.authenticate(credential, address)
     if actor is None:
         raise Unauthorized
@@ -286,7 +287,7 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
     remember(connection.scope, actor)
     calling.set(Call(actor, address))
     if is_socket:
-        resources.admissions.admit(connection.scope, credential, actor)
+        resources.admissions.admit(connection.scope, credential, actor, since=looks)
     return actor
 
 
@@ -360,13 +361,18 @@ class Admissions:
         self._live = live
         self._authenticate = authenticate
         self._open: dict[int, Admission] = {}
+        self.looks = 0
+        """How many there were, the one under way included."""
 
-    def admit(self, asgi: Scope, credential: Credential, actor: Actor) -> None:
-        """Called by the guard; the edge's middleware set `codeyard.end` and calls `leave` when the connection is over."""
+    def admit(self, asgi: Scope, credential: Credential, actor: Actor, *, since: int) -> None:
+        """Called by the guard; the edge's middleware set `codeyard.end` and calls `leave` when the connection is over. `since`:
+        how many looks there were before it was asked who `actor` is."""
         end = asgi["state"].get("codeyard.end")
         if end is not None:
             self._open[id(asgi["state"])] = Admission(credential, actor, end)
-            if actor.expires_at is not None and self._patience() < _LONGEST_LOOK:
+            if self.looks != since:
+                self._live.ring("access")  # one was meanwhile, which did not see this connection
+            elif actor.expires_at is not None and self._patience() < _LONGEST_LOOK:
                 self._live.ring("access")  # it may end before the next look
 
     def leave(self, asgi: Scope) -> None:
@@ -395,6 +401,7 @@ class Admissions:
         return min(max(left, 0.5), _LONGEST_LOOK)
 
     async def review(self) -> None:
+        self.looks += 1
         by_credential: dict[Credential, list[Admission]] = {}
         for admission in list(self._open.values()):
             by_credential.setdefault(admission.credential, []).append(admission)

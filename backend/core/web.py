@@ -131,9 +131,8 @@ class Edge:
         finally:
             if attended is not None:
                 self.app.state.resources.attendance.leave(attended)
-            admissions = getattr(scope["litestar_app"].state.resources, "admissions", None) if accepted else None
-            if admissions is not None:
-                admissions.leave(scope)
+            self.app.state.resources.admissions.leave(scope)  # refused ones too: the guard has let them in by then
+            if accepted:
                 SOCKETS.labels(_route(scope)).dec()
             _account(scope, request_id, code, time.perf_counter() - started)
 

@@ -118,6 +118,33 @@ async def test_the_next_look_at_open_sockets_is_when_the_first_credential_expire
             assert closed.value.code == 4401
 
 
+async def test_whose_access_goes_while_a_socket_opens_is_let_go_and_a_refused_one_is_forgotten(
+    call, client, database, ada, resources, monkeypatch
+):
+    """Attack row 7: the look that the change brings about comes before the socket is there to be seen."""
+    monkeypatch.setattr(auth, "_LONGEST_LOOK", 3600.0)
+    key = await make.key(database, ada.organization_id, "organization:read")
+    known = resources.authenticate
+
+    async def slowly(credential, *address):
+        actor = await known(credential, *address)
+        if credential.is_key and address:
+            looks = resources.admissions.looks
+            await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")
+            async with asyncio.timeout(60):
+                while resources.admissions.looks == looks:
+                    await asyncio.sleep(0.01)
+        return actor
+
+    monkeypatch.setattr(resources, "authenticate", slowly)
+    async with call(key).socket("/ws/events") as socket:
+        assert await closing(socket) == 4401
+    with pytest.raises(Refused):
+        async with call(ada).socket("/ws/lsp-fs-watch", session_id=new_id()):
+            pass
+    assert len(resources.admissions) == 0
+
+
 async def closing(socket) -> int:
     with pytest.raises(Closed) as closed:
         while True:
