@@ -108,6 +108,10 @@ def test_a_command_runs_in_a_session_with_what_is_piped_to_it_and_ends_with_its_
     done = codeyard("run", "demo", "--", "sh", "-c", "echo it is $((6*7)); exit 7")
     assert (done.returncode, done.stdout.strip()) == (7, "it is 42")
     assert codeyard("run", "demo").returncode == 2
+    listed = codeyard(
+        "run", "demo", "--", "git", "help", "-a"
+    ).stdout  # more than a screen: a pager would wait for ever
+    assert "Main Porcelain Commands" in listed and "\x1b" not in listed
     assert codeyard("run", "demo", "--", "cat", stdin="no line feed").stdout == "no line feed"
     text = "".join(f"line {n} {'x' * 70}\n" for n in range(3000))
     assert codeyard("run", "demo", "--", "cat", stdin=text).stdout == text  # as it went in, and once

@@ -357,9 +357,12 @@ def run_command(words: argparse.Namespace, server: Server) -> int:
         print("codeyard: say what to run: codeyard run SESSION -- COMMAND…", file=sys.stderr)
         return 2
     command = given[0] if len(given) == 1 else shlex.join(given)
-    # It runs in a terminal there; who pipes does not want back what went in, nor line ends that are a screen's.
+    # It runs in a terminal there; who pipes does not want back what went in, nor line ends, colours and pagers that are for
+    # a screen: a pager would wait for keys that nobody can press.
     if not sys.stdout.isatty():
-        command = f"stty -onlcr; {command}"
+        command = f"stty -onlcr; export TERM=dumb; {command}"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        command = f"export PAGER=cat GIT_PAGER=cat; {command}"
     if not sys.stdin.isatty():
         command = f"stty -echo; printf '{READY}'; {command}"
     return attach(server.account, _opening(words, server, command=command))

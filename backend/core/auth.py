@@ -179,6 +179,10 @@ class MissingScope(Forbidden):
     """Your role or key lacks the scope that this needs."""
 
 
+class KeyRefused(Unauthorized):
+    """This API key is not whole, was revoked or has expired: send it as `Authorization: Bearer cy_live_…`, or make another."""
+
+
 class NeedsPerson(Forbidden):
     """Only a signed-in person can do this, not an API key."""
 
@@ -279,7 +283,7 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
     looks = resources.admissions.looks
     actor: Actor | None = await resources.authenticate(credential, address)
     if actor is None:
-        raise Unauthorized
+        raise KeyRefused if credential.is_key else Unauthorized
     if not credential.is_key and connection.scope.get("method", "GET") not in _SAFE:
         given = connection.headers.get("x-csrf-token", "")
         if not hmac.compare_digest(given.encode(), actor.csrf_token.encode()):

@@ -230,8 +230,12 @@ def _body(error: AppError, request_id: str) -> bytes:
     return msgspec.json.encode(ErrorEnvelope(body), enc_hook=str)
 
 
+_NO_BODY = {"message": "'data'", "key": "data", "source": "body"}
+"""How the framework says that there is none."""
+
+
 class MethodNotAllowed(AppError):
-    """This address does not know that method."""
+    """This address takes other methods."""
 
     status = 405
 
@@ -290,11 +294,12 @@ def _translate_http(error: HTTPException) -> AppError:
     if isinstance(error, NotFoundException):
         return NoSuchRoute()
     if isinstance(error, MethodNotAllowedException):
-        told = MethodNotAllowed()
-        told.headers = dict(error.headers or {})
-        return told
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        return MethodNotAllowed(f"This address takes {headers.get('allow', 'other methods')}.", headers=headers)
     if isinstance(error, ValidationException):
         reasons = error.extra if isinstance(error.extra, list) else []
+        if reasons == [_NO_BODY]:
+            return InvalidRequest("This call needs a body of JSON, and has none.")
         first = next((f"{e.get('key', 'body')}: {e.get('message')}" for e in reasons if isinstance(e, dict)), "")
         return InvalidRequest(first or None, fields=reasons)
     if isinstance(cause, RecursionError):

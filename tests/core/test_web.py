@@ -53,8 +53,15 @@ async def test_other_content_types_are_read_as_json_or_refused(client, kind):
 async def test_unknown_addresses_and_methods_are_told(client):
     assert envelope(await client.get("/nowhere"), 404)["code"] == "no_such_route"
     answer = await client.delete("/auth/me")
-    assert envelope(answer, 405)["code"] == "method_not_allowed"
-    assert "GET" in answer.headers["allow"]
+    told = envelope(answer, 405)
+    assert told["code"] == "method_not_allowed" and "GET" in told["message"] and "GET" in answer.headers["allow"]
+
+
+async def test_a_call_without_its_body_or_with_a_dead_key_is_told_so(client):
+    """As `curl` makes them by mistake."""
+    assert "needs a body of JSON" in envelope(await client.post("/workspace"), 422)["message"]
+    client.headers["authorization"] = "Bearer cy_live_nothing"
+    assert envelope(await client.get("/workspace"), 401)["code"] == "key_refused"
 
 
 async def test_head_is_answered_as_get_without_its_body(client):
