@@ -142,7 +142,7 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
             Run
           </Button>
         )}
-        <label className="check" title="Without it the statement can only read">
+        <label className="may-write" title="Without it the statement can only read">
           <input type="checkbox" checked={write} onChange={(event) => setWrite(event.target.checked)} />
           may change data
         </label>

@@ -95,7 +95,7 @@ function SqliteTab({ bench, tab }: EditorProps) {
   const path = tab.path ?? "";
   return (
     <Suspense>
-      <div className="part">
+      <div className="part alone">
         <Database
           base={`/workspace/${bench.sessionId}/sqlite`}
           query={`?path=${encodeURIComponent(path)}`}
