@@ -160,7 +160,7 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
         ),
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,
-        login=msgspec.convert(login, Login) if login else None,
+        login=msgspec.convert({"registry": ""} | login, Login) if login else None,  # an old one is nobody's
     )
 
 
