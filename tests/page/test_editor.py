@@ -60,7 +60,9 @@ def test_one_completes_jumps_renames_fixes_commits_and_restores_while_another_ed
     yard.open(page)
     page.locator(".tree").wait_for()
 
+    page.locator(".xterm-screen").click()
     quick_open(page, "greeting", "greeting.py")
+    expect(code(page)).to_be_focused()  # not the terminal any more
     served(page)
     expect(page.locator(".status").get_by_role("button", name=re.compile("[1-9] warnings"))).to_be_visible(
         timeout=30_000

@@ -81,6 +81,8 @@ export const basics: Extension = [
 
 /** Shows that place, selected, and takes the focus. */
 export function reach(view: EditorView, goal: Goal): void {
+  view.focus();
+  if (goal.line === undefined) return;
   const place = (line: number, column: number) => {
     const at = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)));
     return at.from + Math.max(0, Math.min(column - 1, at.length));
@@ -88,5 +90,4 @@ export function reach(view: EditorView, goal: Goal): void {
   const anchor = place(goal.line, goal.column ?? 1);
   const head = goal.to ? place(goal.to.line, goal.to.column) : anchor;
   view.dispatch({ selection: { anchor, head }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
-  view.focus();
 }

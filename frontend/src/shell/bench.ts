@@ -17,8 +17,8 @@ import { commands, editors, type Place, views } from "./registry";
 import { createStore, type Store } from "./store";
 
 export type Info = { session: Session | null; workspace: Workspace | null; sessions: Session[]; failure: string };
-/** Where to in a file; lines and columns count from 1, `to` ends a selection. */
-export type Goal = { path: string; line: number; column?: number; to?: { line: number; column: number } };
+/** Where to in a file; lines and columns count from 1, `to` ends a selection. Without a line only the focus goes there. */
+export type Goal = { path: string; line?: number; column?: number; to?: { line: number; column: number } };
 
 export class Bench {
   readonly layout: Store<Layout>;
@@ -105,11 +105,12 @@ export class Bench {
     this.layout.set((old) => openTab(old, tab));
   }
 
-  /** Opens a file of the working copy with the editor that takes it; at a line, as text. */
+  /** Opens a file of the working copy with the editor that takes it; at a line, as text. One that is not only looked at in passing
+   *  takes the focus, from a terminal, too. */
   openFile(path: string, at: Omit<Goal, "path"> | number | null = null, preview = false): void {
     const other = at === null && [...editors.values()].find((one) => one.opens?.(path));
     this.openText(path, preview, other ? other.kind : "text");
-    if (at !== null) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
+    if (at !== null || !preview) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
   }
 
   openText(path: string, preview = false, kind = "text"): void {
