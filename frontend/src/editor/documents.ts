@@ -152,7 +152,7 @@ export class TextDocument {
       return true;
     } catch (error) {
       const refused = error as Refused;
-      if (refused.code === "etag_mismatch") await this.meet();
+      if (refused.code === "etag_mismatch" || refused.code === "not_found") await this.meet();
       else this.put({ reason: refused.message });
       return false;
     } finally {
