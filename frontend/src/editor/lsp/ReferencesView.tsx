@@ -1,6 +1,6 @@
 // The places that a server found for a name, by file, each with its line.
 import { useEffect, useState } from "react";
-import { type FileContent, files } from "../../api";
+import { type FileContent, files, get } from "../../api";
 import type { Bench } from "../../shell/bench";
 import { Icon } from "../../shell/icons";
 import { useStore } from "../../shell/store";
@@ -17,10 +17,14 @@ async function withLines(bench: Bench, places: Place[]): Promise<Shown[]> {
   return Promise.all(
     [...byPath].map(async ([path, rows], number) => {
       const open = documentsOf(bench).get(path)?.text;
-      const read = () => files(bench.sessionId, { op: "read", path }) as Promise<FileContent>;
+      const uri = rows[0]?.uri;
+      const read = () =>
+        uri === undefined
+          ? (files(bench.sessionId, { op: "read", path }) as Promise<FileContent>)
+          : get<FileContent>(`/lsp-fs?${new URLSearchParams({ session_id: bench.sessionId, uri })}`);
       const text =
         open ??
-        (number < MOST && !rows[0]?.uri
+        (number < MOST
           ? await read()
               .then((found) => taken(found.content).text)
               .catch(() => null)
