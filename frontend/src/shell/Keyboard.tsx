@@ -71,23 +71,25 @@ export function KeyboardMap({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard" wide onClose={onClose} onSubmit={onClose}>
       <div className="keymap">
-        {[...groups].map(([group, rows]) => (
-          <section key={group}>
-            <h3>{group}</h3>
-            <dl>
-              {rows.map(([title, keys]) => (
-                <div key={title}>
-                  <dt>{title}</dt>
-                  <dd>
-                    {keys.map((one) => (
-                      <Keys key={one} keys={one} />
-                    ))}
-                  </dd>
-                </div>
-              ))}
-            </dl>
-          </section>
-        ))}
+        <div>
+          {[...groups].map(([group, rows]) => (
+            <section key={group}>
+              <h3>{group}</h3>
+              <dl>
+                {rows.map(([title, keys]) => (
+                  <div key={title}>
+                    <dt>{title}</dt>
+                    <dd>
+                      {keys.map((one) => (
+                        <Keys key={one} keys={one} />
+                      ))}
+                    </dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
       </div>
       <div className="row end">
         <Button type="submit" kind="main" autoFocus>
