@@ -30,12 +30,14 @@ const wordAt = (view: EditorView): string => {
   return word ? view.state.sliceDoc(word.from, word.to) : "";
 };
 
-/** Errors of a server are told, not thrown: they are nobody's fault here. */
+/** Errors of a server are told, not thrown: they are nobody's fault here. `work` reads the answer, too, which may be anything. */
 async function tried<T>(bench: Bench, what: string, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
-    bench.questions.tell(`${what}: ${(error as Error).message ?? error}`, "error");
+    const said = (error as Error).message ?? error;
+    const text = error instanceof TypeError ? `the language server’s answer makes no sense (${said}).` : said;
+    bench.questions.tell(`${what}: ${text}`, "error");
     return null;
   }
 }
@@ -70,8 +72,9 @@ const KINDS = {
 export async function jump(bench: Bench, view: EditorView, kind: keyof typeof KINDS): Promise<void> {
   const from = here(view);
   if (!from?.client.can(`${kind}Provider`)) return bench.questions.tell("The language server cannot do that here.");
-  const found = await tried(bench, "Go to", () => from.client.ask<Location | Location[]>(KINDS[kind], from.at));
-  const places = placesOf(found);
+  const ask = () => from.client.ask<Location | Location[]>(KINDS[kind], from.at);
+  const places = await tried(bench, "Go to", async () => placesOf(await ask()));
+  if (!places) return;
   const [first] = places;
   if (!first) return bench.questions.tell("Nothing was found.");
   if (places.length === 1) return goTo(bench, first);
@@ -83,8 +86,9 @@ export async function findReferences(bench: Bench, view: EditorView): Promise<vo
   const from = here(view);
   if (!from?.client.can("referencesProvider")) return bench.questions.tell("The language server cannot do that here.");
   const params = { ...from.at, context: { includeDeclaration: true } };
-  const found = await tried(bench, "References", () => from.client.ask<Location[]>("textDocument/references", params));
-  const places = placesOf(found);
+  const ask = () => from.client.ask<Location[]>("textDocument/references", params);
+  const places = await tried(bench, "References", async () => placesOf(await ask()));
+  if (!places) return;
   references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
   bench.show("references");
 }
@@ -133,11 +137,12 @@ export async function codeActions(bench: Bench, view: EditorView): Promise<CodeA
   const about = atCursor[0] ?? (main.empty ? diagnostics[0] : undefined);
   const range = about?.range ?? { start: positionOf(doc, main.from), end: positionOf(doc, main.to) };
   const params = { textDocument: from.document, range, context: { diagnostics, triggerKind: 1 } };
-  const found = await tried(bench, "Code actions", () =>
-    from.client.ask<CodeAction[]>("textDocument/codeAction", params),
-  );
   const rank = (one: CodeAction) => (one.isPreferred ? 0 : one.kind?.startsWith("quickfix") ? 1 : 2);
-  return (found ?? []).filter((one) => !one.disabled).sort((a, b) => rank(a) - rank(b));
+  const found = await tried(bench, "Code actions", async () => {
+    const answer = await from.client.ask<CodeAction[]>("textDocument/codeAction", params);
+    return (answer ?? []).filter((one) => !one.disabled).sort((a, b) => rank(a) - rank(b));
+  });
+  return found ?? [];
 }
 
 export async function act(bench: Bench, view: EditorView, chosen: CodeAction): Promise<void> {
