@@ -39,6 +39,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_UNREACHED = (FileNotFoundError, ConnectionError, TimeoutError)
+CONNECTS_WITHIN = 15.0
+"""Seconds for a new connection, of which a busy machine may be asked for dozens at once."""
+
+
 def is_away(error: BaseException) -> bool:
     """Whether `error` says that the database cannot be reached just now, and nothing about what was asked of it."""
     if isinstance(error, _AWAY):
@@ -89,7 +94,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=False,
-            connect_args={"server_settings": {"application_name": "codeyard"}, "timeout": 5},
+            connect_args={"server_settings": {"application_name": "codeyard"}, "timeout": CONNECTS_WITHIN},
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._hot_size = min(pool_size, 8)  # its statements are done before another connection would be open
@@ -103,7 +108,7 @@ class Database:
         try:
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        except (FileNotFoundError, ConnectionError) as error:
+        except _UNREACHED as error:
             raise Unavailable(headers={"Retry-After": "2"}) from error
 
     @asynccontextmanager
@@ -112,7 +117,7 @@ class Database:
         try:
             async with self.reading.connect() as connection:
                 yield connection
-        except (FileNotFoundError, ConnectionError) as error:
+        except _UNREACHED as error:
             raise Unavailable(headers={"Retry-After": "2"}) from error
 
     async def rows(self, statement: str, *values: Any) -> list[Any]:
@@ -128,14 +133,19 @@ class Database:
                     connection.terminate()  # it may wait for an answer that never comes; nothing else would notice
                     raise
                 return found
-        except (FileNotFoundError, ConnectionError, TimeoutError) as error:
+        except _UNREACHED as error:
             raise Unavailable(headers={"Retry-After": "2"}) from error
 
     async def _open_hot(self) -> asyncpg.Pool:
         async with self._opening:
             if self._hot is None:
                 self._hot = await asyncpg.create_pool(
-                    self.dsn, min_size=0, max_size=self._hot_size, timeout=5, command_timeout=30, reset=_keep
+                    self.dsn,
+                    min_size=0,
+                    max_size=self._hot_size,
+                    timeout=CONNECTS_WITHIN,
+                    command_timeout=30,
+                    reset=_keep,
                 )
             return self._hot
 
