@@ -296,7 +296,7 @@ class Watcher:
         """Everything that happens within a moment, as one message."""
         batch = _Batch()
         until = time.monotonic() + GATHER
-        whole = inotify.read(batch)
+        whole = inotify.read(batch) and len(batch.types) <= MOST
         while whole and not inotify.gone and self._wait(inotify.fd, until - time.monotonic()):
             whole = inotify.read(batch) and len(batch.types) <= MOST
         if not whole:
