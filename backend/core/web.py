@@ -28,7 +28,16 @@ from pygit2 import GitError
 from backend.core.attendance import session_in
 from backend.core.auth import actor_of, calling
 from backend.core.db import is_away, new_id
-from backend.core.errors import AppError, DiskFull, ErrorBody, ErrorEnvelope, TooLarge, Unavailable
+from backend.core.errors import (
+    AppError,
+    DiskFull,
+    ErrorBody,
+    ErrorEnvelope,
+    Forbidden,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
 
 log = logging.getLogger("codeyard.access")
 
@@ -101,7 +110,7 @@ class Edge:
         started = time.perf_counter()
 
         async def pass_on(message: Message) -> None:
-            nonlocal accepted, attended, code
+            nonlocal accepted, attended, code, ended
             if ended:
                 return
             if message["type"] == "websocket.accept":
@@ -110,16 +119,27 @@ class Edge:
                 SOCKETS.labels(_route(scope)).inc()
             elif message["type"] == "websocket.close":
                 code = message.get("code") or 1000
-                if not accepted and "websocket.http.response" in (scope.get("extensions") or {}):
-                    await _refuse(scope, send, code, request_id)
+                if not accepted:
+                    ended = True
+                    await refuse(code)
                     return
             await send(message)
 
+        async def refuse(code: int) -> None:
+            if "websocket.http.response" in (scope.get("extensions") or {}):
+                await _refuse(scope, send, code, request_id)
+            else:
+                await send({"type": "websocket.close", "code": code, "reason": ""})
+
         async def end(close_code: int, reason: str) -> None:
             nonlocal ended, code
-            if accepted and not ended:
+            if not ended:
                 ended, code = True, close_code
-                await send({"type": "websocket.close", "code": close_code, "reason": reason})
+                if accepted:
+                    await send({"type": "websocket.close", "code": close_code, "reason": reason})
+                else:
+                    remember_error(Unauthorized(reason) if close_code == 4401 else Forbidden(reason), scope)
+                    await refuse(close_code)
             task.cancel()
 
         scope["state"]["codeyard.end"] = end
