@@ -191,15 +191,19 @@ class Terminals:
 
     async def _keeper(self) -> "_Connection":
         async with self._connecting:
-            if self._connection is None:
+            for last in (False, True):  # one that keeps nothing may end just as it is reached
+                if self._connection is not None:
+                    break
                 link = await asyncio.to_thread(reach, self._keeper_directory)
                 connection = _Connection(link, on_exit=self._exited, on_lost=self._lost)
                 try:
                     await connection.ask("hello", version=keeper.VERSION)
-                except BaseException:
+                    self._connection = connection
+                except BaseException as error:
                     connection.close()
-                    raise
-                self._connection = connection
+                    if last or not isinstance(error, KeeperLost):
+                        raise
+            assert self._connection is not None
             return self._connection
 
     async def _make(

@@ -386,6 +386,28 @@ async def test_the_keeper_has_nothing_of_the_servers(tmp_path: Path, monkeypatch
         await bench.terminals.end()
 
 
+async def test_a_keeper_that_ends_as_it_is_reached_is_followed_by_another(tmp_path: Path) -> None:
+    address = tmp_path / "keeper" / "keeper.sock"
+    address.parent.mkdir()
+    leaving = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    leaving.bind(str(address))
+    leaving.listen()
+
+    def leave() -> None:
+        link, _ = leaving.accept()
+        leaving.close()
+        address.unlink()
+        link.close()
+
+    gone = asyncio.create_task(asyncio.to_thread(leave))
+    terminals = Terminals(str(tmp_path))
+    await terminals.open()
+    await gone
+    terminal = await terminals.spawn(["sleep", "1000"], cwd="/", env=shell_environment())
+    assert terminal.pid is not None and alive(terminal.pid)
+    await terminals.end()
+
+
 async def test_a_keeper_that_cannot_be_started_is_an_error_that_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
