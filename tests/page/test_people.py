@@ -217,8 +217,8 @@ def test_a_provider_lets_one_in_is_linked_and_unlinked_and_believed_in_nothing_e
         issuer.claims, issuer.back, issuer.sign = {}, {}, issuer.by_our_key
         for name, value in change.items():
             setattr(issuer, name, value)
-        press(guest, button)
-        guest.wait_for_url(f"{at}/sign-in?error={code}")
+        with guest.expect_navigation(url=f"{at}/sign-in?error={code}"):  # there anew: often it stands there already
+            press(guest, button)
         expect(guest.get_by_role("alert")).to_contain_text(words)
         assert guest.request.get(f"{at}/api/v1/auth/me").status == 401
     picture(guest, "provider-refused")
