@@ -156,7 +156,8 @@ export function hangUp(socket: WebSocket): void {
 }
 
 /** A socket of JSON messages that comes back by itself, with growing pauses; `query` is asked anew each time. `ended` gets the
- *  close code: 4401 says that the sign-in is over, 4403 that its rights are others. */
+ *  close code: 4401 says that the sign-in is over, 4403 that its rights are others, 1006 (RFC 6455 §7.1.5) also that the server
+ *  did not let it open, which browsers do not tell from one that cannot be reached. */
 export function listen(
   path: string,
   query: () => Record<string, string | number>,

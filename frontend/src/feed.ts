@@ -12,7 +12,7 @@ export function begin(at: string): void {
 }
 
 /** Calls `hear` with every fact from there on; "reset" says that some were missed, "access" that
- *  one's own rights are others or the sign-in is over. Returns how to stop. */
+ *  one's own rights may be others or the sign-in over. Returns how to stop. */
 export function follow(hear: (fact: Fact) => void): () => void {
   heard.add(hear);
   leave ??= listen(
@@ -24,7 +24,7 @@ export function follow(hear: (fact: Fact) => void): () => void {
     },
     (code) => {
       const fact = { id: last, name: "access", organization_id: null, workspace_id: null, session_id: null, data: {} };
-      if (code === 4401 || code === 4403) for (const tell of [...heard]) tell(fact);
+      if (code === 4401 || code === 4403 || code === 1006) for (const tell of [...heard]) tell(fact);
     },
   );
   return () => {

@@ -1,5 +1,5 @@
 // The page: signs in or shows where one is.
-import { lazy, StrictMode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, StrictMode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
 import { begin } from "./feed";
@@ -35,8 +35,10 @@ function App() {
   const path = usePath();
   const [me, setMe] = useState<Me | null | undefined>(undefined);
   const [failure, setFailure] = useState("");
+  const arrivals = useRef(0); // who asked before the last of them hears of somebody who may be gone
 
   const arrive = useCallback((found: Me | null) => {
+    arrivals.current++;
     keepCsrfToken(found?.csrf_token ?? "");
     if (found) begin(found.feed);
     setMe(found);
@@ -52,19 +54,21 @@ function App() {
 
   const reload = useMemo(
     () =>
-      inTurn(() =>
-        get<Me>("/auth/me").then(
+      inTurn(() => {
+        const asked = arrivals.current;
+        return get<Me>("/auth/me").then(
           (found) => {
+            if (asked !== arrivals.current) return null;
             keepCsrfToken(found.csrf_token);
             setMe(found);
             return found;
           },
           (error: Refused) => {
-            if (error.status === 401) arrive(null);
+            if (error.status === 401 && asked === arrivals.current) arrive(null);
             return null;
           },
-        ),
-      ),
+        );
+      }),
     [arrive],
   );
 

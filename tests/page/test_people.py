@@ -258,6 +258,45 @@ def test_a_provider_lets_one_in_is_linked_and_unlinked_and_believed_in_nothing_e
     issuer.claims = {}
 
 
+def test_who_signs_out_stays_out_and_a_page_notices_that_its_sign_in_ended(page, server, tolerated):
+    tolerated += ["ERR_FAILED", "HTTP Authentication failed"]
+    page.add_init_script(
+        "window.opened = []; const Plain = WebSocket;"
+        "WebSocket = class extends Plain { constructor(at) { super(at); opened.push(this) } }"
+    )
+    sign_in(page, server)
+    page.route("**/auth/logout", lambda route: route.abort())
+    account(page, "Sign out")
+    expect(page.get_by_role("alert")).to_contain_text("You are still signed in: The server cannot be reached.")
+    page.unroute("**/auth/logout")
+
+    late = []  # what the server says of her before she signs out, on its way until afterwards
+    page.route("**/auth/me", lambda route: late.append((route, route.fetch())))
+    server.ask("PUT", f"/organizations/{server.organization_id}", {"name": "Acme"})
+    while not late:
+        page.wait_for_timeout(20)
+    account(page, "Sign out")
+    expect(page.get_by_label("E-mail")).to_be_visible()
+    sockets = page.evaluate("opened.length")
+    with page.expect_request_finished(lambda request: request.url.endswith("/auth/me")):
+        for route, answer in late:
+            route.fulfill(response=answer)
+    page.unroute("**/auth/me")
+    page.wait_for_timeout(100)
+    assert page.evaluate("opened.length") == sockets
+    expect(page.get_by_label("E-mail")).to_be_visible()
+
+    page.get_by_label("E-mail").fill(OWNER["email"])
+    fill(page, Password=OWNER["password"])
+    press(page, "Sign in")
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    while not page.evaluate("opened.at(-1).readyState === WebSocket.OPEN"):
+        page.wait_for_timeout(20)
+    page.context.clear_cookies()
+    page.evaluate("opened.at(-1).close()")
+    expect(page.get_by_label("E-mail")).to_be_visible()
+
+
 def test_an_organisation_is_made_deleted_by_its_name_and_taken_back(page, server):
     sign_in(page, server)
     page.get_by_role("button", name="Organisation Acme").click()

@@ -1,6 +1,6 @@
 // What all organisation pages stand in: the top bar with organisation and account, the navigation, and the page beside it.
 import { type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
-import { type Organization, post } from "../api";
+import { type Organization, post, type Refused } from "../api";
 import { follow } from "../feed";
 import { useMe, useReload } from "../me";
 import { Boundary } from "../parts/Boundary";
@@ -21,6 +21,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
   const reload = useReload();
   const [open, setOpen] = useState(false);
   const [making, setMaking] = useState(false);
+  const [staying, setStaying] = useState(""); // why signing out did not
 
   const [, again] = useState(0);
   const last = localStorage.getItem(LAST);
@@ -56,7 +57,10 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
     return () => window.removeEventListener("keydown", key);
   }, [open]);
 
-  const leave = () => post("/auth/logout").then(onLeave, onLeave);
+  const leave = () =>
+    post("/auth/logout").then(onLeave, (refused: Refused) =>
+      refused.status === 401 ? onLeave() : setStaying(`You are still signed in: ${refused.message}`),
+    );
   const account = PLACES.filter((one) => one.of === "account" && !one.hidden);
   const navigation = PLACES.filter(
     (one) => one.of !== "account" && !one.hidden && atLeast(organization?.role ?? null, one.least),
@@ -129,6 +133,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
         </nav>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrolled by keys, too */}
         <main className="page" tabIndex={0} key={`${organization?.id} ${found?.place.path}`}>
+          {staying && <Notice text={staying} />}
           <Boundary>
             <Suspense fallback={<p className="soft" aria-busy="true" />}>
               {found ? (

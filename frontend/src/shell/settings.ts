@@ -76,19 +76,24 @@ function send(): void {
   );
 }
 
+let loads = 0;
+
 /** What the account has takes the place of what this browser had; called when somebody signed in. */
 export async function load(): Promise<void> {
+  const mine = ++loads;
   try {
     const found = await get<{ settings: Values }>("/account/settings");
+    if (mine !== loads) return; // they left, or somebody else signed in
     if (!timer) keep(found.settings);
     trouble.set("");
   } catch (error) {
-    trouble.set(`Kept in this browser only: ${(error as Error).message}`);
+    if (mine === loads) trouble.set(`Kept in this browser only: ${(error as Error).message}`);
   }
 }
 
 /** The next one to sign in at this browser has settings of their own. */
 export function forget(): void {
+  loads++;
   window.clearTimeout(timer);
   timer = 0;
   localStorage.removeItem(KEPT);
