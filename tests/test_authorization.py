@@ -393,6 +393,7 @@ MATRIX = [
     reading("GET", f"{STACK}/metrics", "services:read"),
     reading("GET", f"{ONE}/terminals", "terminals:read"),
     Row("DELETE", f"{ONE}/terminals/{{terminal}}", "terminals:write", (401, 404, 403, 404, 404, 403, 401, 401)),
+    writing("POST", f"{ONE}/run", "terminals:write", ok=404, body={"command": "true", "service_id": "{nobody}"}),
     Row(
         "WS",
         "/ws/terminal",

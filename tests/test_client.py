@@ -1,5 +1,6 @@
 """The commands that talk to a server, as processes against a real one."""
 
+import http.client
 import json
 import os
 import stat
@@ -13,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from backend.client import show
-from tests.server import OWNER, ROOT, Server, wait_until
+from tests.server import OWNER, ROOT, Server, alive, wait_until
 
 COMPOSE = """services:
   talker:
@@ -120,6 +121,21 @@ def test_a_command_runs_in_a_session_with_what_is_piped_to_it_and_ends_with_its_
         with open(name) as given:
             done = codeyard("run", "demo", "--", "wc -l", stdin=given)
         assert (done.returncode, done.stdout.strip()) == (0, wanted), done
+
+
+def test_a_command_by_one_request_is_answered_with_its_exit_code_and_ends_when_who_asked_hangs_up(server: Server, demo):
+    at, folder = f"/workspace/{demo}/run", server.data / "sessions" / demo / "workspace"
+    done = server.ask("POST", at, {"command": "git help -a | tail -n 1; exit 7"})
+    assert done["exit_code"] == 7 and "\x1b" not in done["output"]
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    headers = {"authorization": f"Bearer {server.key}"}
+    body = json.dumps({"command": "sleep 600 & echo $! > started; mv started pid; wait"})
+    connection.request("POST", f"/api/v1{at}", body, headers)
+    pid = int(wait_until(lambda: (folder / "pid").exists() and (folder / "pid").read_text()))
+    connection.close()
+    wait_until(lambda: not alive(pid))
+    wait_until(lambda: server.ask("GET", f"/workspace/{demo}/terminals")["items"] == [])
+    (folder / "pid").unlink()
 
 
 def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):
@@ -253,6 +269,7 @@ def test_attack_46_a_key_that_may_only_read_may_only_read_by_every_way_in(codeya
             assert "may" in told.stderr or "scope" in told.stderr, (words, told.stderr)
         write = {"op": "write", "path": "by-rest", "content": "x"}
         assert server.request("POST", f"/workspace/{demo}/filesystem", write)[0] == 403
+        assert server.request("POST", f"/workspace/{demo}/run", {"command": "touch by-curl"})[0] == 403
         with pytest.raises(InvalidStatus) as refused:
             connect(
                 f"{server.socket_url}/ws/terminal?session_id={demo}&cols=80&rows=24",

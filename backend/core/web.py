@@ -339,3 +339,9 @@ def _is_disk_full(error: BaseException) -> bool:
         return any(os.strerror(number) in str(error) for number in _FULL)
     original = getattr(getattr(error, "orig", None), "__cause__", None)
     return isinstance(original, asyncpg.DiskFullError)
+
+
+async def hung_up(request: Request[Any, Any, Any]) -> None:
+    """Returns when the caller has hung up. For a handler that has its body, so that nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -490,6 +490,10 @@ async def test_a_terminal_opens_in_a_running_container_and_ends_with_its_exit_co
         while isinstance(frame := await socket.receive(), bytes) or json.loads(frame)["type"] != "exit":
             pass
         assert json.loads(frame)["code"] == 5
+    script = {"command": "cat; echo $WHERE $A; exit 4", "env": {"A": "by request"}}
+    script["service_id"] = (await stack.services())["web"]["id"]
+    answer = await stack.client.post(f"{stack.path}/run", json=script)
+    assert (answer.json()["exit_code"], answer.json()["output"]) == (4, "inside by request\n")
 
 
 async def test_a_terminal_in_a_container_is_there_for_who_comes_back(stack):

@@ -1,5 +1,6 @@
 """Terminals over HTTP and WebSocket: who may what, the frames, and shells that outlive their viewers and the server."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from backend.workbench.workspaces.models import Workspace
 from runtimes.terminals import KeeperLost
 from tests import make
 from tests.clients import Closed, Refused
+from tests.server import alive
 
 
 class Shell:
@@ -352,3 +354,123 @@ async def test_a_session_has_a_bounded_number_of_terminals(client, session_id, m
             async with client.socket("/ws/terminal", session_id=session_id):
                 pass
         assert (refused.value.status, refused.value.body["error"]["code"]) == (429, "too_many_terminals")
+
+
+async def ran(caller, session_id, command, status=200, **more):
+    """What POST …/run answers."""
+    answer = await caller.post(f"/workspace/{session_id}/run", json={"command": command} | more)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def begun(folder):
+    """The number of the program that a command has started, once it has written it down."""
+    async with asyncio.timeout(60):
+        while not ((note := folder / "pid").exists() and note.read_text().endswith("\n")):
+            await asyncio.sleep(0.02)
+    number = int(note.read_text())
+    note.unlink()
+    return number
+
+
+async def ended(pid):
+    async with asyncio.timeout(60):
+        while alive(pid):
+            await asyncio.sleep(0.02)
+
+
+LONG = "sleep 600 & echo $! > pid; echo begun; wait"
+
+
+async def test_a_command_runs_to_its_end_and_is_answered_with_what_it_said(client, session_id, resources, database):
+    folder = folder_of(resources, session_id)
+    (folder / "sub").mkdir()
+    script = 'pwd; echo "$A" $TERM; cat; echo oops >&2; exit 3'
+    assert await ran(client, session_id, script, cwd="sub", env={"A": "ä  b"}) == {
+        "exit_code": 3,
+        "exit_signal": None,
+        "output": f"{folder}/sub\nä  b dumb\noops\n",
+        "truncated": False,
+        "timed_out": False,
+    }
+    assert (await ran(client, session_id, "kill -9 $$"))["exit_signal"] == "SIGKILL"
+    nowhere = await ran(client, session_id, "touch here", cwd="no 'where")
+    assert nowhere["exit_code"] and "no 'where" in nowhere["output"] and not (folder / "here").exists()
+    flood = await ran(client, session_id, "head -c 6000000 /dev/zero | tr '\\0' x; echo end")
+    assert (flood["exit_code"], flood["truncated"], len(flood["output"])) == (0, True, 1 << 20)
+    assert flood["output"].endswith("xend\n")
+    assert (await client.get(f"/workspace/{session_id}/terminals")).json()["items"] == []
+    async with database.begin() as db:
+        names = list(await db.scalars(select(EventRow.name).order_by(EventRow.id)))
+    assert names == ["terminal.opened", "terminal.closed"] * 4
+
+
+async def test_attack_8_a_command_ends_with_its_time_its_terminal_its_caller_and_the_callers_rights(
+    client, call, session_id, resources, database, ada
+):
+    folder = folder_of(resources, session_id)
+    over = await ran(client, session_id, "trap '' HUP; while :; do sleep 1; done", timeout_seconds=0.1)
+    assert (over["timed_out"], over["exit_code"], over["exit_signal"]) == (True, None, None)
+    assert (await client.get(f"/workspace/{session_id}/terminals")).json()["items"] == []
+
+    key = await make.key(database, ada.organization_id, "terminals:write")
+    running = asyncio.create_task(ran(call(key), session_id, LONG, 401))
+    pid = await begun(folder)
+    [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+    assert (listed["title"], listed["state"]) == (LONG, "running")
+    assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")).status_code == 204
+    assert (await running)["error"]["code"] == "unauthorized"
+    await ended(pid)
+
+    running = asyncio.create_task(ran(client, session_id, LONG))
+    pid = await begun(folder)
+    running.cancel()  # as the server does with what is asked of it at its end
+    await asyncio.gather(running, return_exceptions=True)
+    await ended(pid)
+
+    running = asyncio.create_task(ran(client, session_id, LONG))
+    pid = await begun(folder)
+    [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
+    await client.delete(f"/workspace/{session_id}/terminals/{listed['id']}")
+    assert (await running)["exit_signal"] == "SIGHUP"
+    await ended(pid)
+
+
+async def test_a_command_goes_on_in_its_terminal_when_the_server_restarts(client, session_id, resources):
+    running = asyncio.create_task(ran(client, session_id, LONG, 503))
+    pid = await begun(folder_of(resources, session_id))
+    resources.terminals.leave()
+    error = (await running)["error"]
+    await resources.terminals.open()
+    assert error["code"] == "restarting" and alive(pid)
+    async with attached(client, session_id, terminal_id=error["details"]["terminal_id"]) as shell:
+        await shell.sees(b"begun\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"command": ""}, {"command": "a\0b"}, {"command": "x" * 32_001}, {"command": 1}, {"command": ["ls"]},
+     {"env": {"A=B": "x"}}, {"env": {"A": 1}}, {"env": {"A": "\0"}}, {"env": {"": "x"}}, {"env": "A=B"},
+     {"timeout_seconds": 0}, {"timeout_seconds": -1}, {"timeout_seconds": 1e9}, {"cwd": "\0"}, {"cwd": None},
+     {"service_id": "x"}, {"organization_id": "x"}, {"shell": "/bin/sh"}],
+)  # fmt: skip
+async def test_attacks_43_and_65_commands_that_cannot_be_are_refused(client, session_id, body):
+    body = body if "command" in body or not body else {"command": "touch here"} | body
+    answer = await client.post(f"/workspace/{session_id}/run", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
+async def test_attacks_41_42_and_65_a_command_of_nobody_or_of_too_much_is_refused_where_it_would_run(
+    client, call, session_id, database, ada, monkeypatch
+):
+    stranger = call(await make.person(database, await make.organization(database)))
+    reader = call(await make.key(database, ada.organization_id, "terminals:read"))
+    assert (await ran(stranger, session_id, "true", 404))["error"]["code"] == "no_such_session"
+    assert (await ran(reader, session_id, "true", 403))["error"]["code"] == "missing_scope"
+    assert (await ran(client, session_id, "true", 404, service_id=str(new_id())))["error"]["code"] == "no_such_service"
+    long = {f"A{n}": "x" * 8000 for n in range(20)}
+    assert "bytes at most" in (await ran(client, session_id, "true", 409, env=long))["error"]["message"]
+    raw = await client.post(f"/workspace/{session_id}/run", content=b'{"command": "\\ud800"}')
+    assert 400 <= raw.status_code < 500
+    monkeypatch.setattr("backend.workbench.terminals.service.PER_SESSION", 0)
+    assert (await ran(client, session_id, "true", 429))["error"]["code"] == "too_many_terminals"

@@ -1,5 +1,6 @@
 """/workspace/{session_id}/services/{service_id}/database… and /workspace/{session_id}/sqlite…?path=."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from litestar.response import Stream
 
 from backend.core.auth import Me, scope
 from backend.core.resources import Hands
+from backend.core.web import hung_up
 from backend.workbench.databases import schemas, service
 
 SERVICE = "/workspace/{session_id:uuid}/services/{service_id:uuid}/database"
@@ -30,7 +32,7 @@ async def read_schema(
 ) -> schemas.DatabaseSchema:
     """Schemas, tables and views with columns, keys, indexes and sizes; of Redis its numbered databases."""
     source = await service.of_service(resources, actor, session_id, service_id)
-    return await service.read_schema(resources, source, _gone(request))
+    return await service.read_schema(resources, source, partial(hung_up, request))
 
 
 @post(f"{SERVICE}/data", guards=[scope("services:read")], status_code=200)
@@ -44,7 +46,7 @@ async def read_data(
 ) -> schemas.Data:
     """A page of a table, sorted and filtered; of Redis the keys that match, with type, time to live and size."""
     source = await service.of_service(resources, actor, session_id, service_id)
-    return await service.read_data(resources, source, data, _gone(request))
+    return await service.read_data(resources, source, data, partial(hung_up, request))
 
 
 @post(f"{SERVICE}/query", guards=[scope("services:read")], status_code=200)
@@ -59,7 +61,7 @@ async def run_query(
     """Run one statement (of Redis: one command). It can only read, unless `write` says otherwise, which needs services:write.
     It is stopped in the database when its time is over, when it is cancelled, and when the caller hangs up."""
     source = await service.of_service(resources, actor, session_id, service_id, write=data.write)
-    return await service.run_query(resources, source, data, _gone(request))
+    return await service.run_query(resources, source, data, partial(hung_up, request))
 
 
 @delete(f"{SERVICE}/queries/{{query_id:uuid}}", guards=[scope("services:read")])
@@ -87,7 +89,7 @@ async def read_file_schema(
 ) -> schemas.DatabaseSchema:
     """Tables and views of a SQLite file in the working copy."""
     source = await service.of_file(resources, actor, session_id, path)
-    return await service.read_schema(resources, source, _gone(request))
+    return await service.read_schema(resources, source, partial(hung_up, request))
 
 
 @post(f"{FILE}/data", guards=[scope("files:read")], status_code=200)
@@ -101,7 +103,7 @@ async def read_file_data(
 ) -> schemas.Data:
     """A page of a table of a SQLite file."""
     source = await service.of_file(resources, actor, session_id, path)
-    return await service.read_data(resources, source, data, _gone(request))
+    return await service.read_data(resources, source, data, partial(hung_up, request))
 
 
 @post(f"{FILE}/query", guards=[scope("files:read")], status_code=200)
@@ -115,7 +117,7 @@ async def run_file_query(
 ) -> schemas.QueryResult:
     """Run one statement in a SQLite file. It can only read, unless `write` says otherwise, which needs files:write."""
     source = await service.of_file(resources, actor, session_id, path, write=data.write)
-    return await service.run_query(resources, source, data, _gone(request))
+    return await service.run_query(resources, source, data, partial(hung_up, request))
 
 
 @delete(f"{FILE}/queries/{{query_id:uuid}}", guards=[scope("files:read")])
@@ -135,16 +137,6 @@ async def export_file_data(
     """All rows of a table of a SQLite file, or of a statement that reads, as a CSV or JSON file."""
     source = await service.of_file(resources, actor, session_id, path)
     return _stream(await service.export(resources, source, data))
-
-
-def _gone(request: AnyRequest) -> service.Gone:
-    """Returns when the caller has hung up. The body was read by then, so nothing else can come."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    return gone
 
 
 def _stream(found: service.Download) -> Stream:

@@ -1,17 +1,19 @@
-"""/workspace/{session_id}/terminals and GET /ws/terminal."""
+"""/workspace/{session_id}/terminals, GET /ws/terminal, and POST /workspace/{session_id}/run."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Router, WebSocket, delete, get, websocket
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Request, Router, WebSocket, delete, get, post, websocket
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from backend.core.auth import Me, scope
+from backend.core.auth import Me, credential_of, scope
 from backend.core.paging import Page
 from backend.core.resources import Hands
-from backend.workbench.terminals import schemas, service
+from backend.core.web import hung_up
+from backend.workbench.terminals import run, schemas, service
 from runtimes.frames import BadFrame
 from runtimes.terminal import Viewer
 
@@ -34,6 +36,22 @@ async def list_terminals(resources: Hands, actor: Me, session_id: FromPath[UUID]
 async def close_terminal(resources: Hands, actor: Me, session_id: FromPath[UUID], terminal_id: FromPath[str]) -> None:
     """End everything that runs in it (SIGHUP, after a second SIGKILL) and forget its output."""
     await service.close(resources, actor, session_id, terminal_id)
+
+
+@post("/workspace/{session_id:uuid}/run", guards=[scope("terminals:write")], status_code=200)
+async def run_command(
+    request: Request[Any, Any, Any],
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    data: JSONBody[schemas.Run],
+) -> schemas.Ran:
+    """Run one command to its end, in a terminal of its own with nothing to read, and answer what it said. It is ended when its time
+    is over and when the caller hangs up, and so is whatever it left running."""
+    credential = credential_of(request, resources.settings)
+    return await run.run(
+        resources, actor, session_id, data, credential=credential, gone=partial(hung_up, request)
+    )
 
 
 @websocket("/ws/terminal", guards=[scope("terminals:read")])
@@ -107,4 +125,4 @@ async def _type(socket: Socket, viewer: Viewer) -> None:
         await viewer.receive(message["bytes"] or b"" if text is None else text)
 
 
-router = Router("/", route_handlers=[list_terminals, close_terminal, attach_terminal], tags=["terminals"])
+router = Router("/", route_handlers=[list_terminals, close_terminal, run_command, attach_terminal], tags=["terminals"])

@@ -1,10 +1,11 @@
 """Terminals on the wire. What their socket says is in `runtimes/frames.py`."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from runtimes.terminal import Terminal as Live
 
@@ -40,3 +41,29 @@ def show(terminal: Live) -> Terminal:
         created_at=datetime.fromtimestamp(terminal.created_at, UTC),
         viewers=len(terminal.viewers),
     )
+
+
+Text = Annotated[str, Meta(max_length=8000, pattern=r"^[^\x00]*$(?!\n)")]
+Name = Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)")]
+
+
+class Run(msgspec.Struct, forbid_unknown_fields=True):
+    """`command` is for a shell. It runs in the session, or inside of a service; `cwd` is relative to where that is. `env` is added
+    to what a terminal has."""
+
+    command: Annotated[str, Meta(min_length=1, max_length=32_000, pattern=r"^[^\x00]*$(?!\n)")]
+    cwd: Text = ""
+    env: Annotated[dict[Name, Text], Meta(max_length=200)] = {}
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 600
+    service_id: UUID | None = None
+
+
+class Ran(msgspec.Struct):
+    """`output` is both of its outputs as they came; of more than 1 MiB the last part (`truncated`). A command that did not end in
+    its time (`timed_out`) has no `exit_code`, and neither has one that a signal ended (`exit_signal`)."""
+
+    exit_code: int | None
+    exit_signal: str | None
+    output: str
+    truncated: bool
+    timed_out: bool

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from backend.core.auth import Actor
@@ -46,9 +48,29 @@ class KeeperAway(Unavailable):
     """The process that keeps the terminals does not answer; try again in a few seconds."""
 
 
+class Wanted(NamedTuple):
+    """A new terminal: `command` in a shell, else the shell alone, inside of that service or where the session has its own.
+    `env` is added to what a shell has; `title` is the command where none is given."""
+
+    service_id: UUID | None = None
+    command: str = ""
+    title: str = ""
+    env: Mapping[str, str] = {}
+    size: tuple[int, int] = (80, 24)
+
+
+async def enter(resources: Resources, actor: Actor, session_id: UUID, needs: str) -> Entrance:
+    """The session, for who may do there what `needs` says. Raises NoSuchSession, MissingScope."""
+    session = await repository.entrance(resources.database, actor, session_id)
+    if session is None or actor.workspaces.get(session.workspace_id) == frozenset():
+        raise NoSuchSession
+    actor.require(session.organization_id, needs, session.workspace_id)
+    return session
+
+
 async def listed(resources: Resources, actor: Actor, session_id: UUID) -> list[Terminal]:
     """The session's terminals, oldest first."""
-    await _enter(resources, actor, session_id, READ)
+    await enter(resources, actor, session_id, READ)
     return _of(resources, session_id)
 
 
@@ -65,11 +87,12 @@ async def attach(
     size: tuple[int, int] | None,
 ) -> Viewer:
     """A viewer of that terminal, or of a new one where `terminal_id` is None. Who may only read, watches."""
-    session = await _enter(resources, actor, session_id, READ if terminal_id else WRITE)
+    session = await enter(resources, actor, session_id, READ if terminal_id else WRITE)
     if terminal_id is None:
         if after:
             raise BadOffset(end=0)
-        terminal = await _open(resources, actor, session, service_id, command, size or (80, 24))
+        wanted = Wanted(service_id, command, size=size or (80, 24))
+        terminal = await open_one(resources, actor, session, wanted)
     else:
         terminal = _find(resources, session_id, terminal_id)
         if "exec" not in terminal.labels:
@@ -86,8 +109,12 @@ async def attach(
 
 async def close(resources: Resources, actor: Actor, session_id: UUID, terminal_id: str) -> None:
     """End what runs in it and forget it."""
-    session = await _enter(resources, actor, session_id, WRITE)
-    terminal = _find(resources, session_id, terminal_id)
+    session = await enter(resources, actor, session_id, WRITE)
+    await end(resources, session, _find(resources, session_id, terminal_id))
+
+
+async def end(resources: Resources, session: Entrance, terminal: Terminal) -> None:
+    """The same for who was let in already."""
     await _ask_to_close(resources, terminal.id)
     async with resources.database.begin() as db:
         await emit(db, TerminalClosed(**_where(session), terminal_id=terminal.id))
@@ -98,27 +125,21 @@ async def close_all(resources: Resources, session_id: UUID) -> None:
     await resources.terminals.close_all("session_id", str(session_id))
 
 
-async def _open(
-    resources: Resources,
-    actor: Actor,
-    session: Entrance,
-    service_id: UUID | None,
-    command: str,
-    size: tuple[int, int],
-) -> Terminal:
+async def open_one(resources: Resources, actor: Actor, session: Entrance, wanted: Wanted) -> Terminal:
+    """A new terminal of a session that the caller may write in."""
     if session.status != Status.READY:
         raise NotReady(status=session.status)
     if len(_of(resources, session.id)) >= PER_SESSION:
         raise TooManyTerminals(limit=PER_SESSION)
     try:
         beside = [one for one in _of(resources, session.id) if not one.labels.get("service_id") and one.exit is None]
-        identity = await _identity(resources, actor)
+        wanted = wanted._replace(env=await _identity(resources, actor) | dict(wanted.env))
         with services.told():
-            place = await services.inside(resources, session.id, service_id, unused=not beside)
+            place = await services.inside(resources, session.id, wanted.service_id, unused=not beside)
             terminal = (
-                await _open_inside(resources, place, command, size, identity)
+                await _open_inside(resources, place, wanted)
                 if place
-                else await _open_here(resources, actor, session, command, size, identity)
+                else await _open_here(resources, actor, session, wanted)
             )
     except KeeperRefused as error:
         raise services.CannotStart(f"The shell could not be started: {error}") from error
@@ -147,14 +168,13 @@ async def _identity(resources: Resources, actor: Actor) -> dict[str, str]:
     }
 
 
-async def _open_inside(
-    resources: Resources, place: services.Inside, command: str, size: tuple[int, int], identity: dict[str, str]
-) -> Terminal:
+async def _open_inside(resources: Resources, place: services.Inside, wanted: Wanted) -> Terminal:
     """A shell in a container: the engine's stream, which the keeper keeps as it keeps a PTY."""
     shell = await shell_in(place.driver, place.handle)
-    cols, rows = size
-    env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | identity
-    stream, notes = await place.driver.exec_tty(place.handle, _words(shell, command), env=env, cols=cols, rows=rows)
+    cols, rows = wanted.size
+    env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", **wanted.env}
+    words = _words(shell, wanted.command)
+    stream, notes = await place.driver.exec_tty(place.handle, words, env=env, cols=cols, rows=rows)
     return await resources.terminals.adopt(
         stream,
         control=Inside(place.driver, notes),
@@ -163,35 +183,28 @@ async def _open_inside(
         labels={
             "session_id": str(place.session_id),
             "service_id": str(place.service_id) if place.service_id else None,
-            "title": _title(command) or place.title or os.path.basename(shell),
+            "title": _title(wanted) or place.title or os.path.basename(shell),
             "exec": notes,
         },
     )
 
 
-async def _open_here(
-    resources: Resources,
-    actor: Actor,
-    session: Entrance,
-    command: str,
-    size: tuple[int, int],
-    identity: dict[str, str],
-) -> Terminal:
+async def _open_here(resources: Resources, actor: Actor, session: Entrance, wanted: Wanted) -> Terminal:
     """A shell of the server's own user, where there is no engine with the workbench's image."""
     _may_share_our_user(resources, actor, session)
     shell = default_shell()
     return await resources.terminals.spawn(
-        _words(shell, command),
+        _words(shell, wanted.command),
         cwd=str(resources.data / "sessions" / str(session.id) / "workspace"),
-        env=shell_environment(identity),
-        cols=size[0],
-        rows=size[1],
-        labels={"session_id": str(session.id), "service_id": None, "title": _title(command) or os.path.basename(shell)},
+        env=shell_environment(wanted.env),
+        cols=wanted.size[0],
+        rows=wanted.size[1],
+        labels={"session_id": str(session.id), "service_id": None, "title": _title(wanted) or os.path.basename(shell)},
     )
 
 
-def _title(command: str) -> str:
-    return "".join(c for c in " ".join(command.split()) if c.isprintable())[:80]
+def _title(wanted: Wanted) -> str:
+    return "".join(c for c in " ".join((wanted.title or wanted.command).split()) if c.isprintable())[:80]
 
 
 def _words(shell: str, command: str) -> list[str]:
@@ -217,14 +230,6 @@ async def _ask_to_close(resources: Resources, terminal_id: str) -> None:
         await resources.terminals.close(terminal_id)
     except KeeperLost as error:
         raise KeeperAway(headers={"Retry-After": "2"}) from error
-
-
-async def _enter(resources: Resources, actor: Actor, session_id: UUID, needs: str) -> Entrance:
-    session = await repository.entrance(resources.database, actor, session_id)
-    if session is None or actor.workspaces.get(session.workspace_id) == frozenset():
-        raise NoSuchSession
-    actor.require(session.organization_id, needs, session.workspace_id)
-    return session
 
 
 def _of(resources: Resources, session_id: UUID) -> list[Terminal]:
