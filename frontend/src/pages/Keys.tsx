@@ -139,15 +139,20 @@ function Make({
   const { data: roles } = useLoad<Roles>("/roles");
   const [chosen, setChosen] = useState<string[]>(["workspaces:read"]);
   const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
   const mine = roles?.roles.find((row) => row.role === organization.role)?.scopes ?? [];
   const send = (form: HTMLFormElement) => {
     const values = new FormData(form);
+    setBusy(true);
     post<NewKey>(at, {
       name: values.get("name"),
       scopes: chosen,
       expires_in: values.get("lasts"),
       requests_per_minute: Number(values.get("limit")) || null,
-    }).then(onMade, (error: Refused) => setFailure(error.message));
+    }).then(onMade, (error: Refused) => {
+      setBusy(false);
+      setFailure(error.message);
+    });
   };
   const mark = (scope: string) => (event: FormEvent<HTMLInputElement>) =>
     setChosen(event.currentTarget.checked ? [...chosen, scope] : chosen.filter((one) => one !== scope));
@@ -185,7 +190,7 @@ function Make({
       <Notice text={failure} />
       <div className="row end">
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="main" disabled={chosen.length === 0}>
+        <Button type="submit" kind="main" disabled={busy || chosen.length === 0}>
           Create
         </Button>
       </div>

@@ -1,6 +1,6 @@
 // E-mail as this server wrote it: where it has no mail server, its owner passes the links on.
 import type { Page } from "../api";
-import { Notice } from "../parts/controls";
+import { Button, Notice } from "../parts/controls";
 import { When } from "../parts/words";
 import { PageHead } from "./Frame";
 import { useLoad } from "./load";
@@ -16,7 +16,7 @@ type Mail = {
 };
 
 export default function Outbox() {
-  const { data, failure } = useLoad<Page<Mail>>("/mail/outbox", /member\./);
+  const { data, failure, load } = useLoad<Page<Mail>>("/mail/outbox", /member\./);
   return (
     <>
       <PageHead
@@ -27,7 +27,9 @@ export default function Outbox() {
             their links on; once sent, only who got what remains. Kept for 30 days.
           </>
         }
-      />
+      >
+        <Button onClick={() => void load()}>Refresh</Button>
+      </PageHead>
       <Notice text={failure} />
       {data?.items.length === 0 && <p className="soft empty">Nothing was written yet.</p>}
       <ul className="lines" aria-label="Messages">

@@ -4,6 +4,9 @@ import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
 import { inTurn } from "../inTurn";
 
+const SOON = 200; // ms
+const RARELY = 20_000;
+
 export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
 
 /** GET {path}, and again with every fact whose name fits `facts`, but one that says it `isGone`; null asks nothing.
@@ -64,14 +67,45 @@ export function usePages<T>(path: string, facts?: RegExp): Listed<T> {
     setMore([]);
     setWrong("");
   }, [first]);
-  const cursor = (more.at(-1) ?? first)?.next_cursor;
+  const last = more.at(-1) ?? first;
+  const cursor = last?.next_cursor;
+  const end = useRef(last);
+  end.current = last;
   const older = () =>
     get<Page<T>>(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor ?? "")}`).then(
-      (page) => setMore((old) => [...old, page]),
+      (page) => {
+        if (end.current !== last) return; // it was asked for twice, or the list has begun anew
+        end.current = page;
+        setMore((old) => [...old, page]);
+      },
       (error: Refused) => setWrong(error.message),
     );
   const rows = first && [first, ...more].flatMap((page) => page.items);
   return { rows, failure: failure || wrong, load, older: cursor ? older : null };
+}
+
+/** Calls `load` ever more rarely while `waits` names something: for what changes without a fact. Another name begins anew. */
+export function useUntil(waits: string, load: () => Promise<unknown>): void {
+  const look = useRef(load);
+  look.current = load;
+  useEffect(() => {
+    if (!waits) return;
+    let pause = SOON;
+    let timer = 0;
+    let left = false;
+    const wait = () => {
+      timer = window.setTimeout(async () => {
+        await look.current();
+        pause = Math.min(pause * 1.5, RARELY);
+        if (!left) wait();
+      }, pause);
+    };
+    wait();
+    return () => {
+      left = true;
+      window.clearTimeout(timer);
+    };
+  }, [waits]);
 }
 
 export type Said = { text: string; kind: "error" | "info" };

@@ -47,7 +47,12 @@ export default function Files({ desk, may, goal, open }: Props) {
   const { pull, files, total, threads, filesFailure } = useStore(desk.state);
   const drafts = useStore(desk.drafts);
   const [writing, setWriting] = useState<Writing | null>(null);
-  const [drag, setDrag] = useState<Drag | null>(null);
+  const [drag, paint] = useState<Drag | null>(null);
+  const held = useRef<Drag | null>(null); // what is painted may be a moment behind the pointer
+  const setDrag = useCallback((to: Drag | null) => {
+    held.current = to;
+    paint(to);
+  }, []);
   const last = useRef<Drag | null>(null); // where Shift and click goes on from
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const seen = useRef<ReadonlySet<string>>(new Set());
@@ -96,15 +101,17 @@ export default function Files({ desk, may, goal, open }: Props) {
     },
     [may.comment],
   );
+  const drags = drag !== null;
   useEffect(() => {
-    if (!drag) return;
+    if (!drags) return;
     const up = () => {
+      const { current: chosen } = held;
       setDrag(null);
-      start(drag);
+      if (chosen) start(chosen);
     };
     window.addEventListener("pointerup", up);
     return () => window.removeEventListener("pointerup", up);
-  }, [drag, start]);
+  }, [drags, start, setDrag]);
 
   const gutter = (at: LineAt) => {
     const place = placesOf(at).find((one) => one.side === (at.side === "old" ? "base" : "head"));
@@ -118,7 +125,10 @@ export default function Files({ desk, may, goal, open }: Props) {
           const anchor = from && last.current ? last.current.from : place.line;
           setDrag({ path: place.path, side: place.side, from: anchor, to: place.line });
         }}
-        onOver={() => drag?.path === place.path && drag.side === place.side && setDrag({ ...drag, to: place.line })}
+        onOver={() => {
+          const { current: from } = held;
+          if (from?.path === place.path && from.side === place.side) setDrag({ ...from, to: place.line });
+        }}
         onKey={() => start({ path: place.path, side: place.side, from: place.line, to: place.line })}
       />
     );

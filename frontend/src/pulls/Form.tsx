@@ -143,10 +143,14 @@ export function OpenPull({
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     if (!from) return;
+    let left = false;
     get<Page<Repository>>(`/workspace/${from}/version-controls/repositories`).then(
-      (page) => setRepositories(page.items),
-      () => setRepositories(ROOT),
+      (page) => !left && setRepositories(page.items),
+      () => !left && setRepositories(ROOT),
     );
+    return () => {
+      left = true;
+    };
   }, [from]);
   const open = async () => {
     setBusy(true);

@@ -1,8 +1,8 @@
 // The pull requests of a workspace: by state, with how many there are of each, and by words; and the way to open one.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
-import { inTurn } from "../inTurn";
+import { inTurn, soon } from "../inTurn";
 import { useMe } from "../me";
 import { Button, Notice } from "../parts/controls";
 import { Icon } from "../shell/icons";
@@ -154,7 +154,6 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
   );
   useEffect(() => {
     let left = false;
-    let timer = 0;
     const look = inTurn(() =>
       Promise.all([page(""), get<Counts>(`${at}/counts`)]).then(
         ([found, counted]) => {
@@ -167,24 +166,28 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
         (error: Refused) => !left && setFailure(error.message),
       ),
     );
-    timer = window.setTimeout(look, query ? PAUSE : 0);
+    const first = window.setTimeout(look, query ? PAUSE : 0);
+    const again = soon(PAUSE, look);
     const leave = follow((fact: Fact) => {
       const ours = fact.name.startsWith("pull.") && fact.workspace_id === workspaceId;
-      if (!ours && fact.name !== "reset") return;
-      window.clearTimeout(timer);
-      timer = window.setTimeout(look, PAUSE);
+      if (ours || fact.name === "reset") again();
     });
     return () => {
       left = true;
       leave();
-      window.clearTimeout(timer);
+      window.clearTimeout(first);
+      again.end();
     };
   }, [page, at, query, workspaceId]);
+  const end = useRef(rows);
+  end.current = rows;
   const more = () =>
     cursor &&
     void page(cursor).then(
       (found) => {
-        setRows((old) => [...(old ?? []), ...found.items]);
+        if (end.current !== rows) return; // it was asked for twice, or the list has begun anew
+        end.current = [...(rows ?? []), ...found.items];
+        setRows(end.current);
         setCursor(found.next_cursor);
       },
       (error: Refused) => setFailure(error.message),

@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from "react";
 import { call, type Fact, get, type Page, post, Refused } from "../api";
 import { follow } from "../feed";
-import { inTurn } from "../inTurn";
+import { inTurn, soon } from "../inTurn";
 import { createStore } from "../shell/store";
 import { toggled } from "../source/rows";
 import type { Commit, Diff, FileDiff } from "../source/types";
@@ -49,7 +49,6 @@ export class Desk {
   /** What was just done, read out. */
   readonly said = createStore("");
   readonly busy = createStore(false);
-  private timer = 0;
   private wantsFiles = false;
   private filesOf = ""; // the commits between which they are the difference
 
@@ -72,22 +71,18 @@ export class Desk {
   /** Looks, and again when something happened. Returns how to stop. */
   start(): () => void {
     void this.look();
+    const again = soon(PAUSE, this.look);
     const leave = follow((fact: Fact) => {
       const { pull } = this.state.get();
       const ours = fact.name.startsWith("pull.") && fact.data.number === this.number;
       const sides = [pull?.head_session_id, pull?.base_session_id];
       const moved = fact.name.startsWith("vcs.") && fact.session_id !== null && sides.includes(fact.session_id);
-      if (fact.name === "reset" || (fact.workspace_id === this.workspaceId && (ours || moved))) this.soon();
+      if (fact.name === "reset" || (fact.workspace_id === this.workspaceId && (ours || moved))) again();
     });
     return () => {
       leave();
-      window.clearTimeout(this.timer);
+      again.end();
     };
-  }
-
-  private soon(): void {
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void this.look(), PAUSE);
   }
 
   readonly look = inTurn(async () => {
@@ -145,8 +140,9 @@ export class Desk {
   async showWhole(path: string): Promise<void> {
     await this.attempt(async () => {
       const words = new URLSearchParams({ path, context: String(WHOLE) });
+      const of = this.filesOf;
       const { items } = await get<PullDiff>(`${this.side}/diff?${words}`);
-      this.replace(items.map(fileOf));
+      if (this.filesOf === of) this.replace(items.map(fileOf)); // else it may be of commits before those that are shown
     });
   }
 

@@ -1,5 +1,5 @@
 // An invitation's link: signs up, or takes it with the account that one has.
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { type Me, post, type Refused, type Role } from "../../api";
 import { useReload } from "../../me";
 import { Button, Notice } from "../../parts/controls";
@@ -15,15 +15,23 @@ type Shown = { organization: string; email: string; role: Role; expires_at: stri
 
 export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
   const [shown, setShown] = useState<Shown | null>(null);
+  const [refused, setRefused] = useState<Refused | null>(null);
   const [failure, setFailure] = useState("");
-  useEffect(() => {
-    post<Shown>("/auth/invitation", { invitation: code }).then(setShown, (refused: Refused) =>
-      setFailure(refused.message),
-    );
+  const look = useCallback(() => {
+    setRefused(null);
+    post<Shown>("/auth/invitation", { invitation: code }).then(setShown, setRefused);
   }, [code]);
+  useEffect(look, [look]);
 
+  if (refused && (refused.status === 0 || refused.status === 429 || refused.status >= 500))
+    return (
+      <Card lead="You are invited.">
+        <Notice text={refused.message} />
+        <Button onClick={look}>Try again</Button>
+      </Card>
+    );
   if (!shown)
-    return failure ? (
+    return refused ? (
       <Card lead="This invitation cannot be taken any more.">
         <Notice text="It was used, withdrawn, sent again with a newer link, or is over. Ask whoever invited you to send it again." />
         <Link className="button" to={me ? "/" : "/sign-in"}>

@@ -263,11 +263,13 @@ function Running({ first, onClose, onAgain }: { first: Operation; onClose: () =>
   const [operation, setOperation] = useState(first);
   const at = `/workspace/${first.session_id}/operations/${first.id}`;
   useEffect(() => {
-    const look = () => get<Operation>(at).then(setOperation, () => undefined);
+    // An answer may be slower than the feed, which has told of the end meanwhile.
+    const keep = (found: Operation) => setOperation((old) => (old.finished_at ? old : found));
+    const look = () => get<Operation>(at).then(keep, () => undefined);
     void look(); // it may have ended before this page listened
     return follow((fact) => {
       const told = fact.data.operation as Operation | undefined;
-      if (fact.name === "operation.progress" && told?.id === first.id) setOperation(told);
+      if (fact.name === "operation.progress" && told?.id === first.id) keep(told);
       if (fact.name === "reset") void look();
     });
   }, [at, first.id]);

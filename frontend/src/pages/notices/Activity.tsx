@@ -1,7 +1,8 @@
 // What happened in the organisation, or in one of its workspaces, in the last 30 days. /activity/{workspace}
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { type Fact, get, type Page, type Refused, type Workspace } from "../../api";
 import { follow } from "../../feed";
+import { inTurn, soon } from "../../inTurn";
 import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { When } from "../../parts/words";
@@ -71,38 +72,38 @@ function useActivity(at: string | null) {
   const [rows, setRows] = useState<Told[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [failure, setFailure] = useState("");
-  const fetch = useCallback(
-    async (from: string) => {
-      if (at === null) return;
-      try {
-        const page = await get<Page<Told>>(`${at}?limit=100${from && `&cursor=${encodeURIComponent(from)}`}`);
-        setFailure("");
-        setRows((old) => {
-          const there = new Set(page.items.map((fact) => fact.id));
-          const others = (old ?? []).filter((fact) => !there.has(fact.id));
-          return from ? [...others, ...page.items] : [...page.items, ...others];
-        });
-        setCursor((old) => (from || old === null ? page.next_cursor : old));
-      } catch (error) {
-        setFailure((error as Refused).message);
-      }
-    },
-    [at],
-  );
+  const wanted = useRef(at);
+  wanted.current = at;
+  const fetch = async (from: string) => {
+    if (at === null) return;
+    try {
+      const page = await get<Page<Told>>(`${at}?limit=100${from && `&cursor=${encodeURIComponent(from)}`}`);
+      if (wanted.current !== at) return;
+      setFailure("");
+      setRows((old) => {
+        const there = new Set(page.items.map((fact) => fact.id));
+        const others = (old ?? []).filter((fact) => !there.has(fact.id));
+        return from ? [...others, ...page.items] : [...page.items, ...others];
+      });
+      setCursor((old) => (from || old === null ? page.next_cursor : old));
+    } catch (error) {
+      if (wanted.current === at) setFailure((error as Refused).message);
+    }
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `fetch` is of `at` alone
   useEffect(() => {
     setRows(null);
     setCursor(null);
-    void fetch("");
-    let soon = 0;
+    const newest = inTurn(() => fetch(""));
+    void newest();
+    const again = soon(300, newest);
     const leave = follow((fact) => {
-      if (fact.name !== "reset" && wordsOf(fact) === null) return;
-      window.clearTimeout(soon);
-      soon = window.setTimeout(() => void fetch(""), 300);
+      if (fact.name === "reset" || wordsOf(fact) !== null) again();
     });
     return () => {
       leave();
-      window.clearTimeout(soon);
+      again.end();
     };
-  }, [fetch]);
+  }, [at]);
   return { rows, more: cursor !== null, failure, older: () => void fetch(cursor ?? "") };
 }

@@ -1,5 +1,5 @@
 // The bell: how many notifications wait, and what they say. It stands in the frame and in the workbench's title bar.
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { get, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
 import { inTurn } from "../../inTurn";
@@ -16,24 +16,31 @@ type Unread = { unread: number };
 export default function Bell() {
   const me = useMe();
   const [unread, setUnread] = useState(0);
+  const [told, setTold] = useState(0); // how often there was something new
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
 
-  useEffect(() => {
-    const count = inTurn(() =>
-      get<Unread>("/notifications/unread").then(
-        (found) => setUnread(found.unread),
-        () => undefined, // the next fact asks again
+  const count = useMemo(
+    () =>
+      inTurn(() =>
+        get<Unread>("/notifications/unread").then(
+          (found) => setUnread(found.unread),
+          () => undefined, // the next fact asks again
+        ),
       ),
-    );
+    [],
+  );
+  useEffect(() => {
     void count();
     return follow((fact) => {
-      const told = fact.name === "notification.created" && (fact.data.user_ids as string[]).includes(me.user.id);
-      if (told || fact.name === "reset" || fact.name === "access") void count();
+      const ours = fact.name === "notification.created" && (fact.data.user_ids as string[]).includes(me.user.id);
+      if (!ours && fact.name !== "reset" && fact.name !== "access") return;
+      void count();
+      setTold((before) => before + 1);
     });
-  }, [me.user.id]);
+  }, [me.user.id, count]);
 
   useEffect(() => {
     if (!open) return;
@@ -68,7 +75,7 @@ export default function Bell() {
         <Icon name="bell" />
         {unread > 0 && <span className="bell-count">{unread > 99 ? "99+" : unread}</span>}
       </button>
-      {open && <List id={id} unread={unread} onUnread={setUnread} onLeave={() => setOpen(false)} />}
+      {open && <List id={id} unread={unread} told={told} onRead={count} onLeave={() => setOpen(false)} />}
     </div>
   );
 }
@@ -76,12 +83,14 @@ export default function Bell() {
 function List({
   id,
   unread,
-  onUnread,
+  told,
+  onRead,
   onLeave,
 }: {
   id: string;
   unread: number;
-  onUnread: (unread: number) => void;
+  told: number;
+  onRead: () => Promise<void>;
   onLeave: () => void;
 }) {
   const me = useMe();
@@ -92,14 +101,22 @@ function List({
   const box = useRef<HTMLElement>(null);
   const fail = (error: Refused) => setFailure(error.message);
 
-  // A new one changes the count, and with it the list.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the count is another
-  useEffect(() => {
-    get<Page<Notification>>("/notifications?limit=30").then((page) => {
-      setRows(page.items);
-      setCursor(page.next_cursor);
-    }, fail);
-  }, [unread]);
+  const load = useMemo(
+    () =>
+      inTurn(() =>
+        get<Page<Notification>>("/notifications?limit=30").then(
+          (page) => {
+            setRows(page.items);
+            setCursor(page.next_cursor);
+            setFailure("");
+          },
+          (error: Refused) => setFailure(error.message),
+        ),
+      ),
+    [],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again when there is something new, or something was read elsewhere
+  useEffect(() => void load(), [load, told, unread]);
   useEffect(() => box.current?.focus(), []);
 
   const more = () =>
@@ -107,17 +124,12 @@ function List({
       setRows((old) => [...(old ?? []), ...page.items]);
       setCursor(page.next_cursor);
     }, fail);
-  const read = (ids: string[] | null) =>
-    post<Unread>("/notifications/read", { ids }).then((left) => {
-      const at = new Date().toISOString();
-      setRows((old) => (old ?? []).map((row) => (!ids || ids.includes(row.id) ? { ...row, read_at: at } : row)));
-      onUnread(left.unread);
-    }, fail);
+  const again = () => Promise.all([onRead(), load()]);
+  const read = (ids: string[] | null) => post<Unread>("/notifications/read", { ids }).then(again, fail);
   const join = (of: Notification) =>
     post(`/notifications/${of.id}/accept`).then(async () => {
       await reload();
-      setRows((old) => (old ?? []).filter((row) => row !== of));
-      onUnread(Math.max(0, unread - (of.read_at ? 0 : 1)));
+      await again();
     }, fail);
 
   return (

@@ -121,17 +121,19 @@ function Filling({ at, team, members, onClose }: { at: string; team: Team; membe
   const [inside, setInside] = useState(new Set(team.members));
   const [failure, setFailure] = useState("");
   const put = (id: string, isIn: boolean) => {
+    const show = (now: boolean) =>
+      setInside((old) => {
+        const next = new Set(old);
+        if (now) next.add(id);
+        else next.delete(id);
+        return next;
+      });
     setFailure("");
-    call(isIn ? "PUT" : "DELETE", `${at}/teams/${team.id}/members/${id}`).then(
-      () =>
-        setInside((old) => {
-          const next = new Set(old);
-          if (isIn) next.add(id);
-          else next.delete(id);
-          return next;
-        }),
-      (error: Refused) => setFailure(error.message),
-    );
+    show(isIn);
+    call(isIn ? "PUT" : "DELETE", `${at}/teams/${team.id}/members/${id}`).catch((error: Refused) => {
+      show(!isIn);
+      setFailure(error.message);
+    });
   };
   return (
     <Dialog title={`Members of ${team.name}`} onClose={onClose} onSubmit={onClose}>

@@ -61,11 +61,11 @@ export function Board({
       if (next) cardOf(board.current, next.id)?.focus();
     }
   };
-  const drop = () => {
-    if (held && over) {
+  const drop = (status: Status, at: number) => {
+    if (held) {
       // places are counted with the card itself, where it comes from above in the same column
-      const from = held.status === over.status ? columns[over.status].indexOf(held) : -1;
-      put(held, over.status, from >= 0 && from < over.at ? over.at - 1 : over.at);
+      const from = columns[status].findIndex((one) => one.id === held.id);
+      put(held, status, from >= 0 && from < at ? at - 1 : at);
     }
     setHeld(null);
     setOver(null);
@@ -94,7 +94,7 @@ export function Board({
             }}
             onDrop={(event) => {
               event.preventDefault();
-              drop();
+              drop(status, placeAt(event.currentTarget, event.clientY)); // `over` may be of a moment before
             }}
           >
             <h2>

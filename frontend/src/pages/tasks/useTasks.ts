@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { get, type Organization, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
-import { inTurn } from "../../inTurn";
+import { inTurn, soon } from "../../inTurn";
 import { useLoad } from "../load";
 import type { Member, Team } from "../people/types";
 import type { Status, Task } from "./types";
@@ -34,13 +34,14 @@ export function useTasks(workspace: string): Board {
   const [failure, setFailure] = useState("");
   const wanted = useRef(workspace);
   wanted.current = workspace;
+  const doing = useRef({ last: Promise.resolve(), left: 0 }); // changes go one after another, else a later one may come first
 
   const load = useMemo(
     () =>
       inTurn(async () => {
         try {
           const found = await all(workspace);
-          if (wanted.current !== workspace) return;
+          if (wanted.current !== workspace || doing.current.left > 0) return; // it is asked again after the last change
           setTasks(found);
           setFailure("");
         } catch (error) {
@@ -53,22 +54,30 @@ export function useTasks(workspace: string): Board {
   useEffect(() => {
     setTasks(null);
     void load();
-    let soon = 0;
+    const again = soon(80, load); // many tasks changed at once are many facts
     const leave = follow((fact) => {
-      if (fact.name !== "reset" && !(fact.name.startsWith("task.") && fact.workspace_id === workspace)) return;
-      window.clearTimeout(soon); // many tasks changed at once are many facts
-      soon = window.setTimeout(load, 80);
+      if (fact.name === "reset" || (fact.name.startsWith("task.") && fact.workspace_id === workspace)) again();
     });
     return () => {
       leave();
-      window.clearTimeout(soon);
+      again.end();
     };
   }, [workspace, load]);
 
   const manage = useCallback(
     async (ids: string[], what: Record<string, unknown>) => {
+      const { current: queue } = doing;
+      queue.left += 1;
+      const change = () => post("/task-management", { workspace_id: workspace, task_ids: ids, ...what });
+      const done = queue.last.then(change).finally(() => {
+        queue.left -= 1;
+      });
+      queue.last = done.then(
+        () => undefined,
+        () => undefined,
+      );
       try {
-        await post("/task-management", { workspace_id: workspace, task_ids: ids, ...what });
+        await done;
         await load();
       } catch (error) {
         await load(); // what was shown in advance did not come about

@@ -1,20 +1,19 @@
 // One receiver: its address, its rules, what came in and what came of it.
 import { useState } from "react";
-import { call, get, type Organization, post, type Refused } from "../../api";
+import { call, type Organization, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Sure } from "../../parts/Sure";
 import { Copied, When } from "../../parts/words";
 import { go } from "../../router";
 import { PageHead } from "../Frame";
-import { useLoad, usePages } from "../load";
+import { useLoad, usePages, useUntil } from "../load";
 import { pathOf } from "../places";
 import { Payload } from "./Payload";
 import { Rules } from "./Rules";
 import { PROVIDER_WORDS, type Received, type ReceivedDetail, type Receiver } from "./types";
 
 const STATES = { received: "waits", done: "became a task", ignored: "ignored", failed: "failed" };
-const TRIES = 20; // how often a page asks what became of what it replayed
 
 export function OneReceiver({ organization, id }: { organization: Organization; id: string }) {
   const at = `/webhook-integrations/${id}`;
@@ -22,6 +21,8 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
   const { data: receiver, failure, load } = useLoad<Receiver>(at);
   const mine = useLoad<{ scopes: string[] }>(receiver && `/workspace/${receiver.workspace_id}/access/mine`, /access/);
   const deliveries = usePages<Received>(`${at}/deliveries`, /webhook\.received/);
+  const waiting = deliveries.rows?.filter((row) => row.state === "received").map((row) => row.id);
+  useUntil(waiting?.join() ?? "", deliveries.load); // only what becomes a task is told
   const [wrong, setWrong] = useState("");
   const [asked, setAsked] = useState<"secret" | "delete" | null>(null);
   const [secret, setSecret] = useState("");
@@ -38,19 +39,9 @@ export function OneReceiver({ organization, id }: { organization: Organization; 
       return false;
     }
   };
-  const replay = async (one: Received) => {
+  const replay = (one: Received) => {
     setWrong("");
-    try {
-      await post(`${at}/deliveries/${one.id}/replay`);
-      for (let tries = 0; tries < TRIES; tries++) {
-        await deliveries.load();
-        if ((await get<Received>(`${at}/deliveries/${one.id}`)).state !== "received") break;
-        await new Promise((after) => window.setTimeout(after, 150));
-      }
-    } catch (error) {
-      fail(error as Refused);
-    }
-    await deliveries.load();
+    return post(`${at}/deliveries/${one.id}/replay`).then(deliveries.load, fail);
   };
   if (!receiver)
     return (

@@ -1,6 +1,6 @@
 // One webhook: its state, what was sent to it and what it answered, its secret.
 import { useState } from "react";
-import { call, get, type Organization, post, type Refused } from "../../api";
+import { call, type Organization, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Sure } from "../../parts/Sure";
@@ -8,14 +8,12 @@ import { When } from "../../parts/words";
 import { go } from "../../router";
 import { inFull, plural } from "../../source/words";
 import { PageHead } from "../Frame";
-import { useLoad, usePages } from "../load";
+import { useLoad, usePages, useUntil } from "../load";
 import { pathOf } from "../places";
 import { EventsField } from "./EventsField";
 import { Payload } from "./Payload";
 import { Once, STATUS } from "./Sent";
 import type { Delivery, DeliveryDetail, Secret, Webhook } from "./types";
-
-const TRIES = 40; // how often a page asks what became of a delivery that it sent itself
 
 export function OneWebhook({ organization, id }: { organization: Organization; id: string }) {
   const at = `/organizations/${organization.id}/webhooks/${id}`;
@@ -27,28 +25,22 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
   } = useLoad<Webhook>(at, /webhook\./, (fact) => fact.data.webhook_id === id && fact.data.how === "removed");
   const [only, setOnly] = useState("");
   const deliveries = usePages<Delivery>(`${at}/deliveries?state=${only}`, /webhook\.(?!changed)/);
+  // Deliveries are no facts: they would be sent in turn.
+  const pending = deliveries.rows?.filter((row) => row.state === "pending");
+  useUntil(pending?.map((row) => `${row.id} ${row.tries} ${row.next_attempt_at}`).join() ?? "", async () => {
+    await deliveries.load();
+    await load();
+  });
   const [wrong, setWrong] = useState("");
   const [asked, setAsked] = useState<"edit" | "rotate" | "delete" | null>(null);
   const [secret, setSecret] = useState<Secret | null>(null);
   const fail = (error: Refused) => setWrong(error.message);
 
-  /** Sends a ping, or a delivery once more, and asks until that attempt is over, whatever came of it: deliveries are no facts,
-   *  they would be sent in turn. */
-  const send = async (sent?: Delivery) => {
+  /** Sends a ping, or a delivery once more, and shows what becomes of it. */
+  const send = (sent?: Delivery) => {
     setWrong("");
-    const attempts = async (id: string) => (await get<DeliveryDetail>(`${at}/deliveries/${id}`)).attempts.length;
-    try {
-      const before = sent ? await attempts(sent.id) : 0;
-      const { id } = await post<Delivery>(`${at}${sent ? `/deliveries/${sent.id}/redeliver` : "/ping"}`);
-      for (let tries = 0; tries < TRIES && (await attempts(id)) === before; tries++) {
-        await deliveries.load();
-        await new Promise((after) => window.setTimeout(after, 150 + tries * 25));
-      }
-    } catch (error) {
-      fail(error as Refused);
-    }
-    await deliveries.load();
-    await load();
+    const shown = () => (only ? setOnly("") : deliveries.load());
+    return post<Delivery>(`${at}${sent ? `/deliveries/${sent.id}/redeliver` : "/ping"}`).then(shown, fail);
   };
   const change = (fields: Partial<Webhook>) => call("PUT", at, fields).then(load, fail);
 
