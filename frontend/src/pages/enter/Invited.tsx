@@ -77,6 +77,11 @@ function Taking({ code, shown, me, onEnter }: { code: string; shown: Shown; me: 
       setFailure((error as Error).message);
     }
   };
+  const leave = () =>
+    post("/auth/logout").then(
+      () => onEnter(null),
+      (refused: Refused) => (refused.status === 401 ? onEnter(null) : setFailure(refused.message)),
+    );
   return (
     <Card
       lead={
@@ -95,7 +100,7 @@ function Taking({ code, shown, me, onEnter }: { code: string; shown: Shown; me: 
             kind="info"
             text={`You are signed in as ${me.user.email}. Sign out and open the link again, or ask for an invitation to this address.`}
           />
-          <Button onClick={() => post("/auth/logout").then(() => onEnter(null))}>Sign out</Button>
+          <Button onClick={leave}>Sign out</Button>
         </>
       )}
       <Notice text={failure} />
