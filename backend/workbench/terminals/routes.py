@@ -46,12 +46,10 @@ async def run_command(
     session_id: FromPath[UUID],
     data: JSONBody[schemas.Run],
 ) -> schemas.Ran:
-    """Run one command to its end, in a terminal of its own with nothing to read, and answer what it said. It is ended when its time
-    is over and when the caller hangs up, and so is whatever it left running."""
+    """Run one command to its end, in a terminal of its own with nothing to read, and answer what it said. It is ended when its
+    time is over and when the caller hangs up, and so is whatever it left running."""
     credential = credential_of(request, resources.settings)
-    return await run.run(
-        resources, actor, session_id, data, credential=credential, gone=partial(hung_up, request)
-    )
+    return await run.run(resources, actor, session_id, data, credential=credential, gone=partial(hung_up, request))
 
 
 @websocket("/ws/terminal", guards=[scope("terminals:read")])

@@ -48,8 +48,8 @@ Name = Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!
 
 
 class Run(msgspec.Struct, forbid_unknown_fields=True):
-    """`command` is for a shell. It runs in the session, or inside of a service; `cwd` is relative to where that is. `env` is added
-    to what a terminal has."""
+    """`command` is for a shell. It runs in the session, or inside of a service; `cwd` is relative to where that is. `env` is
+    added to what a terminal has."""
 
     command: Annotated[str, Meta(min_length=1, max_length=32_000, pattern=r"^[^\x00]*$(?!\n)")]
     cwd: Text = ""
