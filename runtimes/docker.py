@@ -51,7 +51,8 @@ class Docker:
         tell("starting")
         async with self._lock(spec.group):
             network = await self._network(spec.group)
-        digest = hashlib.sha256(image["Id"].encode() + msgspec.json.encode(spec, order="deterministic")).hexdigest()
+        lasting = msgspec.structs.replace(spec, build=None, login=None)  # what gave the image is in its id
+        digest = hashlib.sha256(image["Id"].encode() + msgspec.json.encode(lasting, order="deterministic")).hexdigest()
         async with self._lock(self._container(spec)):
             found = await self._run(spec, image, network, digest)
         if found is None:
@@ -81,7 +82,12 @@ class Docker:
         if found is None or BINDS in found["Config"]["Labels"]:  # its mounts are to be looked at, as at a start
             return False
         with explained():
-            await self.engine.request("POST", path("containers", state["id"], "restart"), timeout=_LONG)
+            try:
+                await self.engine.request("POST", path("containers", state["id"], "restart"), timeout=_LONG)
+            except EngineError as error:
+                if error.status != 404:  # it went just now
+                    raise
+                return False
         return True
 
     # --- abilities
@@ -279,21 +285,27 @@ class Docker:
     async def _run(self, spec: Spec, image: dict[str, Any], network: str, digest: str) -> dict[str, Any] | None:
         """The container, running: the one there is if it is as wanted, else a new one in its place."""
         name = self._container(spec)
-        found = await self._inspect(name)
-        if found is not None and found["Config"]["Labels"].get(DIGEST) != digest:
-            await self._remove(found["Id"])
-            found = None
-        with explained():
-            if found is not None and found["State"]["Running"]:
-                return found
-            if found is not None:
-                try:
+        for _ in range(300):
+            found = await self._inspect(name)
+            half = (
+                found is not None and spec.files and found["State"]["Status"] == "created"
+            )  # perhaps without its files
+            if found is not None and (half or found["Config"]["Labels"].get(DIGEST) != digest):
+                await self._remove(found["Id"])
+                found = None
+            with explained():
+                if found is not None and found["State"]["Running"]:
+                    return found
+                if found is not None:
+                    try:
+                        return await self._started(spec, name)
+                    except EngineError:  # somebody else removes it, or a killed engine's containerd still has its task
+                        await self._remove(found["Id"])
+                binds = await asyncio.to_thread(sources, spec.mounts)
+                if await self._create(spec, image, network, binds, digest):
                     return await self._started(spec, name)
-                except EngineError:  # somebody else removes it, or a killed engine's containerd still has its task
-                    await self._remove(found["Id"])
-            binds = await asyncio.to_thread(sources, spec.mounts)
-            await self._create(spec, image, network, binds, digest)
-            return await self._started(spec, name)
+            await asyncio.sleep(0.1)
+        raise RuntimeFailed("name_taken", f"The engine holds the name {name} for another start.", "Start it again.")
 
     async def _check_mounts(self, spec: Spec, found: dict[str, Any] | None) -> None:
         pid = found["State"]["Pid"] if found is not None else 0
@@ -336,7 +348,9 @@ class Docker:
 
     async def _create(
         self, spec: Spec, image: dict[str, Any], network: str, binds: list[dict[str, Any]], digest: str
-    ) -> None:
+    ) -> bool:
+        """False where its name is taken: by the same start asked twice, or by one that was broken off while the engine made it,
+        and is there in a moment."""
         mounts = binds
         for mount in spec.mounts:
             if mount.kind == "volume":
@@ -358,7 +372,7 @@ class Docker:
             elif error.status != 409:
                 raise
             else:
-                return  # the same start, asked twice
+                return False
         if spec.files:
             await self.engine.request(
                 "PUT",
@@ -366,6 +380,7 @@ class Docker:
                 raw=archive(spec.files),
                 timeout=_LONG,
             )
+        return True
 
     async def _started(self, spec: Spec, container: str) -> dict[str, Any] | None:
         await self.engine.request("POST", path("containers", container, "start"), timeout=_LONG)
@@ -408,7 +423,7 @@ class Docker:
         return said[-600:].decode("utf-8", "replace").strip()
 
     async def _remove(self, container: str) -> None:
-        for _ in range(100):
+        for _ in range(int(_LONG / 0.1)):
             try:
                 await self.engine.request("DELETE", path("containers", container, force=True, v=True), timeout=_LONG)
                 return
@@ -418,6 +433,7 @@ class Docker:
                 if error.status != 409:  # somebody else removes it now: until it is gone
                     raise
             await asyncio.sleep(0.1)
+        raise EngineAway(f"{container} is not removed within {_LONG:g} s")
 
     async def _volume(self, group: str, mount: Mount) -> dict[str, Any]:
         name = f"{self._name(group)}-{mount.source}"

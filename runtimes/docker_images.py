@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
 import docker
+from docker import auth
 from docker.errors import APIError, BuildError, DockerException
 from docker.utils.build import PatternMatcher
 
@@ -22,6 +23,7 @@ from runtimes.spec import Build, Limits, Login, RuntimeFailed, Spec, Tell
 
 EMPTY: Final = "codeyard/empty:latest"
 CONTEXT: Final = 2 << 30  # bytes of a build's context: it is packed on the server's disk
+_TELL_WITHIN: Final = 10.0  # seconds for a registry to say what a tag means
 INLINE: Final = ".codeyard.Dockerfile"
 BUILT: Final = "codeyard.image"  # whose a built image is; no label of containers, which have those of their image, too
 
@@ -55,11 +57,35 @@ async def provide(engine: Engine, installation: str, spec: Spec, tell: Tell) -> 
     return found
 
 
+async def pin(engine: Engine, image: str) -> str:
+    """The reference with the digest that its tag means now: of the image that is here, which is what would run, else as its
+    registry says. Raises RuntimeFailed where there is none to be had."""
+    if "@" in image or not _REFERENCE.match(image):
+        return image
+    try:
+        if (found := await inspect(engine, image)) is None:
+            told = await engine.request("GET", f"/distribution/{image}/json", timeout=_TELL_WITHIN)
+            return f"{image}@{told['Descriptor']['digest']}"
+    except EngineError as error:
+        raise _no_image(image, None, error.message) from error
+    except EngineAway as error:
+        raise RuntimeFailed("registry_away", f"The registry of {image} does not answer.") from error
+    if (named := pinned(image, found)) != image:
+        return named
+    raise RuntimeFailed("no_digest", f"{image} is here and came from no registry, so nothing has a digest of it.")
+
+
 async def forget(engine: Engine, installation: str, group: str) -> None:
     """Removes what was built for the group and no container needs."""
     filters = {"label": [f"{BUILT}={_whose(installation, group)}"], "dangling": ["false"]}  # those with names, too
-    with contextlib.suppress(EngineError):
-        await engine.request("POST", path("images", "prune", filters=filters), timeout=60)
+    for _ in range(300):
+        try:
+            await engine.request("POST", path("images", "prune", filters=filters), timeout=60)
+            return
+        except EngineError as error:
+            if error.status != 409:  # one at a time, whoever asked for the other
+                return
+        await asyncio.sleep(0.1)
 
 
 def _whose(installation: str, group: str) -> str:
@@ -116,10 +142,23 @@ async def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _client(socket_path: str, timeout: int) -> Any:
-    """Without the logins that whoever runs this server has in ~/.docker: they are not for every session's images."""
+def _client(socket_path: str, timeout: int, logins: list[Login] | None = None) -> Any:
+    """With these logins for its builds, and without those that whoever runs this server has in ~/.docker: they are not for every
+    session's images. The engine tells each registry its own alone."""
     client = docker.APIClient(base_url=f"unix://{socket_path}", timeout=timeout)
-    client._set_auth_headers = lambda _: None  # of a build
+    told = {
+        auth.INDEX_URL if one.registry == auth.INDEX_NAME else one.registry: {
+            "username": one.username,
+            "password": one.password,
+        }
+        for one in logins or []
+    }
+
+    def set_headers(headers: dict[str, Any]) -> None:
+        if told:
+            headers["X-Registry-Config"] = auth.encode_header(told)
+
+    client._set_auth_headers = set_headers
     return client
 
 
@@ -198,7 +237,7 @@ def _no_image(image: str, login: Login | None, words: str) -> RuntimeFailed:
         return RuntimeFailed(
             "other_platform", f"{image} is not made for this machine: {words[:500]}", "Choose an image that is."
         )
-    refused = any(say in low for say in ("unauthorized", "authentication required", "no basic auth", "denied"))
+    refused = _is_refusal(low)
     if refused and login is not None:
         return RuntimeFailed(
             "registry_login",
@@ -215,14 +254,19 @@ def _no_image(image: str, login: Login | None, words: str) -> RuntimeFailed:
         return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
     return RuntimeFailed(
         "registry_away",
-        f"{image} could not be pulled: {words[:500]}",
+        f"{image} could not be had from its registry: {words[:500]}",
         "Can the engine reach the registry? `deploy/images/build` makes stand-ins where none can be reached.",
     )
 
 
+def _is_refusal(words: str) -> bool:
+    """Whether a registry wants another login, or one at all."""
+    return any(say in words for say in ("unauthorized", "authentication required", "no basic auth", "denied"))
+
+
 def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], limits: Limits, tell: Tell) -> None:
     tell("building")
-    client = _client(socket_path, 3600)
+    client = _client(socket_path, 3600, build.logins)
     if limits.cpus:  # the SDK has no word for these two of the engine's
         client.params = {"cpuperiod": 100_000, "cpuquota": int(limits.cpus * 100_000)}
     said: list[str] = []
@@ -249,11 +293,13 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], lim
                 raise DockerException(failure)
     except (BuildError, APIError, DockerException) as error:
         tail = "\n".join(said[-12:])
-        raise RuntimeFailed(
-            "build_failed",
-            f"The build failed: {error}\n{tail}"[:4000],
-            "The last lines say which step; change the Dockerfile.",
-        ) from error
+        remedy = "The last lines say which step; change the Dockerfile."
+        if _is_refusal(words := str(error).lower()) and "permission denied" not in words:
+            remedy = (
+                "Is the image that it begins with spelt right? If it is private, add a service of an image of its registry with "
+                "user and password: builds of the workspace use them, too."
+            )
+        raise RuntimeFailed("build_failed", f"The build failed: {error}\n{tail}"[:4000], remedy) from error
     except OSError as error:
         if isinstance(error, InterruptedError):
             raise

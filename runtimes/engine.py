@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 VERSION: Final = "/v1.41"
 _CHUNK: Final = 256 << 10
+_KEPT: Final = 60.0  # seconds without use; the engine closes after five minutes
 
 
 class EngineAway(Exception):
@@ -45,7 +46,9 @@ class Engine:
 
     def __init__(self, socket_path: str = "/var/run/docker.sock") -> None:
         self.socket_path = socket_path
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[
+            tuple[float, asyncio.StreamReader, asyncio.StreamWriter]
+        ] = []  # since when, by the loop's clock
 
     async def request(
         self, method: str, target: str, body: Any = None, *, raw: bytes | None = None, timeout: float = 60.0
@@ -73,17 +76,18 @@ class Engine:
                 raise EngineAway(f"the engine went away: {error!r}") from error
             finally:
                 if done and len(self._idle) < 8:
-                    self._idle.append((reader, writer))
+                    self._idle.append((asyncio.get_running_loop().time(), reader, writer))
                 else:
                     writer.close()
             return _decoded(head, data)
         raise EngineAway("unreachable")  # pragma: no cover - the second turn returns or raises
 
     def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """One that the engine has not closed, as far as is known here."""
+        """One that the engine has not closed, nor is about to: it may do so just when something is asked."""
+        fresh = asyncio.get_running_loop().time() - _KEPT
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof():
+            since, reader, writer = self._idle.pop()
+            if since > fresh and not reader.at_eof():
                 return reader, writer
             writer.close()
         return None
@@ -139,7 +143,7 @@ class Engine:
             raise EngineAway(f"no Docker engine at {self.socket_path}: {error}") from error
 
     def close(self) -> None:
-        for _, writer in self._idle:
+        for _, _, writer in self._idle:
             writer.close()
         self._idle.clear()
 

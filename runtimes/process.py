@@ -113,6 +113,7 @@ class Process:
     async def _begun(self, folder: str) -> None:
         """Until the program itself runs. Raises RuntimeFailed where its install line failed."""
         while True:
+            alive = _alive(folder) is not None  # before its files: it writes them before it ends
             if os.path.exists(os.path.join(folder, "install_failed")):
                 said = [chunk.lines async for chunk in _read(os.path.join(folder, "log"), {}, False, folder)]
                 raise RuntimeFailed(
@@ -122,7 +123,7 @@ class Process:
                 )
             if os.path.exists(os.path.join(folder, "installed")):
                 return
-            if not os.path.isdir(folder):
+            if not alive:
                 raise RuntimeFailed("stopped", "It was stopped while it installed.")
             await asyncio.sleep(0.05)
 

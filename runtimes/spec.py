@@ -11,9 +11,17 @@ State = dict[str, Any]
 Progress = Literal["pulling", "building", "installing", "starting"]
 
 
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """For a private registry, by its host; told to no other, and never kept by a driver."""
+
+    username: str
+    password: str
+    registry: str
+
+
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """An image made of the folder `context` beneath the host folder `root`, where no link is followed; `dockerfile` is relative
-    to it."""
+    to it. `logins` are for the registries of the images that it begins with, one each."""
 
     root: str
     context: str
@@ -21,6 +29,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     inline: str | None = None
     args: dict[str, str] = {}
     target: str | None = None
+    logins: list[Login] = []
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +62,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     pids: int | None = None
     disk: int | None = None
-
-
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """For a private registry, by its host; told to no other, and never kept by a driver."""
-
-    username: str
-    password: str
-    registry: str
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,8 +60,15 @@ async def test_a_kept_connection_that_the_engine_has_closed_is_not_used_again(tm
     async with await asyncio.start_unix_server(answer, str(tmp_path / "socket")):
         engine = Engine(str(tmp_path / "socket"))
         await engine.request("GET", "/_ping")
-        await asyncio.sleep(0.05)
+        [(since, reader, writer)] = engine._idle
+        async with asyncio.timeout(30):
+            while not reader.at_eof():
+                await asyncio.sleep(0.005)
         await engine.request("POST", "/containers/one/start")  # asked once only: it might have done it
         assert asked == [b"GET", b"POST"]
+        engine.close()
+        engine._idle = [(since - 3600, asyncio.StreamReader(), writer)]  # not closed, as far as is known, and old
+        await engine.request("POST", "/containers/one/start")
+        assert asked == [b"GET", b"POST", b"POST"]
         engine.close()
         await asyncio.sleep(0.05)

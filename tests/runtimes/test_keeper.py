@@ -223,7 +223,7 @@ async def test_sigterm_to_the_keeper_is_an_end_and_sigint_and_sighup_are_nothing
 
 async def test_there_is_one_keeper_a_directory(bench: Bench) -> None:
     pid = keeper_of(bench.directory)
-    again = subprocess.run([sys.executable, "-m", "runtimes.keeper", str(bench.directory / "keeper")], timeout=20)
+    again = subprocess.run([sys.executable, "-m", "runtimes.keeper", str(bench.directory / "keeper")], timeout=60)
     assert again.returncode == 0
     assert keeper_of(bench.directory) == pid
 

@@ -7,6 +7,7 @@ import pytest
 from backend.workbench.templates.catalogue import FOLDER, catalogue, values
 from runtimes.compose.read import load
 from tests import require
+from tests.workbench.test_services import put_away
 
 NAMES = sorted(catalogue())
 
@@ -54,14 +55,12 @@ def test_each_variable_of_a_template_is_used_and_described(name):
 @pytest.fixture
 async def run(client, resources):
     """A workspace of a template, everything started; the path of its session."""
-    sessions = []
 
     async def run(template):
         require.images(*{folder_of_image()[one.image] for one in project(template).services.values()})
         made = (await client.post("/workspace/auto-create", json={"template": template})).json()
-        sessions.append(made["session_id"])
         here = f"/workspace/{made['session_id']}"
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(600):
             while True:
                 operation = (await client.get(f"{here}/operations/{made['operation']['id']}")).json()
                 if operation["status"] in ("succeeded", "failed"):
@@ -71,8 +70,7 @@ async def run(client, resources):
         return made["session_id"]
 
     yield run
-    for session in sessions:
-        await resources.runtime.remove_group(session)
+    await put_away(resources)
 
 
 async def ask(resources, session, service, port, sent, *, until_closed):

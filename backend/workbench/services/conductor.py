@@ -50,6 +50,7 @@ class Conductor:
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._starting: dict[UUID, asyncio.Task[Any]] = {}
         self._timers: dict[UUID, asyncio.TimerHandle] = {}
+        self._news: set[UUID] = set()  # of which something was told that nobody has looked at yet
         self._tasks: set[asyncio.Task[Any]] = set()
         self.on_up: list[Callable[[Runtime], None]] = []
         self.held: Counter[UUID] = Counter()  # how many operations will bring it up themselves, in their order
@@ -82,6 +83,7 @@ class Conductor:
                 return row
             spec, digest, restart = await self._wanted(session, row.name)
             handle = await self.driver.start(spec, noting)
+            status = await self.driver.poll(handle)
         except Exception as error:  # whatever it was: nothing is under way any more
             await noting.close()
             await self.note(row.id, state=Stage.FAILED, reason=reason_of(error), ended_at=now())
@@ -89,7 +91,6 @@ class Conductor:
         finally:
             noting.closed = True
         await noting.close()
-        status = await self.driver.poll(handle)
         after = await self.note(
             row.id,
             handle=handle,
@@ -107,11 +108,15 @@ class Conductor:
         if after is None or after.desired != "running":  # stopped or deleted meanwhile
             await self.driver.stop(handle, grace=0)
             return await self.note(row.id, state=Stage.STOPPED, handle=None)
-        for follow in self.on_up:
-            follow(after)
-        if status is None or not status.running:
-            await self._look(after, status)
+        await self._is_up(after, status)
         return after
+
+    async def _is_up(self, row: Runtime, status: Status | None) -> None:
+        """Or was, for a moment."""
+        for follow in self.on_up:
+            follow(row)
+        if status is None or not status.running:
+            await self._look(row, status)
 
     async def _wanted(self, session: Session, name: str) -> tuple[Spec, str, str]:
         """What to start, the digest of its declaration, its restart policy."""
@@ -121,9 +126,8 @@ class Conductor:
         definition = await definitions.read(self.resources, session, ("*",))
         if name not in definition.project.services:
             raise RuntimeFailed("not_declared", f"compose.yaml has no service {name} any more.")
-        spec = await self.resources.in_thread(definitions.spec_of, self.resources, definition, name)
-        looked = await definitions.look(self.resources, definition, [name])
-        return spec, looked.digests[name], definition.project.services[name].restart.policy
+        spec, digest = await self.resources.in_thread(definitions.wanted, self.resources, definition, name)
+        return spec, digest, definition.project.services[name].restart.policy
 
     async def bring_down(self, runtime_id: UUID, *, tell: Tell | None = None) -> None:
         """Stops it, whatever it was about to do. The row's `desired` is the caller's to set first."""
@@ -170,7 +174,7 @@ class Conductor:
                     tell("starting")
                     if await self.driver.restart(row.handle):
                         status = await self.driver.poll(row.handle)
-                        return await self.note(
+                        after = await self.note(
                             runtime_id,
                             state=stage_of(status) if status and status.running else Stage.STARTING,
                             health=health_of(status),
@@ -178,6 +182,9 @@ class Conductor:
                             restarts=0,
                             started_at=_moment(status.started_at) if status else now(),
                         )
+                        if after is not None:
+                            await self._is_up(after, status)
+                        return after
         if row is not None and row.handle:
             await self.bring_down(runtime_id, tell=tell)
         return await self.bring_up(runtime_id, tell, ticket=ticket)
@@ -206,6 +213,7 @@ class Conductor:
     async def look(self, runtime_id: UUID, *, lost: bool = False) -> None:
         """Compares the row with the truth. `lost`: the engine was away, so an end was not the program's own doing."""
         async with self._lock(runtime_id):
+            self._news.discard(runtime_id)
             row = await self._row(runtime_id)
             if row is not None and row.handle:
                 await self._look(row, await self.driver.poll(row.handle), lost=lost)
@@ -269,7 +277,7 @@ class Conductor:
                 self.spawn(self._quietly(self.bring_down(row.id)))
             elif self.held[row.id]:
                 continue
-            elif row.state in UP:
+            elif row.state in UP and row.handle:
                 if (
                     not isinstance(self.driver, CanWatch)
                     or there is None
@@ -327,7 +335,10 @@ class Conductor:
             async for group, name in driver.changes():
                 with contextlib.suppress(ValueError):
                     runtime_id = definitions.service_id(UUID(group), name)
-                    if not self.busy(runtime_id):
+                    if (
+                        runtime_id not in self._news
+                    ):  # looked at after whoever starts or stops it now, who may have looked before
+                        self._news.add(runtime_id)
                         self.spawn(self._quietly(self.look(runtime_id)))
         finally:
             looking.cancel()
@@ -336,8 +347,7 @@ class Conductor:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL)
-            with contextlib.suppress(EngineAway, EngineError):
-                await self.reconcile()
+            await self._quietly(self.reconcile())
 
     async def close(self) -> None:
         """Lets go; what runs goes on."""
@@ -389,9 +399,9 @@ class Conductor:
         try:
             await work
         except (EngineAway, EngineError, RuntimeFailed, BadCompose) as error:
-            log.info("a service could not be looked after: %s", error)
+            log.info("services could not be looked after: %s", error)
         except Exception:
-            log.exception("a service could not be looked after")
+            log.exception("services could not be looked after")
 
 
 class _Noting:

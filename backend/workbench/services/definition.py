@@ -124,24 +124,29 @@ def environments(resources: Resources, definition: Definition) -> dict[str, dict
     )
 
 
-def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
-    """What the driver is asked. Reads configs and secrets, so it runs in a thread. Raises BadCompose, RuntimeFailed."""
+def wanted(resources: Resources, definition: Definition, name: str) -> tuple[Spec, str]:
+    """What the driver is asked, and the digest that `look` gives. Reads configs and secrets, so it runs in a thread. Raises
+    BadCompose, RuntimeFailed."""
+    environment = environments(resources, definition)[name]
+    return _spec(resources, definition, name, environment), _digest(definition, name, environment)
+
+
+def _spec(resources: Resources, definition: Definition, name: str, environment: dict[str, str]) -> Spec:
     service, settings = definition.project.services[name], resources.settings
     inside = resources.runtime is not None and resources.runtime.name == "docker"
     root = str(definition.root)
     command = service.command
     if service.start:
         command = ["/bin/sh", "-c", service.start]
-    login = definition.values.get(REGISTRY + name)
     return Spec(
         group=str(definition.session.id),
         name=name,
         image=image_of(service, settings.session_image) if inside else service.image,
-        build=_build(root, service),
+        build=_build(definition, service),
         entrypoint=service.entrypoint,
         command=command,
         install=service.install,
-        environment=environments(resources, definition)[name],
+        environment=environment,
         working_dir=service.working_dir or ("/workspace" if not service.image and service.build is None else None),
         user=service.user,
         init=service.init,
@@ -160,7 +165,7 @@ def spec_of(resources: Resources, definition: Definition, name: str) -> Spec:
         ),
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,
-        login=msgspec.convert({"registry": ""} | login, Login) if login else None,  # an old one is nobody's
+        login=_login(definition, REGISTRY + name),
     )
 
 
@@ -218,16 +223,26 @@ def image_of(service: model.Service, workbench: str) -> str:
     return workbench
 
 
-def _build(root: str, service: model.Service) -> Build | None:
+def _login(definition: Definition, part: str) -> Login | None:
+    kept = definition.values.get(part)
+    return msgspec.convert({"registry": ""} | kept, Login) if kept else None  # an old one is nobody's
+
+
+def _build(definition: Definition, service: model.Service) -> Build | None:
+    """With the workspace's logins, one a registry, since only the engine reads what it begins with; the service's own wins."""
     if service.build is None:
         return None
+    own = REGISTRY + service.name
+    parts = [*sorted(part for part in definition.values if part.startswith(REGISTRY) and part != own), own]
+    logins = {login.registry: login for part in parts if (login := _login(definition, part))}
     return Build(
-        root=root,
+        root=str(definition.root),
         context=service.build.context,
         dockerfile=service.build.dockerfile,
         inline=service.build.dockerfile_inline,
         args=service.build.args,
         target=service.build.target,
+        logins=[login for registry, login in logins.items() if registry],
     )
 
 
@@ -281,5 +296,5 @@ __all__ = [
     "read",
     "root_of",
     "service_id",
-    "spec_of",
+    "wanted",
 ]

@@ -59,7 +59,7 @@ class Log:
     def seen(self) -> dict[str, str]:
         """The moment of the last line of each stream: where to go on after a restart."""
         found: dict[str, str] = {}
-        for _, _, line in self._backwards():
+        for line in self._backwards(self.end()):
             stream = _STREAMS.get(line[:1].decode("latin-1"))
             if stream is not None and stream not in found:
                 found[stream] = line[1 : 1 + MOMENT].decode("latin-1")
@@ -68,8 +68,12 @@ class Log:
         return found
 
     def end(self) -> Position:
+        """After the last whole line: one may be being written."""
         numbers = self.segments()
-        return (numbers[-1], os.path.getsize(self.path(numbers[-1]))) if numbers else (1, 0)
+        if not numbers:
+            return 1, 0
+        with self.path(numbers[-1]).open("rb") as file:
+            return numbers[-1], file.read().rfind(b"\n") + 1
 
     def read(self, at: Position, limit: int = 1 << 18) -> tuple[bytes, Position]:
         """Whole lines from there, about `limit` bytes, and where they end. From the oldest kept where `at` is gone."""
@@ -95,7 +99,7 @@ class Log:
         end = self.end()
         wanted, mark = search.lower().encode(), _MARKS.get(stream, b"")
         found: list[LogLine] = []
-        for _, _, line in self._backwards():
+        for line in self._backwards(end):
             if since and line[1 : 1 + MOMENT].decode("latin-1") <= since and line[:1] in (b"o", b"e"):
                 break
             if (mark and line[:1] != mark) or (wanted and wanted not in line[MOMENT + 2 :].lower()):
@@ -105,15 +109,18 @@ class Log:
             found.append(parse(line))
         return LogPage(found[::-1], truncated=False), end
 
-    def _backwards(self) -> Iterator[tuple[int, int, bytes]]:
+    def _backwards(self, end: Position) -> Iterator[bytes]:
+        """The lines before there, newest first: more may be coming."""
         for number in reversed(self.segments()):
+            if number > end[0]:
+                continue
             try:
-                lines = self.path(number).read_bytes().split(b"\n")
+                data = self.path(number).read_bytes()
             except FileNotFoundError:
                 return
-            for index in range(len(lines) - 1, -1, -1):
-                if lines[index]:
-                    yield number, index, lines[index]
+            for line in reversed(data[: end[1] if number == end[0] else None].split(b"\n")):
+                if line:
+                    yield line
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

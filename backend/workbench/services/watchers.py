@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,9 @@ from runtimes.spec import CanLog, CanMeasure, Sample
 log = logging.getLogger(__name__)
 
 HISTORY: Final = 120  # samples kept a service, one a second
+
+_Kind = tuple[str, UUID]
+_Work = Callable[[Runtime], Awaitable[None]]
 
 _LABELS = ["session", "service"]
 _CPU = Gauge("codeyard_service_cpu_cores", "Processors that a service uses.", _LABELS)
@@ -38,27 +42,35 @@ class Watchers:
         self.samples: dict[UUID, deque[schemas.Sample]] = {}
         self.of_session: dict[UUID, set[UUID]] = {}
         self._bells: dict[UUID, set[asyncio.Event]] = {}
-        self._tasks: dict[tuple[str, UUID], asyncio.Task[Any]] = {}
+        self._tasks: dict[_Kind, asyncio.Task[Any]] = {}
+        self._next: dict[_Kind, Runtime] = {}
 
     def follow(self, row: Runtime) -> None:
-        """From now on until it ends. Following already is no error."""
+        """From now on until it ends. Following already is no error: the log of the run before may still be read, and then this
+        one is next."""
         self.of_session.setdefault(row.session_id, set()).add(row.id)
         driver = self.resources.runtime
         if isinstance(driver, CanLog):
-            self._once("log", row, self._keep_log(driver, row))
+            self._follow(("log", row.id), row, partial(self._keep_log, driver))
         if isinstance(driver, CanMeasure):
-            self._once("use", row, self._measure(driver, row))
+            self._follow(("use", row.id), row, partial(self._measure, driver))
 
-    def _once(self, what: str, row: Runtime, work: Any) -> None:
-        key = what, row.id
-        if key in self._tasks and not self._tasks[key].done():
-            work.close()
-            return
-        self._tasks[key] = asyncio.create_task(self._guarded(work, row))
+    def _follow(self, kind: _Kind, row: Runtime, work: _Work) -> None:
+        self._next[kind] = row
+        if kind not in self._tasks:
+            self._tasks[kind] = asyncio.create_task(self._each(kind, work))
 
-    async def _guarded(self, work: Any, row: Runtime) -> None:
+    async def _each(self, kind: _Kind, work: _Work) -> None:
+        """One run after the other: the driver's stream is of one, and ends with it."""
         try:
-            await work
+            while (row := self._next.pop(kind, None)) is not None:
+                await self._guarded(work, row)
+        finally:
+            del self._tasks[kind]
+
+    async def _guarded(self, work: _Work, row: Runtime) -> None:
+        try:
+            await work(row)
         except (EngineAway, EngineError) as error:
             log.info("%s is not followed any more: %s", row.name, error)
         except Exception:
@@ -153,9 +165,10 @@ class Watchers:
             bell.set()
 
     async def close(self) -> None:
-        for task in self._tasks.values():
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _drop(gauge: Gauge, labels: tuple[str, ...]) -> None:

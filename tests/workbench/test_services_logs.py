@@ -1,0 +1,65 @@
+"""Logs on disk, and who follows a service from run to run."""
+
+import asyncio
+from types import SimpleNamespace
+from uuid import uuid4
+
+from backend.workbench.services.logs import Log, log_of, parse
+from backend.workbench.services.models import Runtime
+from backend.workbench.services.watchers import Watchers
+from runtimes.spec import LogChunk
+
+MOMENT = "2026-01-01T00:00:00.00000000{}Z"
+
+
+def said(number: int, text: str) -> LogChunk:
+    return LogChunk(stream="stdout", lines=f"{MOMENT.format(number)} {text}\n".encode())
+
+
+def texts(log: Log) -> list[str]:
+    return [line.text for line in log.tail(10)[0].items]
+
+
+class Talking:
+    """A driver whose streams of a run end when they are told to."""
+
+    def __init__(self) -> None:
+        self.ends = [asyncio.Event(), asyncio.Event()]
+        self.followed = 0
+
+    async def logs(self, state, *, since, follow):
+        number = self.followed
+        self.followed += 1
+        await self.ends[number].wait()
+        yield said(number, f"run {number}")
+
+
+async def test_a_run_that_begins_while_the_last_ones_log_is_read_is_followed_after_it(tmp_path):
+    driver = Talking()
+    watchers = Watchers(SimpleNamespace(runtime=driver, data=tmp_path))
+    row = Runtime(id=uuid4(), session_id=uuid4(), name="web", handle={})
+    for number in (0, 1):
+        watchers.follow(row)
+        while driver.followed == 0:
+            await asyncio.sleep(0.005)
+        assert driver.followed == 1, number
+    for end in driver.ends:
+        end.set()
+    while watchers._tasks:
+        await asyncio.sleep(0.005)
+    assert texts(log_of(tmp_path, row.session_id, "web")) == ["run 0", "run 1"]
+
+
+def test_a_tail_ends_where_what_follows_it_begins(tmp_path):
+    log = Log(tmp_path / "web")
+    log.append(said(1, "one"))
+    end = log.end()
+    log.append(said(2, "two"))
+    assert [parse(line).text for line in log._backwards(end)] == ["one"]
+    with log.path(1).open("ab") as file:
+        file.write(f"o{MOMENT.format(3)} thr".encode())  # in the middle of a write
+    _, end = log.tail(10)
+    assert texts(log) == ["one", "two"] and log.read(end) == (b"", end)
+    with log.path(1).open("ab") as file:
+        file.write(b"ee\n")
+    assert parse(log.read(end)[0].rstrip()).text == "three"
