@@ -51,7 +51,7 @@ async def test_the_first_service_begins_the_file(client, here):
     body = {
         "name": "my web",
         "type": "image",
-        "image": "nginx:1",
+        "image": "localhost:1/web:1",
         "ports": [80],
         "environment": [{"name": "A", "value": "1"}],
     }
@@ -59,7 +59,7 @@ async def test_the_first_service_begins_the_file(client, here):
     assert answer.status_code == 201, answer.text
     assert answer.json()["name"] == "my-web" and answer.json()["state"] == "stopped"
     assert await content(client, here) == (
-        "services:\n  my-web:\n    image: nginx:1\n    environment:\n      A: '1'\n    ports:\n      - 80\n"
+        "services:\n  my-web:\n    image: localhost:1/web:1\n    environment:\n      A: '1'\n    ports:\n      - 80\n"
     )
 
 

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import contextlib
 import json
+import subprocess
 
 import pytest
 
 from tests.registry import PASSWORD, USER, Registry
-from tests.workbench.test_services import stack
+from tests.workbench.test_services import IMAGE, stack
 
 __all__ = ["stack"]  # a fixture
 pytestmark = pytest.mark.docker
@@ -16,6 +17,10 @@ pytestmark = pytest.mark.docker
 
 def compose(image: str) -> str:
     return f"services:\n  web:\n    image: {image}\n    stop_grace_period: 0s\n"
+
+
+def built_of(image: str) -> str:
+    return f"services:\n  built:\n    build: {{dockerfile_inline: 'FROM {image}'}}\n    stop_grace_period: 0s\n"
 
 
 @pytest.fixture
@@ -88,9 +93,45 @@ async def test_a_private_image_needs_its_login_which_no_other_registry_is_told(
     await stack.well("start", "shop")
     assert await stack.inside("shop", "cat /mark") == (0, b"one")
 
-    await stack.declare(compose(f"{other.host}/shop/web:1").replace("web:\n", "shop:\n", 1))
+    await stack.well("stop", "shop")
+    here.forget()
+    theirs = f"{other.host}/shop/web:1"
+    await stack.declare(built_of(image))  # by another service's login, of the same workspace and for that registry
+    await stack.well("start", "built")
+    assert await stack.inside("built", "cat /mark") == (0, b"one")
+
+    await stack.declare(built_of(theirs) + compose(theirs).replace("web:\n", "shop:\n", 1).removeprefix("services:\n"))
+    failed = (await stack.run("restart", "built"))["error"]
+    assert failed["code"] == "build_failed" and "If it is private, add" in failed["remedy"], failed
     assert (await stack.run("start", "shop"))["error"]["code"] == "image_not_found"
     assert other.logins == set()
+
+
+async def test_an_image_is_added_by_what_its_tag_means_or_says_why_not(registry, stack):
+    here, private = registry(), registry("basic")
+    digest = here.push("shop/web:1", "one")
+    private.push("shop/web:1", "two")
+
+    async def added(name: str, image: str) -> tuple[str, str]:
+        body = {"name": name, "type": "image", "image": image}
+        answer = await stack.client.post(f"{stack.path}/services", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["image"], answer.json()["note"]
+
+    assert await added("web", f"{here.host}/shop/web:1") == (f"{here.host}/shop/web:1@{digest}", "")
+    await stack.well("start", "web")
+    assert await stack.inside("web", "cat /mark") == (0, b"one")
+    subprocess.run(["docker", "tag", IMAGE, "codeyard-test/here:1"], check=True)
+    for number, (image, why) in enumerate(
+        [
+            (f"{here.host}/shop/none:1", "is it spelt right?"),
+            (f"{private.host}/shop/web:1", "private? add credentials"),
+            ("127.0.0.1:1/shop/web:1", "connection refused"),
+            ("codeyard-test/here:1", "came from no registry"),
+        ]
+    ):
+        assert (told := await added(f"other-{number}", image))[0] == image and why in told[1], told
+    subprocess.run(["docker", "image", "rm", "codeyard-test/here:1"], check=True, capture_output=True)
 
 
 async def test_an_image_that_cannot_be_had_says_why(registry, stack):

@@ -147,6 +147,11 @@ async def create(resources: Resources, actor: Actor, session_id: UUID, data: Ser
 
 async def add(resources: Resources, session: Session, data: ServiceCreate) -> schemas.Service:
     name = data.name.strip().replace(" ", "-")
+    note = ""
+    if data.type == "image":
+        if name in (await service.read(resources, session)).project.services:
+            raise NameTaken  # before a registry is asked
+        data.image, note = await _pinned(resources, data.image)
     fields, kept, volumes = await _fields_of(resources, session, name, data)
     given, secret = _environment(data.environment)
     if given:
@@ -172,7 +177,22 @@ async def add(resources: Resources, session: Session, data: ServiceCreate) -> sc
         return text
 
     edited = await _edit(resources, session, act, name, f"Add the service {name}", kept)
-    return await edited.show(resources, name)
+    shown = await edited.show(resources, name)
+    shown.note = note
+    return shown
+
+
+async def _pinned(resources: Resources, image: str) -> tuple[str, str]:
+    """(the image by its digest, "") or (as it is, why its digest cannot be had)."""
+    if not isinstance(resources.runtime, Docker):
+        return image, ""
+    try:
+        return await docker_images.pin(resources.runtime.engine, image), ""
+    except RuntimeFailed as error:
+        return (
+            image,
+            f"{image} is not pinned: each pull takes what its tag means then. {error.message} {error.remedy}".strip(),
+        )
 
 
 async def _fields_of(

@@ -31,7 +31,8 @@ async def list_services(resources: Hands, actor: Me, session_id: FromPath[UUID])
 async def create_service(
     resources: Hands, actor: Me, once: OnceOnly, session_id: FromPath[UUID], data: JSONBody[schemas.ServiceCreate]
 ) -> schemas.Service:
-    """Add a service to compose.yaml: empty, of an image, of an uploaded folder, or a database with generated credentials."""
+    """Add a service to compose.yaml: empty, of an image, pinned by its digest where that can be had (else `note` says why not),
+    of an uploaded folder, or a database with generated credentials."""
     async with once.around(resources.database):
         shown = await editing.create(resources, actor, session_id, data)
         await once.seal_apart(resources.database, shown)

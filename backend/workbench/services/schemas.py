@@ -90,6 +90,8 @@ class Service(msgspec.Struct):
     """What its container and volumes held when that was measured last."""
     undo_snapshot_id: UUID | None = None
     """After an edit: the snapshot that undoes it."""
+    note: str = ""
+    """After it was added: what a person should know of how."""
 
 
 class Proposal(msgspec.Struct):

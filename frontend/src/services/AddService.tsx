@@ -87,6 +87,7 @@ export function AddService({
           value={image}
           onChange={(event) => setImage(event.target.value)}
           placeholder="name:tag"
+          hint="Pinned to what its tag means now."
           required
           autoFocus
         />
@@ -109,7 +110,7 @@ export function AddService({
               onChange={(event) => setPassword(event.target.value)}
             />
           </div>
-          <small className="soft">Kept encrypted. The image is pulled now and pinned by its digest.</small>
+          <small className="soft">Kept encrypted, for this registry alone. The image is pulled now.</small>
         </details>
       )}
       {type === "upload" && (

@@ -37,6 +37,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
   const [copying, setCopying] = useState(false);
   const [undo, setUndo] = useState<Undo | null>(null);
   const [failure, setFailure] = useState("");
+  const [note, setNote] = useState("");
   const [dragged, setDragged] = useState("");
   const list = useRef<HTMLUListElement>(null);
   const use = useMetrics(sessionId, (found?.items.some(isUp) ?? false) && found?.runtime !== "none");
@@ -118,6 +119,13 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
       </Head>
       <Runtime found={found} />
       <Notice text={failure || stack.failure} />
+      {note && (
+        <Notice kind="info" text={note}>
+          <Button kind="quiet" aria-label="Dismiss" onClick={() => setNote("")}>
+            ×
+          </Button>
+        </Notice>
+      )}
       {undo && (
         <Notice kind="info" text={undo.text}>
           <Button
@@ -269,8 +277,9 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
         <AddService
           sessionId={sessionId}
           onClose={() => setAdding(false)}
-          onDone={() => {
+          onDone={(made) => {
             setAdding(false);
+            setNote(made.note ?? "");
             stack.load();
           }}
         />

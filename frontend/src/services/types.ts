@@ -42,6 +42,7 @@ export type Service = {
   restart_needed: boolean;
   line: number | null;
   undo_snapshot_id?: string | null;
+  note?: string;
 };
 export type Problem = {
   severity: "error" | "ignored" | "warning";
