@@ -21,6 +21,12 @@ _ALWAYS = [
 ]
 
 
+ASK_FOR_IT = (
+    "Ask whoever gave you this address to open it to the organisation or to everyone, beside the preview in their session; or "
+    "sign in as somebody who may see it. Was its service or session renamed or removed? Then they know where it is now."
+)
+
+
 class NoSuchPreview(NotFound):
     """There is no such preview, or you may not see it."""
 
@@ -74,7 +80,8 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 
 async def answer_error(send: Send, error: AppError, ancestors: bytes, *, html: bool) -> None:
     if html:
-        headers, body = pages.plain(error.message, "", ancestors)
+        remedy = ASK_FOR_IT if isinstance(error, NoSuchPreview) else ""
+        headers, body = pages.plain(error.message, remedy, ancestors)
     else:
         headers, body = pages.error(error.code, error.message, **error.details)
     more = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]

@@ -124,16 +124,18 @@ class PreviewGate:
         began = loop.time()
         exchange = None
         ancestors = self._ancestors(host, self._scheme(scope))
+        html = False
         try:
             if scope["method"] not in _METHODS:
                 raise NotForProxies
             sent = Sent(scope["headers"])
-            if scope["path"] == OWN + "entry":
-                await self._enter(scope, send, host)
-                return
             asked = scope["path"]
             if asked == OWN + "check":
                 scope = _asked_of_proxy(scope)
+            html = _is_navigation(scope, sent)
+            if asked == OWN + "entry":
+                await self._enter(scope, send, host)
+                return
             visit = await self._visit(scope, sent, host, ancestors)
             if asked == OWN + "check":  # a proxy carries the traffic itself
                 with self._resources.attendance.present(str(visit.place.located.session_id)):
@@ -144,19 +146,19 @@ class PreviewGate:
             exchange = await self._carry(scope, receive, send, visit)
         except SignInFirst as error:
             await beat(began)
-            if _is_navigation(scope, sent):
+            if html:
                 await self._to_entry(scope, send, host)
             else:
                 await answer_error(send, error, ancestors, html=False)
         except NoSuchPreview as error:
             await beat(began)
-            await answer_error(send, error, ancestors, html=_is_navigation(scope, sent))
+            await answer_error(send, error, ancestors, html=html)
         except AppError as error:
-            await answer_error(send, error, ancestors, html=False)
+            await answer_error(send, error, ancestors, html=html)
         except Exception as error:
             if exchange is not None or not is_away(error):
                 raise
-            await answer_error(send, Unavailable(headers={"Retry-After": "2"}), ancestors, html=False)
+            await answer_error(send, Unavailable(headers={"Retry-After": "2"}), ancestors, html=html)
 
     async def _visit(self, scope: HTTPScope | WebSocketScope, sent: Sent, host: Host, ancestors: bytes) -> Visit:
         """Who asks for what, if they may see it. Raises SignInFirst, NoSuchPreview, ForeignPage."""

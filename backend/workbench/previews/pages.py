@@ -37,18 +37,20 @@ def waiting(title: str, reason: str, ancestors: bytes) -> tuple[Headers, bytes]:
     return _page(title, reason, _SCRIPT, ancestors, '<noscript><meta http-equiv="refresh" content="3"></noscript>')
 
 
-def plain(title: str, reason: str, ancestors: bytes) -> tuple[Headers, bytes]:
-    return _page(title, reason, "", ancestors, "")
+def plain(title: str, reason: str, ancestors: bytes, home: str = "") -> tuple[Headers, bytes]:
+    """`home` is where the control plane is, for who has nowhere else to go from here."""
+    more = f'<p><a target="_top" href="{html.escape(home)}">Open Codeyard</a></p>' if home else ""
+    return _page(title, reason, "", ancestors, "", more)
 
 
-def _page(title: str, reason: str, script: str, ancestors: bytes, head: str) -> tuple[Headers, bytes]:
+def _page(title: str, reason: str, script: str, ancestors: bytes, head: str, more: str = "") -> tuple[Headers, bytes]:
     nonce = secrets.token_urlsafe(18)
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
     body = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>{head}'
         f'<meta name="viewport" content="width=device-width"><style nonce="{nonce}">{_STYLE}</style></head><body>'
         f'<main role="status" aria-live="polite"><h1 id="title">{html.escape(title)}</h1>'
-        f'<p id="reason">{html.escape(reason)}</p></main>{code}</body></html>'
+        f'<p id="reason">{html.escape(reason)}</p>{more}</main>{code}</body></html>'
     )
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "

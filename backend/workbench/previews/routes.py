@@ -13,8 +13,8 @@ from backend.core.errors import Unauthorized
 from backend.core.paging import Page
 from backend.core.resources import Hands
 from backend.core.web import show_error
-from backend.workbench.previews import schemas, service
-from backend.workbench.previews.answers import NoSuchPreview, beat
+from backend.workbench.previews import pages, schemas, service
+from backend.workbench.previews.answers import ASK_FOR_IT, NoSuchPreview, beat
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -59,17 +59,31 @@ async def enter_preview(
 def to_sign_in(request: AnyRequest, error: Unauthorized) -> Response[Any]:
     """Whoever follows a link to a preview signs in first and goes on from there; programs and frames are told so."""
     opened = request.headers.get("sec-fetch-dest", "document") == "document"
-    if not opened or "text/html" not in request.headers.get("accept", ""):
+    if not opened or not _is_read(request):
         return show_error(request, error)
     location = f"/sign-in?preview={quote(request.query_params.get('to', ''), safe='')}"
     return Response(None, status_code=303, headers={"location": location, "cache-control": "no-store"})
+
+
+def to_reader(request: AnyRequest, error: NoSuchPreview) -> Response[Any]:
+    """Whoever follows a link to what they may not see reads why, and what to do; programs are told so."""
+    if not _is_read(request):
+        return show_error(request, error)
+    headers, body = pages.plain(error.message, ASK_FOR_IT, b"'self'", home="/")
+    shown = {name.decode(): value.decode() for name, value in headers}
+    return Response(body, status_code=error.status, headers=shown | {"cache-control": "no-store"})
+
+
+def _is_read(request: AnyRequest) -> bool:
+    """Whether a person looks at the answer."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 @get(
     "/preview-entry",
     guards=[signed_in],
     status_code=303,
-    exception_handlers={Unauthorized: to_sign_in},
+    exception_handlers={Unauthorized: to_sign_in, NoSuchPreview: to_reader},
 )
 async def go_to_preview(resources: Hands, actor: Me, request: AnyRequest, to: FromQuery[str]) -> Response[None]:
     """Where a preview sends a browser that it does not know: back again, with a way in."""
