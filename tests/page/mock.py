@@ -59,6 +59,12 @@ class Mock:
         """The bodies of the requests of that name."""
         return [body for name, body in self.asked if name == what]
 
+    def has_sent(self, method: str, count: int) -> list[str]:
+        """The names of so many requests of that method, once they were all sent."""
+        while len(found := [name for name, _ in self.asked if name.startswith(method)]) < count:
+            self._page.wait_for_timeout(20)
+        return found
+
     def _answer(self, route: Route) -> None:
         request = route.request
         name = f"{request.method} {self._named(request.url)}"

@@ -163,7 +163,7 @@ def test_one_key_runs_stops_and_restarts_what_the_arrows_chose(page, mock):
     page.keyboard.press("r")
     page.keyboard.press("x")
     expect(page.get_by_text("3rd in the queue, about 12 s")).to_be_visible()
-    assert [name for name, _ in mock.asked if name.startswith("POST")] == [
+    assert mock.has_sent("POST", 3) == [
         f"POST /runtimes/{WEB['id']}/stop", f"POST /runtimes/{API['id']}/start", f"POST /runtimes/{API['id']}/restart",
     ]  # fmt: skip
 
@@ -194,6 +194,16 @@ def test_what_the_server_refuses_is_said(page, mock):
     mock.answers["POST /runtimes/stop-all"] = (409, {"code": "not_ready", "message": "The session is starting."})
     page.get_by_role("button", name="Stop all").click()
     expect(page.get_by_role("alert")).to_contain_text("The session is starting.")
+
+    mock.answers["POST /services"] = WEB | {"note": "node:24 is not pinned: its registry does not answer."}
+    page.get_by_role("button", name="Add a service").click()
+    page.get_by_label("An image").check()
+    page.get_by_label("Image", exact=True).fill("node:24")
+    page.get_by_role("button", name="Add", exact=True).click()
+    told = page.get_by_role("status").filter(has_text="node:24 is not pinned")
+    expect(told).to_be_visible()
+    told.get_by_role("button", name="Dismiss").click()
+    expect(told).to_have_count(0)
 
 
 def test_a_problem_of_the_file_leads_to_its_line_and_what_is_ignored_is_listed(page, mock, server):

@@ -27,27 +27,38 @@ export function Preview({ sessionId, service, stack }: { sessionId: string; serv
   const base = `/workspace/${sessionId}/previews`;
 
   useEffect(() => {
+    let left = false;
     get<Page<Address>>(base).then(
       (page) => {
+        if (left) return;
         const own = page.items.filter((row) => row.service_id === service.id);
         setAddresses(own);
         setPort((old) => (own.some((row) => row.port === old) ? old : (own[0]?.port ?? 0)));
       },
-      (error: Refused) => setFailure(error.message),
+      (error: Refused) => left || setFailure(error.message),
     );
+    return () => {
+      left = true;
+    };
   }, [base, service.id]);
 
+  const asked = useRef(0); // how often a way in was asked for: what is shown is the last one
   const enter = useCallback(() => {
     if (!port) return;
     setFailure("");
+    asked.current += 1;
+    const mine = asked.current;
     post<{ url: string }>(`${base}/${service.id}/${port}/entry`).then(
-      ({ url }) => setEntry((old) => ({ url, times: old.times + 1 })),
-      (error: Refused) => setFailure(error.message),
+      ({ url }) => mine === asked.current && setEntry({ url, times: mine }),
+      (error: Refused) => mine === asked.current && setFailure(error.message),
     );
   }, [base, service.id, port]);
   useEffect(() => {
     if (!idle) enter();
-    else setEntry({ url: "", times: 0 });
+    else {
+      asked.current += 1;
+      setEntry({ url: "", times: 0 });
+    }
   }, [enter, idle]);
 
   useEffect(() => {

@@ -21,6 +21,7 @@ type Props = {
 
 export function TableView({ base, query, schema, table, onFollow }: Props) {
   const [data, setData] = useState<Data | null>(null);
+  const [start, setStart] = useState(0); // how many rows are before those
   const [cursors, setCursors] = useState<string[]>([""]); // of this page and those before it
   const [sort, setSort] = useState<Sort[]>([]);
   const [filter, setFilter] = useState<Filter[]>([]);
@@ -47,6 +48,7 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
         (found) => {
           if (left) return;
           setData(found);
+          setStart((cursors.length - 1) * PAGE);
           setFailure("");
         },
         (error: Refused) => left || setFailure(error.message),
@@ -69,7 +71,6 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
     const known = sort.find((one) => one.column === column.name);
     return known && (known.descending ? "descending" : "ascending");
   };
-  const start = (cursors.length - 1) * PAGE;
   const total = data?.total_estimate ?? null;
   return (
     <div className="fill">

@@ -1,8 +1,8 @@
 // The session's services and the operations on them, kept true by the feed.
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type Fact, get, post, type Refused } from "../api";
 import { follow } from "../feed";
-import { inTurn } from "../inTurn";
+import { inTurn, soon } from "../inTurn";
 import type { Operation, Service, Services } from "./types";
 
 export type Act = "start" | "restart" | "stop";
@@ -36,10 +36,10 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
     [sessionId],
   );
 
-  const keep = useCallback((operation: Operation) => {
+  const keep = useCallback((operation: Operation, asked = false) => {
     setOperations((old) => {
       const known = old.find((other) => other.id === operation.id);
-      if (known?.finished_at) return old; // an answer that was slower than the feed
+      if (known && (asked || known.finished_at)) return old; // an answer that was slower than the feed
       return [...old.filter((other) => other.id !== operation.id), operation].sort((a, b) =>
         a.created_at.localeCompare(b.created_at),
       );
@@ -48,43 +48,39 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
       window.setTimeout(() => setOperations((old) => old.filter((other) => other.id !== operation.id)), SHOWN);
   }, []);
 
+  const again = useRef(() => {});
   useEffect(() => {
     if (!wanted) return;
-    const timer = window.setTimeout(load, tick ? 300 : 0);
-    return () => window.clearTimeout(timer);
-  }, [wanted, load, tick]);
-
-  useEffect(() => {
-    if (!wanted) return;
-    let timer = 0;
-    const soon = () => {
-      window.clearTimeout(timer);
-      timer = window.setTimeout(load, 200);
-    };
+    const reload = soon(200, load);
+    again.current = reload;
+    load();
     const stop = follow((fact: Fact) => {
-      if (fact.name === "reset" || fact.name === "workspace.variable_changed") soon();
+      if (fact.name === "reset" || fact.name === "workspace.variable_changed") reload();
       if (fact.session_id !== sessionId) return;
-      if (fact.name === "services.changed") soon();
+      if (fact.name === "services.changed") reload();
       if (fact.name === "operation.progress") keep(fact.data.operation as Operation);
       if (fact.name !== "service.state") return;
       const { service_id, service: _, ...news } = fact.data as Record<string, unknown>;
       setFound(
         (old) => old && { ...old, items: old.items.map((row) => (row.id === service_id ? { ...row, ...news } : row)) },
       );
-      soon(); // uptime, restarts and restart_needed are not in the fact
+      reload(); // uptime, restarts and restart_needed are not in the fact
     });
     return () => {
       stop();
-      window.clearTimeout(timer);
+      reload.end();
     };
   }, [wanted, sessionId, load, keep]);
+  useEffect(() => {
+    if (tick) again.current();
+  }, [tick]);
 
   const ask = useCallback(
     (path: string) =>
       post<Operation>(`/workspace/${sessionId}/runtimes/${path}`).then(
         (operation) => {
           setFailure("");
-          keep(operation);
+          keep(operation, true);
         },
         (error: Refused) => setFailure(error.message),
       ),
