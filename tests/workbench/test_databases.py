@@ -212,7 +212,7 @@ async def test_databases_of_a_running_stack_are_looked_into(stack):  # noqa: F81
 
 async def ready(database: Browser, command: str) -> None:
     """Until a service without a health check answers."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while (await database.client.post(f"{database.base}/query", json={"sql": command})).status_code != 200:
             await asyncio.sleep(0.1)
 

@@ -39,7 +39,7 @@ class Direct:
         asked = (
             f"SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%{mark}%' AND id <> connection_id()"
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await self.run(asked))[0][0] != count:
                 await asyncio.sleep(0.02)
 

@@ -183,7 +183,7 @@ async def test_53_a_command_that_waits_can_be_cancelled_and_times_out(browser, d
 
 
 async def until_blocked(direct, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await direct.info("clients"))["blocked_clients"] != count:
             await asyncio.sleep(0.02)
 

@@ -285,7 +285,7 @@ async def test_53_endless_statements_end(browser, sql):
     query_id = str(uuid4())
     asked = asyncio.create_task(browser.query(endless, 409, query_id=query_id))
     gone = f"{browser.base}/queries/{query_id}"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await browser.client.delete(gone)).status_code != 204:
             await asyncio.sleep(0.02)
     assert (await asked)["code"] == "query_cancelled"

@@ -108,7 +108,7 @@ async def test_events_arrive_as_they_are_sent_and_stop_with_the_viewer(house):
             assert await anext(parts) == "data: 1\n\n"
             go_on.set()
             assert await anext(parts) == "data: 2\n\n"
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 30)
 
 
 async def test_an_answer_may_come_before_the_upload_ends(house):
@@ -240,7 +240,7 @@ async def test_a_viewer_that_leaves_its_socket_leaves_the_app_too(house):
         await house.show("public")
         async with house.socket("/") as socket:
             await socket.close(4001)
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 30)
     assert codes == [4001]
 
 

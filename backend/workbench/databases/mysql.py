@@ -214,7 +214,7 @@ async def _leave(target: Target, relay: Relay, connection: Any, over: bool) -> N
     if over:
         return
     with suppress(MySQLError, OSError, RuntimeError, TimeoutError, AppError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             second = await _connect(target, relay)
             try:
                 cursor = second.cursor()

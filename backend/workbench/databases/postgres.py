@@ -204,7 +204,7 @@ async def opened(target: Target, *, write: bool, seconds: float) -> AsyncIterato
 
 async def _leave(connection: Any) -> None:
     """Closes; what still runs there was told to stop by asyncpg when its task was cancelled, which this waits for."""
-    closing = asyncio.ensure_future(connection.close(timeout=3))
+    closing = asyncio.ensure_future(connection.close(timeout=15))
     with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         await asyncio.shield(closing)
     if not closing.done():  # we were cancelled once more
