@@ -97,6 +97,12 @@ class Stack:
         driver = self.resources.runtime
         return await driver.poll(driver.handle(self.session["id"], name))
 
+    async def runs(self, name: str) -> None:
+        """Until its container runs: it is `starting` before it is there."""
+        async with asyncio.timeout(60):
+            while (found := await self.status(name)) is None or not found.running:
+                await asyncio.sleep(0.05)
+
     async def logs(self, name: str, **query) -> list[str]:
         one = (await self.services())[name]
         answer = await self.client.get(f"{self.path}/services/{one['id']}/logs", params=query)
@@ -176,7 +182,7 @@ async def test_who_waits_for_another_is_left_waiting_at_the_second_start_too(sta
     conductor = resources.kept.get(Conductor)
     for _ in range(2):
         asked = await stack.ask("run-all")
-        await stack.until("store", state="starting")
+        await stack.runs("store")
         assert (await stack.services())["web"]["state"] == "queued"
         await conductor.reconcile()
         assert await stack.status("web") is None
