@@ -72,7 +72,7 @@ async def pin(engine: Engine, image: str) -> str:
         raise RuntimeFailed("registry_away", f"The registry of {image} does not answer.") from error
     if (named := pinned(image, found)) != image:
         return named
-    raise RuntimeFailed("no_digest", f"{image} is here and came from no registry, so nothing has a digest of it.")
+    raise RuntimeFailed("no_digest", "It is here and came from no registry, so nothing has a digest of it.")
 
 
 async def forget(engine: Engine, installation: str, group: str) -> None:

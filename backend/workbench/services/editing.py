@@ -184,15 +184,15 @@ async def add(resources: Resources, session: Session, data: ServiceCreate) -> sc
 
 async def _pinned(resources: Resources, image: str) -> tuple[str, str]:
     """(the image by its digest, "") or (as it is, why its digest cannot be had)."""
-    if not isinstance(resources.runtime, Docker):
+    if "@" in image:
         return image, ""
     try:
+        if not isinstance(resources.runtime, Docker):
+            raise RuntimeFailed("no_engine", "There is no Docker engine here that could ask for its digest.")
         return await docker_images.pin(resources.runtime.engine, image), ""
     except RuntimeFailed as error:
-        return (
-            image,
-            f"{image} is not pinned: each pull takes what its tag means then. {error.message} {error.remedy}".strip(),
-        )
+        why = f"{error.message} {error.remedy}".strip()
+        return image, f"{image} is not pinned: each pull takes what its tag means then. {why}"
 
 
 async def _fields_of(
