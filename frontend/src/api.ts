@@ -80,11 +80,12 @@ export function keepCsrfToken(token: string): void {
   csrfToken = token;
 }
 
-/** Calls /api/v1{path}. Throws Refused; status 0 when the server could not be reached. */
-export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Calls /api/v1{path}; once more after a moment where it did not arrive and only `asks`. Throws Refused; status 0 when the
+ *  server could not be reached. */
+export async function call<T>(method: string, path: string, body?: unknown, asks = method === "GET"): Promise<T> {
   const headers: Record<string, string> = { "X-CSRF-Token": csrfToken };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const ask = async () => {
+  const send = async () => {
     const answer = await fetch(`/api/v1${path}`, {
       method,
       headers,
@@ -93,7 +94,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
     return [answer, await answer.text()] as const;
   };
   // Where the server is this machine, a service that starts brings a network: Chromium drops whatever is under way then.
-  const patient = () => ask().catch((error) => (method === "GET" ? wait(300).then(ask) : Promise.reject(error)));
+  const patient = () => send().catch((error) => (asks ? wait(300).then(send) : Promise.reject(error)));
   const [answer, text] = await patient().catch(() => {
     throw new Refused(0, "unreachable", "The server cannot be reached. Is it running? Trying again is safe.");
   });
@@ -139,8 +140,11 @@ export function uuid(): string {
 export const get = <T>(path: string) => call<T>("GET", path);
 export const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body);
 
+/** A question that is put by POST, since it is too long for an address: it changes nothing. */
+export const ask = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body, true);
+
 export const files = (session: string, op: Record<string, unknown>) =>
-  post<unknown>(`/workspace/${session}/filesystem`, op);
+  call<unknown>("POST", `/workspace/${session}/filesystem`, op, op.op === "read" || op.op === "stat");
 export const vcs = (session: string) => `/workspace/${session}/version-controls`;
 
 export function socketUrl(path: string, query: Record<string, string | number>): string {

@@ -1,5 +1,23 @@
 import { expect, test, vi } from "vitest";
-import { soon } from "./inTurn";
+import { inTurn, soon } from "./inTurn";
+
+test("what comes last was asked for after the last reason to ask, and never two at once", async () => {
+  const answers: ((n: number) => void)[] = [];
+  const look = inTurn(() => new Promise<number>((answer) => answers.push(answer)));
+  const first = look();
+  const second = look();
+  expect(look()).toBe(second); // one more for all who ask meanwhile
+  expect(answers).toHaveLength(1);
+  answers[0]?.(1);
+  expect(await first).toBe(1);
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  const third = look(); // asked while the second is under way: it may be too old already
+  answers[1]?.(2);
+  expect(await second).toBe(2);
+  await vi.waitFor(() => expect(answers).toHaveLength(3));
+  answers[2]?.(3);
+  expect(await third).toBe(3);
+});
 
 test("calls that do not end put nothing off for ever, and one is never under way twice", async () => {
   vi.stubGlobal("window", globalThis);

@@ -2,7 +2,7 @@
 import { lazy, StrictMode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { get, keepCsrfToken, type Me, type Refused } from "./api";
-import { begin } from "./feed";
+import { begin, follow } from "./feed";
 import { inTurn } from "./inTurn";
 import { MeContext, ReloadContext } from "./me";
 import { Boundary } from "./parts/Boundary";
@@ -73,6 +73,10 @@ function App() {
   );
 
   useEffect(load, [load]);
+  const isIn = Boolean(me);
+  useEffect(() => {
+    if (isIn) return follow((fact) => /^(member|organization|access|reset)\b/.test(fact.name) && void reload());
+  }, [isIn, reload]);
   useEffect(() => {
     if (me === null && !ENTRANCE.includes(path)) {
       sessionStorage.setItem(WANTED, path + location.search);

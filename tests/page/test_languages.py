@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.bench.stacks import Stacks
-from tests.page.test_editor import code, line, quick_open
+from tests.page.test_editor import code, completes, jump, line, quick_open
 from tests.page.yard import Yard, picture
-from tests.server import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.docker]
 
@@ -42,14 +41,7 @@ def served(page: Page, language: str) -> None:
 def leads_to(page: Page, name: str, text: str) -> None:
     """Go to definition opens that file of a library at that line, to be read and not changed."""
     tab = page.get_by_role("tab", name=name)
-
-    def there() -> bool:  # the server may still be reading
-        if not tab.is_visible():
-            page.keyboard.press("F12")
-            page.wait_for_timeout(700)
-        return tab.is_visible()
-
-    wait_until(there, 60)
+    jump(page, tab.is_visible)
     expect(page.get_by_text("A library’s file, only read here.")).to_be_visible()
     expect(line(page, text)).to_be_visible()
     expect(code(page)).to_be_focused()
@@ -90,7 +82,7 @@ def test_each_server_of_the_image_serves_the_page(page, server):
         line(page, at).click()
         page.keyboard.press("End")
         page.keyboard.type(typed, delay=30)
-        expect(page.get_by_role("option", name=re.compile(proposed)).first).to_be_visible(timeout=PATIENCE)
+        completes(page, re.compile(proposed))
         page.keyboard.press("Escape")
 
     for name, language, at, library, text in (

@@ -127,7 +127,7 @@ def test_pages_of_lists_hold_wcag(page, server):
 def test_it_works_on_a_phone_and_on_a_wall(opened, width, height):
     page = opened
     page.set_viewport_size({"width": width, "height": height})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
     if width == 320:
         for name, seen in (("Files", ".tree"), ("Editor", ".cm-editor"), ("Panel", ".low"), ("Search", ".searching")):
             page.locator(".rail").get_by_role("button", name=name, exact=True).click()

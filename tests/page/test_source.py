@@ -286,8 +286,7 @@ def test_every_view_is_accessible_and_fits_a_phone(page, server, theme):
         assert violations(page) == []
         picture(page, f"source-{name}-{theme}")
         page.set_viewport_size({"width": 320, "height": 640})
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide == 320
+        page.wait_for_function("document.documentElement.scrollWidth === 320")
         picture(page, f"source-{name}-{theme}-320")
         page.set_viewport_size({"width": 1280, "height": 800})
 
@@ -324,14 +323,19 @@ def test_who_wrote_each_line_stands_beside_it_and_moves_with_it(page, server):
     expect(gutter).to_have_text([re.compile("Grace, "), re.compile("Linus, "), re.compile("Grace, ")])
     expect(gutter.nth(1)).to_have_attribute("title", re.compile("^Second\nLinus"))
     beside = page.locator(".cm-blame .cm-gutterElement", has_text="Linus")
-    top = beside.bounding_box()["y"]
+
+    def place() -> float:
+        box = beside.bounding_box()
+        return box["y"] if box else -1  # while it is drawn anew it is nowhere
+
+    top = wait_until(lambda: (now := place()) > 0 and now)
     page.locator(".cm-line", has_text="one").click()
     page.keyboard.press("Home")
     page.keyboard.type("typed\n")
-    wait_until(lambda: beside.bounding_box()["y"] > top)
+    wait_until(lambda: place() > top)
     picture(page, "source-blame")
     page.keyboard.press("Control+z")
-    wait_until(lambda: beside.bounding_box()["y"] == top)
+    wait_until(lambda: place() == top)
     beside.click()
     expect(page.get_by_role("tab", name=second[:8])).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("heading", name="Second")).to_be_visible()

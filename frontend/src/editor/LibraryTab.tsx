@@ -3,7 +3,7 @@ import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { useEffect, useRef, useState } from "react";
 import { type FileContent, get, type Refused } from "../api";
-import { Notice } from "../parts/controls";
+import { Button, Notice } from "../parts/controls";
 import type { EditorProps } from "../shell/registry";
 import { useSetting } from "../shell/settings";
 import { useStore } from "../shell/store";
@@ -11,6 +11,7 @@ import { cursor } from "./cursor";
 import { languageOf } from "./languages";
 import { basics, chosen, reach } from "./look";
 import { SERVED, serverLanguage } from "./names";
+import { stay } from "./places";
 
 export default function LibraryTab({ bench, tab, visible, focused }: EditorProps) {
   const uri = tab.data as string;
@@ -18,12 +19,16 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
   const place = useRef<HTMLDivElement>(null);
   const [view, setView] = useState<EditorView | null>(null);
   const [failure, setFailure] = useState("");
+  const [tries, setTries] = useState(0);
   const size = useSetting<number>("editor.fontSize");
   const goal = useStore(bench.goal);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each try asks again
   useEffect(() => {
     let made: EditorView | null = null;
+    let leave: (() => void) | undefined;
     let left = false;
+    setFailure("");
     const query = new URLSearchParams({ session_id: bench.sessionId, uri });
     const load = async () => {
       const found = await get<FileContent>(`/lsp-fs?${query}`);
@@ -40,16 +45,18 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
       const extensions = [server, chosen(top), basics, language, EditorState.readOnly.of(true), moved];
       const label = EditorView.contentAttributes.of({ "aria-label": found.path, "aria-readonly": "true" });
       made = new EditorView({ parent: place.current, doc, extensions: [...extensions, label] });
+      leave = stay(bench, uri, made);
       setView(made);
     };
     load().catch((error: Refused) => left || setFailure(error.message));
     return () => {
       left = true;
+      leave?.();
       if (made && cursor.get()?.view === made) cursor.set(null);
       made?.destroy();
       setView(null);
     };
-  }, [bench, uri]);
+  }, [bench, uri, tries]);
 
   useEffect(() => {
     if (!visible || !focused) return;
@@ -65,7 +72,9 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
   return (
     <div className="editor" style={{ "--code-size": `${size}px` } as React.CSSProperties}>
       {failure ? (
-        <Notice text={failure} />
+        <Notice text={failure}>
+          <Button onClick={() => setTries((n) => n + 1)}>Try again</Button>
+        </Notice>
       ) : (
         <Notice kind="info" text="A library’s file, only read here.">
           <span className="where" title={at}>

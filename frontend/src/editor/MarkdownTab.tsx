@@ -49,20 +49,27 @@ export default function MarkdownTab({ bench, tab }: EditorProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: pictures are looked for in what was just drawn
   useEffect(() => {
     const urls: string[] = [];
+    let left = false;
     const draw = async (image: HTMLImageElement, there: Set<string>) => {
       const from = image.dataset.at ?? "";
       if (!there.has(from)) return image.replaceWith(`[${image.alt || from}]`);
-      const url = pictureUrl(from, (await readBytes(bench, from)).bytes);
+      const { bytes } = await readBytes(bench, from);
+      if (left) return;
+      const url = pictureUrl(from, bytes);
       urls.push(url);
       image.src = url;
     };
     const images = [...(page.current?.querySelectorAll<HTMLImageElement>("img[data-at]") ?? [])];
     if (images.length > 0)
-      void pathsOf(bench).then((paths) => {
-        const there = new Set(paths);
-        for (const image of images) draw(image, there).catch(() => undefined);
-      });
+      pathsOf(bench).then(
+        (paths) => {
+          const there = new Set(paths);
+          for (const image of images) draw(image, there).catch(() => undefined);
+        },
+        () => undefined, // their words stand there instead
+      );
     return () => {
+      left = true;
       for (const url of urls) URL.revokeObjectURL(url);
     };
   }, [html, bench, path]);

@@ -1,7 +1,7 @@
 // Search in all files of the session, and replace: seen first, then done at once, under a snapshot.
 import { ChangeSet, Text } from "@codemirror/state";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
-import { type FileContent, files, post, type Refused } from "../api";
+import { ask, type FileContent, files, type Refused } from "../api";
 import { inTurn, soon } from "../inTurn";
 import { Button, Notice } from "../parts/controls";
 import type { Bench } from "../shell/bench";
@@ -66,7 +66,7 @@ export default function SearchView({ bench }: { bench: Bench }) {
       limit: LIMIT,
     };
     const look = inTurn(() =>
-      post<Answer>(`/workspace/${bench.sessionId}/search`, body).then(
+      ask<Answer>(`/workspace/${bench.sessionId}/search`, body).then(
         (found) => {
           if (left) return;
           setAnswer(found);

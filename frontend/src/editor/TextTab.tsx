@@ -11,6 +11,7 @@ import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
 import { basics, chosen, reach } from "./look";
 import { SERVED, serverLanguage } from "./names";
+import { stay } from "./places";
 
 const Conflict = lazy(() => import("./Conflict"));
 
@@ -141,9 +142,11 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
   });
   const gone = () => !document.views.has(view);
   const told = values.subscribe(() => view.dispatch({ effects: settings.reconfigure(chosen(top())) }));
+  const leave = stay(bench, path, view);
   const destroy = view.destroy.bind(view);
   view.destroy = () => {
     told();
+    leave();
     if (cursor.get()?.view === view) cursor.set(null);
     destroy();
   };

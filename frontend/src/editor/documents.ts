@@ -37,6 +37,8 @@ export class TextDocument {
   afterSave: (() => void) | null = null;
   private saved = Text.empty;
   private timer = 0;
+  /** The file changed while it could not be looked at: it is as soon as it can be. */
+  private missed = false;
 
   constructor(
     readonly bench: Bench,
@@ -58,6 +60,13 @@ export class TextDocument {
 
   private put(parts: Partial<Status>): void {
     this.status.set((old) => ({ ...old, ...parts }));
+    if (this.missed && !this.held) void this.refresh();
+  }
+
+  /** Whether what is shown must not be taken from the file now. */
+  private get held(): boolean {
+    const { phase, saving, dirty } = this.status.get();
+    return phase === "loading" || saving || dirty;
   }
 
   /** Reads the file, and where the browser kept a draft of it, that. */
@@ -82,7 +91,7 @@ export class TextDocument {
       ({ text: this.text, eol: this.eol } = taken(draft.content)); // the file is gone; what was typed is not
     }
     const dirty = !this.text.eq(this.saved);
-    this.put({ phase: "ready", reason: "", restored: dirty });
+    this.put({ phase: "ready", reason: "", restored: dirty, dirty });
     this.judge();
   }
 
@@ -210,25 +219,29 @@ export class TextDocument {
 
   /** The file is gone; what was typed and not saved stays. */
   vanish(): void {
-    if (!this.dirty && this.status.get().phase !== "loading") this.put({ phase: "missing" });
+    if (this.held) this.missed = true;
+    else this.put({ phase: "missing" });
   }
 
   /** Looks whether the file changed; what was typed stays, and meets the other text when it is saved. */
   readonly refresh = inTurn(async () => {
-    const { phase, saving } = this.status.get();
-    if (phase === "loading" || saving || this.dirty) return;
+    this.missed = this.held;
+    if (this.missed) return;
+    const { phase } = this.status.get();
     try {
       const stat = (await files(this.bench.sessionId, { op: "stat", path: this.path })) as { etag: string | null };
       if (stat.etag === this.etag && phase === "ready") return;
       if (phase !== "ready") return await this.load();
       const found = await readText(this.bench.sessionId, this.path);
-      if (this.dirty || this.status.get().saving || found === null) return;
+      this.missed = this.held;
+      if (this.missed) return;
+      if (found === null) return this.put({ phase: "binary" });
       const { text, eol } = found;
       this.eol = eol;
       this.etag = found.etag;
       this.follow(text);
     } catch (error) {
-      if ((error as Refused).code === "not_found" && !this.dirty) this.put({ phase: "missing" });
+      if ((error as Refused).code === "not_found") this.vanish();
     }
   });
 

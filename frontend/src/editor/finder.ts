@@ -1,5 +1,5 @@
 // Quick open: all files of the working copy that git does not ignore, asked for once and again after changes.
-import { type Entry, post } from "../api";
+import { ask, type Entry } from "../api";
 import type { Bench } from "../shell/bench";
 import { best } from "../shell/fuzzy";
 import type { Found } from "../shell/registry";
@@ -14,7 +14,7 @@ function treeOf(bench: Bench): Promise<Tree> {
   const tick = bench.tick.get();
   const kept = known.get(bench);
   if (kept?.tick === tick) return kept.tree;
-  const tree = post<{ entries: Entry[]; truncated: boolean }>(`/workspace/${bench.sessionId}/file-tree`, {
+  const tree = ask<{ entries: Entry[]; truncated: boolean }>(`/workspace/${bench.sessionId}/file-tree`, {
     depth: 100,
     ignored: false,
   }).then(({ entries, truncated }) => {
@@ -29,7 +29,7 @@ function treeOf(bench: Bench): Promise<Tree> {
     return { paths, truncated };
   });
   known.set(bench, { tick, tree });
-  tree.catch(() => known.delete(bench));
+  tree.catch(() => known.get(bench)?.tree === tree && known.delete(bench));
   return tree;
 }
 

@@ -1,7 +1,6 @@
 // What all organisation pages stand in: the top bar with organisation and account, the navigation, and the page beside it.
 import { type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
 import { type Organization, post, type Refused } from "../api";
-import { follow } from "../feed";
 import { useMe, useReload } from "../me";
 import { Boundary } from "../parts/Boundary";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
@@ -18,7 +17,6 @@ const LAST = "organization";
 
 export default function Frame({ path, onLeave }: { path: string; onLeave: () => void }) {
   const me = useMe();
-  const reload = useReload();
   const [open, setOpen] = useState(false);
   const [making, setMaking] = useState(false);
   const [staying, setStaying] = useState(""); // why signing out did not
@@ -42,13 +40,6 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
       again((n) => n + 1);
     },
     [me.organizations],
-  );
-  useEffect(
-    () =>
-      follow((fact) => {
-        if (/^(member|organization|access|reset)\b/.test(fact.name)) reload();
-      }),
-    [reload],
   );
   useEffect(() => {
     if (!open) return;

@@ -32,7 +32,10 @@ export default function Workspaces({ organization }: PageProps) {
     return inTurn(() =>
       Promise.all([
         get<Page<Workspace>>("/workspace?limit=200").then(
-          (page) => setRows(page.items.filter(ours).reverse()),
+          (page) => {
+            setRows(page.items.filter(ours).reverse());
+            setFailure("");
+          },
           (error: Refused) => setFailure(error.message),
         ),
         get<Page<Workspace>>("/workspace/bin").then(

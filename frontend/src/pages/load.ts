@@ -1,38 +1,17 @@
 // What a page shows, asked of the server and asked again when a fact says that it is another.
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { type Fact, get, type Page, type Refused } from "../api";
 import { follow } from "../feed";
-import { inTurn } from "../inTurn";
+import { type Answer, useAnswer } from "../parts/useAnswer";
 
 const SOON = 200; // ms
 const RARELY = 20_000;
 
-export type Loaded<T> = { data: T | null; failure: string; load: () => Promise<void> };
-
 /** GET {path}, and again with every fact whose name fits `facts`, but one that says it `isGone`; null asks nothing.
  *  `failure` is empty when it worked. */
-export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: Fact) => boolean): Loaded<T> {
-  const [shown, setShown] = useState<{ path: string | null; data: T | null; failure: string }>({
-    path,
-    data: null,
-    failure: "",
-  });
-  const wanted = useRef(path);
-  wanted.current = path;
-  const load = useMemo(
-    () =>
-      inTurn(async () => {
-        if (path === null) return;
-        const [data, failure] = await get<T>(path).then(
-          (found): [T | null, string] => [found, ""],
-          (error: Refused): [T | null, string] => [null, error.message],
-        );
-        // What was there stays beside a failure, unless it was another page's.
-        if (wanted.current === path)
-          setShown((old) => ({ path, data: data ?? (old.path === path ? old.data : null), failure }));
-      }),
-    [path],
-  );
+export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: Fact) => boolean): Answer<T> {
+  const { end, ...answer } = useAnswer<T>(path, () => get<T>(path ?? ""));
+  const { load } = answer;
   const pattern = facts?.source;
   const gone = useRef(isGone);
   gone.current = isGone;
@@ -42,11 +21,11 @@ export function useLoad<T>(path: string | null, facts?: RegExp, isGone?: (fact: 
     const fits = new RegExp(`^(?:reset$|${pattern})`);
     return follow((fact) => {
       if (!fits.test(fact.name)) return;
-      if (gone.current?.(fact)) setShown({ path, data: null, failure: "It was deleted." });
+      if (gone.current?.(fact)) end("It was deleted.");
       else void load();
     });
-  }, [path, load, pattern]);
-  return shown.path === path ? { ...shown, load } : { data: null, failure: "", load };
+  }, [load, end, pattern]);
+  return answer;
 }
 
 export type Listed<T> = {

@@ -1,7 +1,7 @@
 // Settling conflicts in the page: of each file what both sides made of it, a choice for each place, and the result to edit freely.
 // It becomes a merge of the base into the head.
 import { useEffect, useId, useMemo, useState } from "react";
-import { post, type Refused } from "../api";
+import { ask, post, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { useStore } from "../shell/store";
 import { Segments } from "../source/Segments";
@@ -30,7 +30,7 @@ export default function Conflicts({ desk, pull, onSettled }: { desk: Desk; pull:
   // biome-ignore lint/correctness/useExhaustiveDependencies: another head or base, other conflicts
   useEffect(() => {
     let left = false;
-    post<ConflictContent>(`${desk.at}/conflict-content`).then(
+    ask<ConflictContent>(`${desk.at}/conflict-content`).then(
       (found) => {
         if (left) return;
         setContent(found);

@@ -1,6 +1,7 @@
 // Looking into a database: its tables, their rows, statements. Reads unless one says otherwise.
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { get, type Refused } from "../api";
+import { inTurn } from "../inTurn";
 import { Button, Notice } from "../parts/controls";
 import { Sql } from "./Sql";
 import { TableView } from "./TableView";
@@ -19,12 +20,12 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
 
-  const load = useCallback(() => {
-    if (!up) return;
-    setBusy(true);
-    get<{ schemas: Schema[] }>(`${base}/schema${query}`)
-      .then(
-        (found) => {
+  const load = useMemo(
+    () =>
+      inTurn(async () => {
+        setBusy(true);
+        try {
+          const found = await get<{ schemas: Schema[] }>(`${base}/schema${query}`);
           setSchemas(found.schemas);
           setFailure("");
           const first = found.schemas.find((schema) => schema.tables.length);
@@ -35,12 +36,16 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
               ?.tables.find((one) => one.name === old?.table.name);
             return old && table ? { schema: old.schema, table } : null;
           });
-        },
-        (error: Refused) => setFailure(error.message),
-      )
-      .finally(() => setBusy(false));
-  }, [base, query, up]);
-  useEffect(load, [load]);
+        } catch (error) {
+          setFailure((error as Refused).message);
+        }
+        setBusy(false);
+      }),
+    [base, query],
+  );
+  useEffect(() => {
+    if (up) void load();
+  }, [load, up]);
 
   if (!up && !schemas)
     return (

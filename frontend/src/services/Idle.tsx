@@ -51,7 +51,7 @@ export function Idle({ sessionId }: { sessionId: string }) {
   useEffect(() => {
     load();
     return follow((fact) => {
-      if (fact.name === "session.idle" || fact.name === "workspace.updated") load();
+      if (fact.name === "session.idle" || fact.name === "workspace.updated" || fact.name === "reset") load();
     });
   }, [load]);
 

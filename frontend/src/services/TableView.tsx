@@ -1,6 +1,6 @@
 // One table: its rows by the page, sorted and filtered by the database itself, its structure, and all of it as a file.
 import { useCallback, useEffect, useState } from "react";
-import { post, type Refused } from "../api";
+import { ask, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { Download } from "./Download";
 import { Grid } from "./Grid";
@@ -36,7 +36,7 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
     let left = false;
     setBusy(true);
     const cursor = cursors.at(-1);
-    post<Data>(`${base}/data${query}`, {
+    ask<Data>(`${base}/data${query}`, {
       schema,
       table: table.name,
       limit: PAGE,

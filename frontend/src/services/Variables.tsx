@@ -1,30 +1,28 @@
 // The workspace's variables, for which compose files ask as ${NAME}: kept encrypted, only ever written.
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { call, get, type Page, type Refused } from "../api";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 
 export function Variables({ workspaceId, onClose }: { workspaceId: string; onClose: () => void }) {
-  const [names, setNames] = useState<string[] | null>(null);
   const [name, setName] = useState("");
   const [value, setValue] = useState("");
   const [failure, setFailure] = useState("");
   const path = `/workspace/${workspaceId}/variables`;
 
-  const refuse = useCallback((error: Refused) => setFailure(error.message), []);
-  const load = useCallback(
-    () => get<Page<{ name: string }>>(path).then((page) => setNames(page.items.map((row) => row.name)), refuse),
-    [path, refuse],
-  );
-  useEffect(() => {
-    load();
-  }, [load]);
+  const { data, failure: away, load } = useAnswer(path, () => get<Page<{ name: string }>>(path));
+  const names = data?.items.map((row) => row.name);
+  useEffect(() => void load(), [load]);
   const attempt = (work: Promise<unknown>) =>
-    work.then(() => {
-      setFailure("");
-      setName("");
-      setValue("");
-      return load();
-    }, refuse);
+    work.then(
+      () => {
+        setFailure("");
+        setName("");
+        setValue("");
+        return load();
+      },
+      (error: Refused) => setFailure(error.message),
+    );
 
   return (
     <Dialog
@@ -72,7 +70,7 @@ export function Variables({ workspaceId, onClose }: { workspaceId: string; onClo
           onChange={(event) => setValue(event.target.value)}
         />
       </div>
-      <Notice text={failure} />
+      <Notice text={failure || away} />
       <div className="row end">
         <Button onClick={onClose}>Close</Button>
         <Button type="submit" kind="main" disabled={!name}>

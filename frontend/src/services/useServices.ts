@@ -49,12 +49,24 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
   }, []);
 
   const again = useRef(() => {});
+  const shown = useRef(operations);
+  shown.current = operations;
   useEffect(() => {
     if (!wanted) return;
     const reload = soon(200, load);
     again.current = reload;
     load();
+    const unfinished = () => {
+      for (const { id, finished_at } of shown.current)
+        if (!finished_at)
+          get<Operation>(`/workspace/${sessionId}/operations/${id}`).then(
+            (found) => keep(found),
+            () => undefined, // its next progress tells
+          );
+    };
+    unfinished(); // what ended while nobody listened is told by nobody
     const stop = follow((fact: Fact) => {
+      if (fact.name === "reset") unfinished();
       if (fact.name === "reset" || fact.name === "workspace.variable_changed") reload();
       if (fact.session_id !== sessionId) return;
       if (fact.name === "services.changed") reload();

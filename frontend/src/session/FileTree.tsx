@@ -10,7 +10,7 @@ import {
   useRef,
   useState,
 } from "react";
-import { type Entry, files, post, type Refused } from "../api";
+import { ask, type Entry, files, type Refused } from "../api";
 import { inTurn, soon } from "../inTurn";
 import { Notice } from "../parts/controls";
 import { useRows } from "../parts/useRows";
@@ -34,7 +34,7 @@ function useFolders(bench: Bench) {
   const read = useMemo(() => {
     const look = async (path: string) => {
       try {
-        const found = await post<{ entries: Entry[] }>(`/workspace/${bench.sessionId}/file-tree`, { path, depth: 1 });
+        const found = await ask<{ entries: Entry[] }>(`/workspace/${bench.sessionId}/file-tree`, { path, depth: 1 });
         const rows = found.entries.filter((entry) => entry.name !== ".git");
         const order = new Intl.Collator(undefined, { numeric: true }).compare;
         rows.sort((a, b) => Number(b.type === "directory") - Number(a.type === "directory") || order(a.name, b.name));

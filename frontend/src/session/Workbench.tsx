@@ -13,13 +13,19 @@ import "../features";
 import "../services/services.css";
 import { DeleteSession, Fork } from "./dialogs";
 
+const GONE = "There is no such session: it was deleted, or you may not see it.";
+const AGAIN = 3000; // milliseconds, after which a server that could not answer is asked again
+
 export default function Workbench({ sessionId }: { sessionId: string }) {
   const bench = useMemo(() => new Bench(sessionId), [sessionId]);
   const { session, workspace, failure } = useStore(bench.info);
   const dialog = useStore(bench.dialog);
 
   useEffect(() => {
+    let left = false;
+    let timer = 0;
     const load = inTurn(async () => {
+      window.clearTimeout(timer);
       try {
         const session = await get<Session>(`/sessions/${sessionId}`);
         const [workspace, sessions] = await Promise.all([
@@ -28,18 +34,27 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
         ]);
         bench.info.set({ session, workspace, sessions: sessions.items, failure: "" });
       } catch (error) {
-        bench.info.set((old) => ({ ...old, failure: (error as Refused).message }));
+        const { status, message } = error as Refused;
+        const gone = status === 403 || status === 404;
+        if (gone) bench.info.set((old) => ({ ...old, session: null, failure: GONE }));
+        else bench.info.set((old) => ({ ...old, failure: message }));
+        if (!left && (status === 0 || status >= 500)) timer = window.setTimeout(load, AGAIN);
       }
     });
     void load();
     const view = new URLSearchParams(location.search).get("view");
     if (view) bench.show(view);
-    return follow((fact: Fact) => {
+    const leave = follow((fact: Fact) => {
       if (fact.name === "session.progress" && fact.session_id === sessionId) return bench.progress.set(stepOf(fact));
-      if (fact.name.startsWith("session.") || fact.name === "reset") void load();
+      if (fact.name.startsWith("session.") || fact.name === "reset" || fact.name === "access") void load();
       if (fact.name === "service.state" || fact.name === "operation.progress") return; // no file changes by these
       if (fact.session_id === sessionId || fact.name === "reset") bench.changed();
     });
+    return () => {
+      left = true;
+      window.clearTimeout(timer);
+      leave();
+    };
   }, [bench, sessionId]);
 
   const ready = session?.status === "ready";

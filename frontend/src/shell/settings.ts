@@ -3,6 +3,7 @@
 //   setting({ key: "editor.tabSize", group: "Editor", title: "Tab size", kind: "number", fallback: 4, least: 1, most: 16 });
 //   const size = useSetting<number>("editor.tabSize");
 import { call, get } from "../api";
+import { inTurn } from "../inTurn";
 import { createStore, useSelected } from "./store";
 
 type Of = { key: string; group: string; title: string; description?: string };
@@ -55,12 +56,16 @@ export function useSetting<T>(key: string): T {
 }
 
 let timer = 0;
+let changes = 0;
+let unsent = false;
 export function change(key: string, value: unknown): void {
+  changes++;
+  unsent = true;
   const of = settings.get(key);
   const { [key]: _, ...rest } = values.get();
   keep(of && value === of.fallback ? rest : { ...rest, [key]: value });
   window.clearTimeout(timer);
-  timer = window.setTimeout(send, 400);
+  timer = window.setTimeout(() => void send(), 400);
 }
 
 function keep(next: Values): void {
@@ -68,23 +73,25 @@ function keep(next: Values): void {
   values.set(next);
 }
 
-function send(): void {
-  timer = 0;
-  call("PUT", "/account/settings", { settings: values.get() }).then(
+const send = inTurn(async () => {
+  if (!unsent) return;
+  unsent = false;
+  await call("PUT", "/account/settings", { settings: values.get() }).then(
     () => trouble.set(""),
     (error: Error) => trouble.set(`Kept in this browser only: ${error.message}`),
   );
-}
+});
 
 let loads = 0;
 
 /** What the account has takes the place of what this browser had; called when somebody signed in. */
 export async function load(): Promise<void> {
   const mine = ++loads;
+  const before = changes;
   try {
     const found = await get<{ settings: Values }>("/account/settings");
     if (mine !== loads) return; // they left, or somebody else signed in
-    if (!timer) keep(found.settings);
+    if (changes === before && !unsent) keep(found.settings); // what was set since is newer
     trouble.set("");
   } catch (error) {
     if (mine === loads) trouble.set(`Kept in this browser only: ${(error as Error).message}`);
@@ -95,7 +102,7 @@ export async function load(): Promise<void> {
 export function forget(): void {
   loads++;
   window.clearTimeout(timer);
-  timer = 0;
+  unsent = false;
   localStorage.removeItem(KEPT);
   values.set({});
 }

@@ -1,7 +1,8 @@
 // The workspace's branches: who works on each, how it differs from this one, and merging it.
-import { useEffect, useState } from "react";
-import { get, type Page, type Refused } from "../api";
+import { useEffect } from "react";
+import { get, type Page } from "../api";
 import { Button, Notice } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 import { go } from "../router";
 import type { Bench } from "../shell/bench";
 import { Tool } from "../shell/controls";
@@ -16,15 +17,11 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
   const { repositories } = useStore(source.state);
   const busy = useStore(source.busy);
   const { sessions } = useStore(bench.info);
-  const [rows, setRows] = useState<Branch[] | null>(null);
-  const [failure, setFailure] = useState("");
+  const asked = `${source.base}/branches?repository=${encodeURIComponent(repository)}`;
+  const { data, failure, load } = useAnswer(asked, () => get<Page<Branch>>(asked));
+  const rows = data?.items;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another head, other sessions: other branches
-  useEffect(() => {
-    get<Page<Branch>>(`${source.base}/branches?repository=${encodeURIComponent(repository)}`).then(
-      (page) => setRows(page.items),
-      (error: Refused) => setFailure(error.message),
-    );
-  }, [source, repository, repositories, sessions]);
+  useEffect(() => void load(), [load, repositories, sessions]);
   const mine = rows?.find((row) => row.current);
   const nameOf = (id: string | null) => sessions.find((row) => row.id === id)?.name;
   return (

@@ -1,7 +1,8 @@
 // One commit: who, when, why, and what it changed.
-import { useEffect, useState } from "react";
-import { get, type Refused } from "../api";
+import { useEffect } from "react";
+import { get } from "../api";
 import { Button } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 import { Tool } from "../shell/controls";
 import type { EditorProps } from "../shell/registry";
 import { openFile } from "./Changes";
@@ -17,20 +18,16 @@ export type CommitData = { repository: string; id: string };
 export default function CommitTab({ bench, tab }: EditorProps) {
   const { repository, id } = tab.data as CommitData;
   const source = sourceOf(bench);
-  const [commit, setCommit] = useState<CommitDetail | null>(null);
-  const [failure, setFailure] = useState("");
-  useEffect(() => {
-    get<CommitDetail>(`${source.base}/log/${id}?repository=${encodeURIComponent(repository)}`).then(
-      setCommit,
-      (error: Refused) => setFailure(error.message),
-    );
-  }, [source, repository, id]);
+  const asked = `${source.base}/log/${id}?repository=${encodeURIComponent(repository)}`;
+  const { data: commit, failure, load } = useAnswer(asked, () => get<CommitDetail>(asked));
+  useEffect(() => void load(), [load]);
   const head = commit && <Head bench={bench} repository={repository} commit={commit} />;
   return (
     <DiffPage
       label={`Changes of ${id.slice(0, 8)}`}
       diff={commit}
       failure={failure}
+      onAgain={load}
       head={head}
       empty="This commit changes nothing."
       fileTools={(file) =>

@@ -1,6 +1,7 @@
 // What turns one revision into another.
-import { useEffect, useState } from "react";
-import { post, type Refused } from "../api";
+import { useEffect } from "react";
+import { ask } from "../api";
+import { useAnswer } from "../parts/useAnswer";
 import type { EditorProps } from "../shell/registry";
 import { DiffPage } from "./DiffPage";
 import { sourceOf } from "./state";
@@ -18,19 +19,15 @@ export type CompareData = {
 export default function CompareTab({ bench, tab }: EditorProps) {
   const { repository, from, to, fromName, toName, paths } = tab.data as CompareData;
   const source = sourceOf(bench);
-  const [diff, setDiff] = useState<Diff | null>(null);
-  const [failure, setFailure] = useState("");
-  useEffect(() => {
-    post<Diff>(`${source.base}/diff`, { from, to, repository, ...(paths ? { paths } : {}) }).then(
-      setDiff,
-      (error: Refused) => setFailure(error.message),
-    );
-  }, [source, repository, from, to, paths]);
+  const asked = { from, to, repository, ...(paths ? { paths } : {}) };
+  const { data, failure, load } = useAnswer(JSON.stringify(asked), () => ask<Diff>(`${source.base}/diff`, asked));
+  useEffect(() => void load(), [load]);
   return (
     <DiffPage
       label={`From ${fromName} to ${toName}`}
-      diff={diff}
+      diff={data}
       failure={failure}
+      onAgain={load}
       head={
         <header className="commit-head">
           <h2>

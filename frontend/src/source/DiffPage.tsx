@@ -1,7 +1,7 @@
 // What every page of differences has: its head with counts, the walk from change to change, side by side or inline, and the
 // differences themselves.
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { Notice } from "../parts/controls";
+import { Button, Notice } from "../parts/controls";
 import { Tool } from "../shell/controls";
 import { change, useSetting } from "../shell/settings";
 import { Counts, DiffView, type Slots, walk } from "./DiffView";
@@ -14,12 +14,13 @@ type Props = Slots & {
   label: string;
   diff: Diff | null;
   failure: string;
+  onAgain?: () => unknown; // asks once more after a failure
   head?: ReactNode;
   tools?: ReactNode;
   empty?: string;
 } & Pick<Parameters<typeof DiffView>[0], "onHunk" | "onKey" | "goal" | "folding">;
 
-export function DiffPage({ label, diff, failure, head, tools, empty = "Nothing differs.", ...rest }: Props) {
+export function DiffPage({ label, diff, failure, onAgain, head, tools, empty = "Nothing differs.", ...rest }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const layout = useSetting<string>("diff.layout");
@@ -57,7 +58,7 @@ export function DiffPage({ label, diff, failure, head, tools, empty = "Nothing d
           onClick={() => change("diff.layout", sides ? "inline" : "side")}
         />
       </div>
-      <Notice text={failure} />
+      <Notice text={failure}>{onAgain && <Button onClick={() => void onAgain()}>Try again</Button>}</Notice>
       {diff?.truncated && <Notice kind="info" text="This is long: only the first files and lines are shown." />}
       {diff && files.length === 0 && <p className="soft empty">{empty}</p>}
       {diff && files.length > 0 && width > 0 && <DiffView label={label} files={files} sides={sides} {...rest} />}

@@ -1,7 +1,7 @@
 // The log: commits newest first with their lanes, more as one scrolls, by words, author and path.
 
 import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
-import { type Page, post, type Refused } from "../api";
+import { ask, type Page, type Refused } from "../api";
 import { Notice } from "../parts/controls";
 import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
@@ -31,7 +31,7 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
   const [failure, setFailure] = useState("");
   const [commits, setCommits] = useState<Commit[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
-  const asked = useRef<{ name: string } | null>(null); // what was asked for last
+  const asked = useRef<object | null>(null); // what is under way and counts
 
   useEffect(() => {
     const timer = window.setTimeout(() => setWanted(filter), PAUSE);
@@ -40,12 +40,12 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
   const load = useCallback(
     async (from: string) => {
       const { query, author, path, all } = wanted;
-      const mine = { name: JSON.stringify([wanted, from]) };
-      if (asked.current?.name === mine.name && from) return;
+      if (from && asked.current) return; // the same once more, or what follows on a page that is just coming anew
+      const mine = {};
       asked.current = mine;
       const words = { ...(query && { query }), ...(author && { author }), ...(path && { path }) };
       try {
-        const page = await post<Page<Commit>>(`${source.base}/log`, {
+        const page = await ask<Page<Commit>>(`${source.base}/log`, {
           limit: 100,
           cursor: from,
           all,
@@ -57,9 +57,9 @@ export function Log({ bench, repository }: { bench: Bench; repository: string })
         setCursor(page.next_cursor);
         setFailure("");
       } catch (error) {
-        if (asked.current !== mine) return;
-        asked.current = null;
-        setFailure((error as Refused).message);
+        if (asked.current === mine) setFailure((error as Refused).message);
+      } finally {
+        if (asked.current === mine) asked.current = null;
       }
     },
     [source, repository, wanted],

@@ -1,7 +1,8 @@
 // One snapshot: what restoring it would change now, what it held that was not committed, and restoring it.
-import { useEffect, useState } from "react";
-import { get, type Refused } from "../api";
+import { useEffect, useRef, useState } from "react";
+import { get } from "../api";
 import { Button } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 import type { EditorProps } from "../shell/registry";
 import { useStore } from "../shell/store";
 import { DiffPage } from "./DiffPage";
@@ -24,35 +25,29 @@ export default function SnapshotTab({ bench, tab, visible }: EditorProps) {
   const busy = useStore(source.busy);
   const [repository, setRepository] = useState("root");
   const [against, setAgainst] = useState<Against>("now");
-  const [found, setFound] = useState<(Snapshot & Diff) | null>(null);
-  const [failure, setFailure] = useState("");
+  const asked = `${source.base}/snapshots/${id}?${new URLSearchParams({ against, repository })}`;
+  const { data: found, failure, load } = useAnswer(asked, () => get<Snapshot & Diff>(asked));
   // biome-ignore lint/correctness/useExhaustiveDependencies: other files make another difference
   useEffect(() => {
-    if (!visible) return;
-    let left = false;
-    const words = new URLSearchParams({ against, repository });
-    get<Snapshot & Diff>(`${source.base}/snapshots/${id}?${words}`).then(
-      (next) => !left && setFound(next),
-      (error: Refused) => !left && setFailure(error.message),
-    );
-    return () => {
-      left = true;
-    };
-  }, [source, id, against, repository, visible, files]);
+    if (visible) void load();
+  }, [load, visible, files]);
+  const known = useRef<Snapshot | null>(null); // its head stays while it is compared with something else
+  known.current = found ?? known.current;
+  const snapshot = known.current;
   const same = against === "now" && found?.files.length === 0;
-  const head = found && (
+  const head = snapshot && (
     <header className="commit-head">
-      <h2>{snapshotTitle(found)}</h2>
+      <h2>{snapshotTitle(snapshot)}</h2>
       <div className="row facts">
-        <time className="soft" dateTime={found.created_at}>
-          {inFull(found.created_at)}
+        <time className="soft" dateTime={snapshot.created_at}>
+          {inFull(snapshot.created_at)}
         </time>
-        <span className="soft">{plural(found.files_changed, "file")} not committed then</span>
+        <span className="soft">{plural(snapshot.files_changed, "file")} not committed then</span>
         <span className="grow" />
         <Button
           kind="main"
           disabled={busy !== "" || same}
-          onClick={() => source.restore(id, `Restored ${snapshotTitle(found)}.`)}
+          onClick={() => source.restore(id, `Restored ${snapshotTitle(snapshot)}.`)}
         >
           {busy === "Restoring" ? "Restoring…" : "Restore"}
         </Button>
@@ -74,6 +69,7 @@ export default function SnapshotTab({ bench, tab, visible }: EditorProps) {
       label="Changes of the snapshot"
       diff={found}
       failure={failure}
+      onAgain={load}
       head={head}
       empty={against === "now" ? "The files are as this snapshot has them." : "Everything was committed."}
     />

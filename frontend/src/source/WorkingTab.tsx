@@ -1,6 +1,7 @@
 // What is not committed of one file, or of all: each hunk and line can be left out of the next commit, or discarded.
-import { type KeyboardEvent, useCallback, useEffect, useState } from "react";
-import { get, type Refused } from "../api";
+import { type KeyboardEvent, useCallback, useEffect, useRef } from "react";
+import { get } from "../api";
+import { useAnswer } from "../parts/useAnswer";
 import { Tool } from "../shell/controls";
 import type { EditorProps } from "../shell/registry";
 import { useStore } from "../shell/store";
@@ -20,26 +21,23 @@ export default function WorkingTab({ bench, tab, visible }: EditorProps) {
   const { files, repositories } = useStore(source.state);
   useStore(source.choices);
   const choice = source.choice(repository);
-  const [diff, setDiff] = useState<Diff | null>(null);
-  const [failure, setFailure] = useState("");
-
+  const words = new URLSearchParams({ repository, ...(path === null ? {} : { path }) });
+  const asked = `${source.base}/diff/working-copy?${words}`;
+  const before = useRef<Diff | null>(null);
+  const {
+    data: diff,
+    failure,
+    load,
+  } = useAnswer(asked, async () => {
+    const found = await get<Diff>(asked);
+    const same = JSON.stringify(before.current) === JSON.stringify(found);
+    return same ? before.current : found; // what did not change is not drawn anew
+  });
+  before.current = diff;
   // biome-ignore lint/correctness/useExhaustiveDependencies: other files, or the same once more, are another difference
   useEffect(() => {
-    if (!visible) return;
-    const words = new URLSearchParams({ repository, ...(path === null ? {} : { path }) });
-    let left = false;
-    get<Diff>(`${source.base}/diff/working-copy?${words}`).then(
-      (found) => {
-        if (left) return;
-        setDiff((old) => (old && JSON.stringify(old) === JSON.stringify(found) ? old : found));
-        setFailure("");
-      },
-      (error: Refused) => !left && setFailure(error.message),
-    );
-    return () => {
-      left = true;
-    };
-  }, [source, repository, path, visible, files, repositories]);
+    if (visible) void load();
+  }, [load, visible, files, repositories]);
 
   const toggleHunk = useCallback(
     (file: FileDiff, hunk: Hunk) =>
@@ -103,6 +101,7 @@ export default function WorkingTab({ bench, tab, visible }: EditorProps) {
       label={path ? `Changes of ${path}` : "All changes"}
       diff={diff}
       failure={failure}
+      onAgain={load}
       empty={path ? "It is as it was committed." : "All is committed."}
       fileTools={fileTools}
       hunkTools={hunkTools}

@@ -42,7 +42,9 @@ export function Screen({ bench, pane, label, visible, focused }: Props) {
       attached: (id) => {
         tell({ id });
         const text = terminals.take();
-        if (text) one.handle.type(text);
+        if (!text) return;
+        one.handle.type(text);
+        one.handle.focus();
       },
       ended: (ended) => tell({ ended }),
       trouble: setFailure,

@@ -1,6 +1,6 @@
 // The panel of terminals: tabs, each with up to four beside one another.
 import { type KeyboardEvent, type MouseEvent, useEffect, useState } from "react";
-import { Notice } from "../parts/controls";
+import { Button, Notice } from "../parts/controls";
 import type { Bench } from "../shell/bench";
 import { CommandButton, Menu, type MenuItem, menuOf } from "../shell/controls";
 import { Icon } from "../shell/icons";
@@ -40,7 +40,9 @@ export default function Terminals({ bench }: { bench: Bench }) {
         <CommandButton bench={bench} id="terminal.find" />
         <CommandButton bench={bench} id="terminal.close" />
       </div>
-      <Notice text={failure} />
+      <Notice text={failure}>
+        <Button onClick={() => void terminals.load()}>Try again</Button>
+      </Notice>
       {open.tabs.length === 0 && !failure && <p className="soft empty">No terminal is open. Alt T opens one.</p>}
       {open.tabs.map((tab) => (
         <div

@@ -22,7 +22,8 @@ export class Connection {
   private pause = 250;
   private timer = 0;
   private over = false;
-  private attached = false;
+  private attached = false; // once at least
+  private up = false; // now
   private early: Uint8Array<ArrayBuffer>[] = [];
   private readonly encoder = new TextEncoder();
 
@@ -71,7 +72,7 @@ export class Connection {
     if (this.acks.seen > 0) query.after = this.acks.seen;
     this.socket = new WebSocket(socketUrl("/ws/terminal", query));
     this.socket.binaryType = "arraybuffer";
-    let attached = false;
+    let attached = false; // by this socket
     this.socket.onmessage = (message) => {
       if (typeof message.data !== "string") this.show(new Uint8Array(message.data as ArrayBuffer));
       else {
@@ -81,6 +82,7 @@ export class Connection {
       }
     };
     this.socket.onclose = () => {
+      this.up = false;
       if (!this.over) void this.retry(attached);
     };
   }
@@ -97,6 +99,7 @@ export class Connection {
   private hear(frame: Down): void {
     if (frame.type === "attached") {
       this.pause = 250;
+      this.up = true;
       this.id = frame.terminal_id;
       this.acks = new Acks(frame.offset);
       this.told.trouble("");
@@ -117,6 +120,7 @@ export class Connection {
     this.timer = window.setTimeout(() => this.open(), again);
     if (attached) return;
     if (this.id && (await this.isGone(this.id))) {
+      if (this.up || this.over) return; // it came back while that was asked
       this.close();
       this.told.ended("is gone");
     } else if (this.service && !this.id)

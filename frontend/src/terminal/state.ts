@@ -43,7 +43,7 @@ export class Terminals {
     return `terminals.${this.bench.sessionId}`;
   }
 
-  /** Finds the running terminals, once; opens one where there is none. */
+  /** Finds the running terminals, until that worked once; opens one where there is none. */
   load(): Promise<void> {
     this.loading ??= this.find();
     return this.loading;
@@ -52,14 +52,17 @@ export class Terminals {
   private async find(): Promise<void> {
     try {
       const { items } = await get<Page<TerminalRow>>(`/workspace/${this.bench.sessionId}/terminals`);
+      const open = new Set(this.open.get().tabs.flatMap((tab) => tab.panes.map((one) => one.id)));
       const running = items
-        .filter((row) => row.state === "running")
+        .filter((row) => row.state === "running" && !open.has(row.id))
         .map((row) => ({ id: row.id, service: row.service_id ? { id: row.service_id, name: row.title } : null }));
       const found = restored(localStorage.getItem(this.kept), running);
       this.open.set((old) => ({ tabs: [...found.tabs, ...old.tabs], current: old.current || found.current }));
       if (this.open.get().tabs.length === 0) this.add();
       this.open.subscribe(() => localStorage.setItem(this.kept, toKeep(this.open.get())));
+      this.failure.set("");
     } catch (error) {
+      this.loading = null;
       this.failure.set((error as Refused).message);
     }
   }

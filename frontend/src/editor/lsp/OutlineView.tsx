@@ -18,19 +18,19 @@ const KINDS =
 export default function OutlineView({ bench }: { bench: Bench }) {
   const at = useStore(cursor);
   const health = useStore(knownOf(bench).health);
-  const [rows, setRows] = useState<Name[] | null>(null);
+  const [found, setFound] = useState<{ of: unknown; rows: Name[] | null }>({ of: null, rows: null });
   const view = at?.view;
   const text = view?.state.doc;
   const language = at ? serverLanguage(at.path)?.language : undefined;
   const link = language ? health[language]?.link : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked again for each text, and when the server comes
   useEffect(() => {
-    if (!view) return setRows(null);
+    if (!view) return;
     let left = false;
     const timer = window.setTimeout(
       () =>
         symbols(view).then(
-          (found) => left || setRows(found),
+          (rows) => left || setFound({ of: view, rows }),
           () => undefined,
         ),
       300,
@@ -40,6 +40,7 @@ export default function OutlineView({ bench }: { bench: Bench }) {
       window.clearTimeout(timer);
     };
   }, [view, text, link]);
+  const rows = found.of === view ? found.rows : null; // not another file's
   const head = view?.state.selection.main.head ?? 0;
   const current = text ? (rows ?? []).findLastIndex((one) => offsetOf(text, one.range.start) <= head) : -1;
   return (

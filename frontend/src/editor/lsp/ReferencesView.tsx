@@ -6,7 +6,8 @@ import { Icon } from "../../shell/icons";
 import { useStore } from "../../shell/store";
 import { documentsOf } from "../documents";
 import { taken } from "../text";
-import { goTo, type Place, references } from "./actions";
+import { goTo } from "./actions";
+import { knownOf, type Place } from "./state";
 
 type Shown = { path: string; rows: (Place & { line: string })[] };
 const MOST = 60; // files whose lines are shown
@@ -36,7 +37,7 @@ async function withLines(bench: Bench, places: Place[]): Promise<Shown[]> {
 }
 
 export default function ReferencesView({ bench }: { bench: Bench }) {
-  const found = useStore(references);
+  const found = useStore(knownOf(bench).references);
   const [groups, setGroups] = useState<Shown[]>([]);
   useEffect(() => {
     let left = false;

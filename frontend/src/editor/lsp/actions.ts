@@ -2,17 +2,13 @@
 import { LSPPlugin } from "@codemirror/lsp-client";
 import type { EditorView } from "@codemirror/view";
 import type { Bench } from "../../shell/bench";
-import { createStore } from "../../shell/store";
+import { cursor } from "../cursor";
 import { pathOf } from "../paths";
 import { offsetOf, positionOf, type Range } from "../text";
 import { applyEdit } from "./edits";
 import { formatted } from "./format";
 import { type LanguageClient, serving } from "./servers";
-import { type Diagnostic, knownOf, type Location, severityOf, type WorkspaceEdit } from "./state";
-
-/** `uri` is set where that is outside of the working copy: a library's file. */
-export type Place = { path: string; range: Range; uri?: string };
-export const references = createStore<{ title: string; places: Place[] } | null>(null);
+import { type Diagnostic, knownOf, type Location, type Place, severityOf, type WorkspaceEdit } from "./state";
 
 type At = { client: LanguageClient; document: { uri: string }; at: Record<string, unknown> };
 
@@ -72,13 +68,15 @@ const KINDS = {
 export async function jump(bench: Bench, view: EditorView, kind: keyof typeof KINDS): Promise<void> {
   const from = here(view);
   if (!from?.client.can(`${kind}Provider`)) return bench.questions.tell("The language server cannot do that here.");
+  const { doc, selection } = view.state;
   const ask = () => from.client.ask<Location | Location[]>(KINDS[kind], from.at);
   const places = await tried(bench, "Go to", async () => placesOf(await ask()));
-  if (!places) return;
+  const stayed = cursor.get()?.view === view && view.state.doc === doc && view.state.selection.eq(selection);
+  if (!places || !stayed) return; // whoever went on meanwhile is not fetched away
   const [first] = places;
   if (!first) return bench.questions.tell("Nothing was found.");
   if (places.length === 1) return goTo(bench, first);
-  references.set({ title: `${places.length} places of ${wordAt(view)}`, places });
+  knownOf(bench).references.set({ title: `${places.length} places of ${wordAt(view)}`, places });
   bench.show("references");
 }
 
@@ -89,7 +87,7 @@ export async function findReferences(bench: Bench, view: EditorView): Promise<vo
   const ask = () => from.client.ask<Location[]>("textDocument/references", params);
   const places = await tried(bench, "References", async () => placesOf(await ask()));
   if (!places) return;
-  references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
+  knownOf(bench).references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
   bench.show("references");
 }
 

@@ -33,6 +33,8 @@ export type WorkspaceEdit = {
   )[];
 };
 export type Location = { uri: string; range: Range } | { targetUri: string; targetSelectionRange: Range };
+/** `uri` is set where that is outside of the working copy: a library's file. */
+export type Place = { path: string; range: Range; uri?: string };
 export type Line = { at: string; server: string; text: string };
 
 export type Known = {
@@ -40,13 +42,20 @@ export type Known = {
   /** By path. */
   problems: Store<Record<string, Diagnostic[]>>;
   output: Store<Line[]>;
+  /** What was found last for a name. */
+  references: Store<{ title: string; places: Place[] } | null>;
 };
 
 const known = new WeakMap<Bench, Known>();
 export function knownOf(bench: Bench): Known {
   const before = known.get(bench);
   if (before) return before;
-  const found: Known = { health: createStore({}), problems: createStore({}), output: createStore<Line[]>([]) };
+  const found: Known = {
+    health: createStore({}),
+    problems: createStore({}),
+    output: createStore<Line[]>([]),
+    references: createStore<{ title: string; places: Place[] } | null>(null),
+  };
   known.set(bench, found);
   return found;
 }

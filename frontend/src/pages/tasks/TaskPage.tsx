@@ -1,6 +1,6 @@
 // One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
 import { useEffect, useState } from "react";
-import { call, get, type Page, type Refused, type Session } from "../../api";
+import { call, type Page, type Refused, type Session } from "../../api";
 import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Markdown } from "../../parts/Markdown";
@@ -188,19 +188,10 @@ function Links({
   writes: boolean;
   onSave: (fields: Fields) => Promise<boolean>;
 }) {
-  const [sessions, setSessions] = useState<Session[]>([]);
-  const [pulls, setPulls] = useState<Pull[]>([]);
+  // Whoever may not see them ties none.
+  const sessions = useLoad<Page<Session>>(`/sessions/${workspace}/sessions?limit=200`).data?.items ?? [];
+  const pulls = useLoad<Page<Pull>>(`/workspace/${workspace}/pull-requests?limit=200`).data?.items ?? [];
   const [url, setUrl] = useState("");
-  useEffect(() => {
-    get<Page<Session>>(`/sessions/${workspace}/sessions?limit=200`).then(
-      (page) => setSessions(page.items),
-      () => setSessions([]), // whoever may not see sessions ties none
-    );
-    get<Page<Pull>>(`/workspace/${workspace}/pull-requests?limit=200`).then(
-      (page) => setPulls(page.items),
-      () => setPulls([]),
-    );
-  }, [workspace]);
   const shown = (link: TaskLink): { title: string; to: string; icon: "branch" | "pull" | "link" } => {
     if (link.kind === "session") {
       const found = sessions.find((one) => one.id === link.id);

@@ -1,0 +1,72 @@
+import { ChangeSet } from "@codemirror/state";
+import { expect, test, vi } from "vitest";
+import type { Bench } from "../shell/bench";
+
+vi.stubGlobal("window", Object.assign(Object.create(globalThis), { addEventListener: () => undefined }));
+const { TextDocument } = await import("./documents");
+
+const bench = { sessionId: "s", mark: () => undefined } as unknown as Bench;
+const answer = (body: unknown) => new Response(JSON.stringify(body));
+
+/** A file behind the API; `hold` keeps what is asked of that kind from being answered, until `go`. */
+function served(content: string) {
+  const file = { content, etag: "1" };
+  const held: (() => void)[] = [];
+  const server = { file, hold: "", write: (text: string) => Object.assign(file, { content: text, etag: `${text}!` }) };
+  vi.stubGlobal("fetch", async (_: string, { body }: { body: string }) => {
+    const op = JSON.parse(body) as { op: string; content: string };
+    if (op.op === "write") server.write(op.content);
+    const found = answer({ ...file, encoding: "utf-8", truncated: false }); // as it is when the question arrives
+    if (server.hold === op.op) await new Promise<void>((go) => held.push(go));
+    return found;
+  });
+  const arrived = () => vi.waitFor(() => expect(held).toHaveLength(1));
+  const go = () => {
+    server.hold = "";
+    held.shift()?.();
+  };
+  return { server, arrived, go };
+}
+
+const type = (document: InstanceType<typeof TextDocument>, insert: string) => {
+  const changes = ChangeSet.of({ from: 0, insert }, document.text.length);
+  document.changed(null, changes, changes.apply(document.text));
+};
+const shows = (document: InstanceType<typeof TextDocument>, text: string) =>
+  vi.waitFor(() => expect(document.text.toString()).toBe(text));
+
+test("a change told while the file is read for the first time is looked at when that is over", async () => {
+  const { server, arrived, go } = served("old");
+  server.hold = "read";
+  const document = new TextDocument(bench, "a");
+  const loaded = document.load();
+  await arrived();
+  server.write("new");
+  void document.refresh();
+  go();
+  await loaded;
+  await shows(document, "new");
+});
+
+test("a change told while one types is looked at once nothing is typed any more, and one told while it is saved after that", async () => {
+  const { server, arrived, go } = served("old");
+  const document = new TextDocument(bench, "a");
+  await document.load();
+  type(document, "x");
+  server.write("theirs");
+  await document.refresh();
+  expect(document.text.toString()).toBe("xold");
+  const back = ChangeSet.of({ from: 0, to: 1 }, document.text.length);
+  document.changed(null, back, back.apply(document.text));
+  await shows(document, "theirs");
+
+  type(document, "my");
+  server.hold = "write";
+  const saved = document.save();
+  await arrived();
+  server.write("later");
+  void document.refresh();
+  go();
+  expect(await saved).toBe(true);
+  await shows(document, "later");
+});
