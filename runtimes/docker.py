@@ -287,10 +287,7 @@ class Docker:
         name = self._container(spec)
         for _ in range(300):
             found = await self._inspect(name)
-            half = (
-                found is not None and spec.files and found["State"]["Status"] == "created"
-            )  # perhaps without its files
-            if found is not None and (half or found["Config"]["Labels"].get(DIGEST) != digest):
+            if found is not None and not _is_whole(spec, found, digest):
                 await self._remove(found["Id"])
                 found = None
             with explained():
@@ -480,6 +477,12 @@ class Docker:
         finally:
             for container in made:
                 await self._remove(container)
+
+
+def _is_whole(spec: Spec, found: dict[str, Any], digest: str) -> bool:
+    """Whether it is the container that was wanted. One that never ran may have been left before it had its files."""
+    half = bool(spec.files) and found["State"]["Status"] == "created"
+    return not half and found["Config"]["Labels"].get(DIGEST) == digest
 
 
 def _strike(leader: int, number: int) -> None:

@@ -335,10 +335,8 @@ class Conductor:
             async for group, name in driver.changes():
                 with contextlib.suppress(ValueError):
                     runtime_id = definitions.service_id(UUID(group), name)
-                    if (
-                        runtime_id not in self._news
-                    ):  # looked at after whoever starts or stops it now, who may have looked before
-                        self._news.add(runtime_id)
+                    if runtime_id not in self._news:
+                        self._news.add(runtime_id)  # whoever starts or stops it now may have looked before it was so
                         self.spawn(self._quietly(self.look(runtime_id)))
         finally:
             looking.cancel()
