@@ -88,7 +88,7 @@ async def check(db: AsyncSession, data: Path, user_id: UUID, code: str) -> bool:
         raise NoFactor
     plain = code.strip().lower()
     if plain.replace(" ", "").isdigit():
-        await _take_code(db, data, factor, plain.replace(" ", ""))
+        await _take_code(db, data, factor, code)
         return False
     used = delete(RecoveryCode).where(RecoveryCode.user_id == user_id, RecoveryCode.hash == crypto.digest(plain))
     if await db.scalar(used.returning(RecoveryCode.user_id)) is None:
@@ -102,10 +102,11 @@ async def remove(db: AsyncSession, user_id: UUID) -> None:
 
 
 async def _take_code(db: AsyncSession, data: Path, factor: SecondFactor, code: str) -> None:
+    digits = "".join(code.split()).encode()  # apps show them in two groups
     app = pyotp.TOTP(vault(data).open(factor.key_id, factor.sealed, of=_of(factor.user_id)))
     current = int(now().timestamp()) // STEP
     steps = range(current - 1, current + 2)
-    fitting = [step for step in steps if secrets.compare_digest(app.at(step * STEP).encode(), code.encode())]
+    fitting = [step for step in steps if secrets.compare_digest(app.at(step * STEP).encode(), digits)]
     if not fitting:
         raise WrongCode
     on = update(SecondFactor).where(SecondFactor.user_id == factor.user_id, SecondFactor.last_step < fitting[-1])

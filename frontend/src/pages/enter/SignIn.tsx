@@ -28,6 +28,7 @@ export function SignIn({ error, invitation, onEnter }: EnterProps & { error: str
         busy={busy}
         failure={failure}
         onCode={(code) => enter({ ...login, code })}
+        onOther={() => setFailure("")}
         onBack={() => {
           setLogin(null);
           setFailure("");
@@ -62,11 +63,13 @@ function SecondStep({
   busy,
   failure,
   onCode,
+  onOther,
   onBack,
 }: {
   busy: boolean;
   failure: string;
   onCode: (code: string) => void;
+  onOther: () => void; // another kind of code is to be given
   onBack: () => void;
 }) {
   const [recovery, setRecovery] = useState(false);
@@ -98,7 +101,13 @@ function SecondStep({
         </Button>
       </form>
       <p className="below row wrap">
-        <Button kind="quiet" onClick={() => setRecovery(!recovery)}>
+        <Button
+          kind="quiet"
+          onClick={() => {
+            setRecovery(!recovery);
+            onOther();
+          }}
+        >
           {recovery ? "Use the app" : "Use a recovery code"}
         </Button>
         <Button kind="quiet" onClick={onBack}>

@@ -5,6 +5,7 @@ import { useMe, useReload } from "../../me";
 import { Button, Notice } from "../../parts/controls";
 import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
+import { go } from "../../router";
 import { useLoad } from "../load";
 import { atLeast } from "../places";
 import { Invitations } from "./Invitations";
@@ -29,8 +30,10 @@ export function Members({ organization }: { organization: Organization }) {
     const path = `${at}/members/${member.user_id}`;
     await (to ? call("PUT", path, { role: to }) : call("DELETE", path));
     setAsked(null);
-    await load();
-    if (member.user_id === me.user.id) await reload();
+    const own = member.user_id === me.user.id;
+    if (own && !to) go("/"); // nothing of this organisation is there any more
+    else await load();
+    if (own) await reload();
   };
   const changeAtOnce = (question: Question) =>
     change(question).catch((error: Refused) => {
