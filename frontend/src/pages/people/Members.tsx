@@ -31,7 +31,8 @@ export function Members({ organization }: { organization: Organization }) {
     await (to ? call("PUT", path, { role: to }) : call("DELETE", path));
     setAsked(null);
     const own = member.user_id === me.user.id;
-    if (own && !to) go("/"); // nothing of this organisation is there any more
+    if (own && !to)
+      go("/"); // nothing of this organisation is there any more
     else await load();
     if (own) await reload();
   };
