@@ -6,6 +6,7 @@ import {
   LSPPlugin,
   serverCompletion,
   signatureHelp,
+  type Transport,
   Workspace,
   type WorkspaceFile,
 } from "@codemirror/lsp-client";
@@ -152,13 +153,25 @@ export class LanguageClient {
         }),
       ],
     });
+    let transport: Transport | undefined;
+    // The library's own leaves it unhandled that a server did not start: an error of the page, for each of its notifications.
+    this.client.notification = (method, params) => {
+      const to = transport;
+      this.client.initializing.then(
+        () => to?.send(JSON.stringify({ jsonrpc: "2.0", method, params })),
+        () => undefined,
+      );
+    };
     const leave = link(bench.sessionId, language, {
-      open: (transport) => {
-        this.client.connect(transport);
-        this.client.initializing.then(
-          () => this.put({ link: "ready", reason: "" }),
+      open: (opened) => {
+        transport = opened;
+        this.client.connect(opened);
+        const { initializing } = this.client;
+        const told = (parts: Partial<Health>) => this.client.initializing === initializing && this.put(parts); // else of an earlier link
+        initializing.then(
+          () => told({ link: "ready", reason: "" }),
           (error: { message?: string }) =>
-            this.put({ link: "away", reason: `It did not start: ${error?.message ?? error}.` }),
+            told({ link: "away", reason: `It did not start: ${error?.message ?? error}.` }),
         );
       },
       closed: (times) => {
