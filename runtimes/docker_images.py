@@ -65,6 +65,8 @@ async def pin(engine: Engine, image: str) -> str:
     try:
         if (found := await inspect(engine, image)) is None:
             told = await engine.request("GET", f"/distribution/{image}/json", timeout=_TELL_WITHIN)
+            if not told:  # a path that the engine writes otherwise, as of a//b
+                raise RuntimeFailed("bad_image", f"“{image}” is not an image's name.", "Write it as name:tag.")
             return f"{image}@{told['Descriptor']['digest']}"
     except EngineError as error:
         raise _no_image(image, None, error.message) from error

@@ -76,7 +76,9 @@ async def test_attack_33_an_image_reference_is_a_reference_or_refused(stack):
         "$$(id)",
         "Upper",
         "a/../b",
+        "a//b",
     ):
+        await stack.declare(f"services:\n  other:\n    image: {IMAGE}\n")
         body = {"type": "image", "name": "web", "image": reference.replace("$$", "$")}
         answer = await stack.client.post(f"{stack.path}/services", json=body)
         assert answer.status_code in (400, 422), (reference, answer.text)
