@@ -151,7 +151,7 @@ async def test_a_submodule_on_a_private_host_is_not_fetched(
     monkeypatch.setattr(jobs, "_clone", public)
     done = await imported(client, session)
     assert done["status"] == "succeeded" and len(seen) == 1
-    assert done["steps"][0]["message"].startswith("Not fetched: deep ("), done["steps"]
+    assert done["steps"][0]["message"].startswith("Submodules not fetched: deep ("), done["steps"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Fetched:
         """For whoever looks at the import; empty where there were none."""
         words = [f"{len(self.done)} submodule{'s' * (len(self.done) != 1)} fetched."] if self.done else []
         if self.left_out:
-            words.append(f"Not fetched: {'; '.join(self.left_out[:10])}")
+            words.append(f"{'Not' if self.done else 'Submodules not'} fetched: {'; '.join(self.left_out[:10])}")
             words += [f"and {len(self.left_out) - 10} more"] if len(self.left_out) > 10 else []
         return " ".join(words)
 
