@@ -432,7 +432,7 @@ async def test_attack_8_a_command_ends_with_its_time_its_terminal_its_caller_and
     pid = await begun(folder)
     [listed] = (await client.get(f"/workspace/{session_id}/terminals")).json()["items"]
     await client.delete(f"/workspace/{session_id}/terminals/{listed['id']}")
-    assert (await running)["exit_signal"] == "SIGHUP"
+    assert (await running)["exit_signal"] in ("SIGHUP", "SIGKILL")  # after a second
     await ended(pid)
 
 
