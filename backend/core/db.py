@@ -39,9 +39,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-_UNREACHED = (FileNotFoundError, ConnectionError, TimeoutError)
 CONNECTS_WITHIN = 15.0
 """Seconds for a new connection, of which a busy machine may be asked for dozens at once."""
+
+
+def unavailable() -> Unavailable:
+    """What callers are told of a database that is away."""
+    return Unavailable(headers={"Retry-After": "2"})
 
 
 def is_away(error: BaseException) -> bool:
@@ -87,38 +91,39 @@ class Database:
     def __init__(self, dsn: str, *, pool_size: int = 20) -> None:
         """`dsn` is a libpq URL (postgresql://…), as asyncpg takes it."""
         self.dsn = dsn
-        url = "postgresql+asyncpg://" + dsn.split("://", 1)[1]
         self.engine: AsyncEngine = create_async_engine(
-            url,
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=False,
-            connect_args={"server_settings": {"application_name": "codeyard"}, "timeout": CONNECTS_WITHIN},
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._hot_size = min(pool_size, 8)  # its statements are done before another connection would be open
         self._hot: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
+    async def _connect(self, *_: Any, **more: Any) -> asyncpg.Connection:
+        """A connection for either pool. Raises Unavailable: there is no socket, nobody listens, or it takes too long."""
+        settings = {"application_name": "codeyard"}
+        try:
+            return await asyncpg.connect(self.dsn, timeout=CONNECTS_WITHIN, server_settings=settings, **more)
+        except OSError as error:
+            raise unavailable() from error
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed when the block ends, rolled back when it raises. Raises Unavailable while the database
-        is away; no file is touched inside, so a missing file can only be its socket."""
-        try:
-            async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except _UNREACHED as error:
-            raise Unavailable(headers={"Retry-After": "2"}) from error
+        """One transaction: committed when the block ends, rolled back when it raises. While the database is away it raises what
+        `is_away` knows."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit, for single statements that only look: no BEGIN, no COMMIT."""
-        try:
-            async with self.reading.connect() as connection:
-                yield connection
-        except _UNREACHED as error:
-            raise Unavailable(headers={"Retry-After": "2"}) from error
+        async with self.reading.connect() as connection:
+            yield connection
 
     async def rows(self, statement: str, *values: Any) -> list[Any]:
         """The records of one statement, in autocommit, straight through asyncpg ($1, $2 … are `values`)."""
@@ -133,19 +138,14 @@ class Database:
                     connection.terminate()  # it may wait for an answer that never comes; nothing else would notice
                     raise
                 return found
-        except _UNREACHED as error:
-            raise Unavailable(headers={"Retry-After": "2"}) from error
+        except TimeoutError as error:  # no place in the pool, or no answer
+            raise unavailable() from error
 
     async def _open_hot(self) -> asyncpg.Pool:
         async with self._opening:
             if self._hot is None:
                 self._hot = await asyncpg.create_pool(
-                    self.dsn,
-                    min_size=0,
-                    max_size=self._hot_size,
-                    timeout=CONNECTS_WITHIN,
-                    command_timeout=30,
-                    reset=_keep,
+                    connect=self._connect, min_size=0, max_size=self._hot_size, command_timeout=30, reset=_keep
                 )
             return self._hot
 

@@ -7,7 +7,7 @@ counted here, in a transaction of their own before each: a job that kills its wo
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, CreatedAt, Database, Key, Time, new_id, now
+from backend.core.db import CONNECTS_WITHIN, Base, CreatedAt, Database, Key, Time, new_id, now
 
 if TYPE_CHECKING:
     from backend.core.resources import Resources  # a job is handed them; they know nothing of jobs
@@ -178,7 +178,7 @@ async def run_queue(resources: "Resources", *, concurrency: int) -> None:
 
 
 async def _work(resources: "Resources", concurrency: int) -> None:
-    connection = await asyncpg.connect(resources.database.dsn, timeout=5)
+    connection = await asyncpg.connect(resources.database.dsn, timeout=CONNECTS_WITHIN)
     try:
         queue = PgQueuer(AsyncpgDriver(connection))
         connection.add_termination_listener(lambda _: queue.shutdown.set())
@@ -205,7 +205,7 @@ async def _work(resources: "Resources", concurrency: int) -> None:
 async def run_periodic(resources: "Resources") -> None:
     """Runs what is due, for ever. A failure is logged and waits for its next turn."""
     while True:
-        for name in await _due(resources.database):
+        for name in await _due(resources.database, _periodic):
             function, period = _periodic[name]
             try:
                 if await _claim(resources.database, name, period):
@@ -215,15 +215,15 @@ async def run_periodic(resources: "Resources") -> None:
         await asyncio.sleep(1)
 
 
-async def _due(database: Database) -> list[str]:
-    """The jobs to try to claim, by one look: a claim is a commit, also of a job that is not due."""
+async def _due(database: Database, periodic: Mapping[str, tuple[object, timedelta]]) -> list[str]:
+    """Those of `periodic` to try to claim, by one look: a claim is a commit, also of a job that is not due."""
     try:
         found = await database.rows("SELECT job, next_run FROM periodic_runs")
     except Exception as error:
         log.warning("no look at the periodic jobs, the database is away: %r", error)
         return []
     moment, next_runs = now(), {each["job"]: each["next_run"] for each in found}
-    return [name for name, (_, period) in _periodic.items() if _is_due(next_runs.get(name), moment, period)]
+    return [name for name, (_, period) in periodic.items() if _is_due(next_runs.get(name), moment, period)]
 
 
 def _is_due(next_run: datetime | None, moment: datetime, period: timedelta) -> bool:

@@ -14,6 +14,8 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db import CONNECTS_WITHIN
+
 log = logging.getLogger(__name__)
 
 CHANNEL = "codeyard"
@@ -81,7 +83,7 @@ class Live:
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[asyncio.Event]:
         lost = asyncio.Event()
-        connection = await asyncpg.connect(self._dsn, timeout=5)
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECTS_WITHIN)
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, lambda _c, _p, _ch, topic: self.ring(str(topic)))

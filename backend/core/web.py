@@ -27,7 +27,7 @@ from pygit2 import GitError
 
 from backend.core.attendance import session_in
 from backend.core.auth import actor_of, calling
-from backend.core.db import is_away, new_id
+from backend.core.db import is_away, new_id, unavailable
 from backend.core.errors import (
     AppError,
     DiskFull,
@@ -305,7 +305,7 @@ def translate(error: BaseException) -> AppError:
     if _is_disk_full(error):
         return DiskFull()
     if is_away(error):
-        return Unavailable(headers={"Retry-After": "2"})
+        return unavailable()
     return InternalError()
 
 

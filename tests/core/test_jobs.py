@@ -98,13 +98,13 @@ async def test_a_periodic_job_is_claimed_by_one(database):
     assert claims.count(True) == 1
 
 
-async def test_only_what_is_due_is_tried_since_each_claim_is_a_commit(database, monkeypatch):
+async def test_only_what_is_due_is_tried_since_each_claim_is_a_commit(database):
     soon, late = now() + jobs.timedelta(minutes=30), now() - jobs.timedelta(seconds=1)
-    monkeypatch.setattr(jobs, "_periodic", {name: (None, jobs.timedelta(hours=1)) for name in ("new", "late", "soon")})
+    periodic = {name: (None, jobs.timedelta(hours=1)) for name in ("new", "late", "soon")}
     async with database.begin() as db:
         await db.execute(text("DELETE FROM periodic_runs WHERE job IN ('new', 'late', 'soon')"))
         db.add_all([jobs.PeriodicRun(job="late", next_run=late), jobs.PeriodicRun(job="soon", next_run=soon)])
-    assert await jobs._due(database) == ["new", "late"]
+    assert await jobs._due(database, periodic) == ["new", "late"]
 
 
 async def test_a_clock_that_was_ahead_and_is_put_right_does_not_silence_a_periodic_job(database):
