@@ -1,11 +1,10 @@
 """Working copies: made empty, from a clone, from another session; captured as a commit and put back.
 
-Everything here blocks, and is called in a thread; `clone` runs the client and is awaited. Objects are made in the session's
+Everything here blocks, and is called in a thread. Objects are made in the session's
 own git dir and sent to the bare repository before anything outside of the session refers to them, so the bare one is whole
 without its sessions, and a fork needs only the bare one.
 """
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -14,10 +13,9 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pygit2
 from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffOption, FileMode, FileStatus, ObjectType
@@ -98,64 +96,6 @@ def create_empty(place: Place, branch: str) -> None:
     repository.create_commit(f"refs/heads/{branch}", signature, signature, "Start\n", tree, [])
     repository.index.write()
     publish(place)
-
-
-async def clone(
-    place: Place,
-    url: git.CloneUrl,
-    token: str,
-    *,
-    allow_file: bool,
-    default: str = "",
-    progress: git.Progress | None = None,
-) -> str:
-    """Fetches `url` into the bare repository; its default branch, which is asked for unless it is known. `check_out` makes the
-    session of it, while `settling` does what is left."""
-    create_bare(place)
-    who: dict[str, Any] = {"token": token or url.password, "username": url.username, "allow_file": allow_file}
-    known = asyncio.create_task(_default_branch(place, url, who) if not default else asyncio.sleep(0, default))
-    try:
-        await git.run(
-            "-c", "core.fsync=none", "fetch", "--progress", "--no-tags", "--no-recurse-submodules",
-            "--end-of-options", url.address,
-            "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
-            git_dir=place.bare, progress=progress, timeout=3600, **who,
-        )  # fmt: skip
-        return await known
-    finally:
-        known.cancel()
-        await asyncio.gather(known, return_exceptions=True)
-
-
-async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) -> str:
-    said = await git.run("ls-remote", "--symref", "--end-of-options", url.address, "HEAD", git_dir=place.bare, **who)
-    for line in said.decode(errors="replace").splitlines():
-        if line.startswith("ref: refs/heads/"):
-            return line.removeprefix("ref: refs/heads/").partition("\t")[0]
-    return "main"
-
-
-@contextlib.asynccontextmanager
-async def settling(place: Place) -> AsyncIterator[None]:
-    """Around the first checkout of a clone, since a checkout need not wait for it: brings the clone to the disk for good, which
-    git was told to leave, and writes the graph that blame and log go by. Both are there when this ends."""
-
-    def sync() -> None:
-        packs = place.bare / "objects" / "pack"
-        for path in (*packs.iterdir(), packs):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-    writing = asyncio.gather(
-        asyncio.to_thread(sync), git.run("commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare)
-    )
-    try:
-        yield
-    finally:
-        await writing
 
 
 def check_out(place: Place, branch: str, *, as_: str = "", asked: bool = False) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pygit2
 from sqlalchemy import delete, text, update
 
-from backend.core import git, worktree
+from backend.core import cloning, git, worktree
 from backend.core.db import now
 from backend.core.errors import AppError, Conflict, Invalid
 from backend.core.events import emit
@@ -70,7 +70,7 @@ async def import_repository(data: Order, resources: Resources) -> None:
             raise Conflict("The session was deleted while the import waited.")
         if not place.git_dir.exists():
             await _fetch(resources, data, staged, telling)
-            async with worktree.settling(staged):
+            async with cloning.settling(staged):
                 await _check_out(resources, data, session, staged, telling)
             inside = await _fetch_submodules(resources, data, session, staged, telling)
             await resources.in_thread(_move_in, staged, place, inside)
@@ -99,7 +99,7 @@ async def _clone(
     await resources.in_thread(worktree.remove_folder, place.bare)
     url = await connections.with_credential(resources, data.owner_id, url)
     async with telling.following() as progress:
-        return await worktree.clone(place, url, url.password, allow_file=False, default=default, progress=progress)
+        return await cloning.clone(place, url, url.password, allow_file=False, default=default, progress=progress)
 
 
 async def _fetch_submodules(

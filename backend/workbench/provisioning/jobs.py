@@ -10,7 +10,7 @@ import msgspec
 import pygit2
 from sqlalchemy import delete, select, update
 
-from backend.core import git, worktree
+from backend.core import cloning, git, worktree
 from backend.core.db import now
 from backend.core.errors import AppError
 from backend.core.events import emit
@@ -60,7 +60,7 @@ async def clone(data: Clone, resources: Resources) -> None:
         await resources.in_thread(worktree.remove_folder, place.session)
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
-        async with worktree.settling(place):
+        async with cloning.settling(place):
             await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
         found = await _fetch_submodules(resources, data, session, place)
     except (AppError, OSError, pygit2.GitError) as error:
@@ -111,7 +111,7 @@ async def _fetch(resources: Resources, session: Session, place: Place, url: Clon
 
     telling = asyncio.create_task(tell())
     try:
-        return await worktree.clone(
+        return await cloning.clone(
             place,
             url,
             url.password,
