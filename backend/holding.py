@@ -18,6 +18,11 @@ from runtimes.terminals import Terminals
 
 ENDS_WITHIN = 30.0
 """Seconds that a server has to end after it was asked to, before `down` kills it."""
+_DIES_WITHIN = 30.0
+"""Seconds that the kernel has for one that was killed."""
+_FREE_WITHIN = 1.0
+"""Seconds for which who starts waits for a lock that nobody means to keep: `holder` looks by taking it, and a child that a killed
+server was just starting has it for a moment."""
 
 
 class CannotStart(Exception):
@@ -39,7 +44,7 @@ def owning(data: Path) -> Iterator[None]:
         ) from None
     with file as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock.fileno())
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
@@ -53,12 +58,24 @@ def owning(data: Path) -> Iterator[None]:
         yield
 
 
+def _take(lock: int) -> None:
+    """Raises BlockingIOError where somebody keeps it."""
+    deadline = time.monotonic() + _FREE_WITHIN
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def holder(data: Path) -> int | None:
     """The process id of the server that has `data`, None when there is none."""
     try:
         with (data / "lock").open("r+") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # of two who look neither takes the other for a server
             except BlockingIOError:
                 return int(lock.read().strip() or 0) or None
     except (OSError, ValueError):
@@ -83,14 +100,15 @@ def down(settings: Settings) -> int:
         ended = asyncio.run(end_terminals(settings))
         print("No server was running." + (" Its terminals were ended." if ended else ""))
         return 0
-    os.kill(pid, signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
     if _is_gone(settings, pid, within=ENDS_WITHIN):
         asyncio.run(end_terminals(settings))  # those of one that was asked twice, and so waited for nobody
         print("Ended.")
         return 0
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    if not _is_gone(settings, pid, within=ENDS_WITHIN):
+    if not _is_gone(settings, pid, within=_DIES_WITHIN):
         print(f"codeyard: process {pid} cannot be ended: it waits in the kernel, for a disk perhaps", file=sys.stderr)
         return 1
     asyncio.run(end_terminals(settings))
