@@ -9,7 +9,8 @@ from lsp_bridge.bridges import Bridges
 from lsp_bridge.server import Timing
 from tests.lsp_bridge.editor import Editor, place
 
-HURRIED = Timing(back_off=(0.0, 0.05, 0.1), tick=0.05, sample=0.1)
+HURRIED = Timing(back_off=(0.0, 0.05, 0.1), tick=0.05, sample=0.1, merge=60.0)
+"""With patience for the answers of several servers: one of them is slow only where a test says so."""
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from lsp_bridge.bridges import Bridges
 from lsp_bridge.catalog import ServerSpec
 
 FAKE = Path(__file__).with_name("fake_server.py")
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Editor:

@@ -1,7 +1,11 @@
 """Several servers of one language, as one to the editor."""
 
+from dataclasses import replace
+
 import pytest
 
+from lsp_bridge.bridges import Bridges
+from tests.lsp_bridge.conftest import HURRIED
 from tests.lsp_bridge.editor import Editor, at, fake, place
 
 URI = "file:///workspace/a.py"
@@ -85,13 +89,15 @@ async def test_one_that_is_down_leaves_the_others_answers(editor, bridges):
     assert "of lint" in [item["label"] for item in items]
 
 
-async def test_one_that_is_slow_is_not_waited_for(bridges, tmp_path):
+async def test_one_that_is_slow_is_not_waited_for(tmp_path):
+    bridges = Bridges(replace(HURRIED, merge=0.05))
     editor = Editor(bridges, place(tmp_path, fake("types"), fake("lint")))
     await editor.start()
     editor.open("a.py", "x")
     editor.ask_later("workspace/executeCommand", {"command": "types.hang"})
     items = (await editor.ask("textDocument/completion", asked()))["items"]
     assert [item["label"] for item in items] == ["of lint"]
+    await bridges.close()
 
 
 async def test_a_server_gets_the_documents_that_are_its_own(bridges, tmp_path):

@@ -49,7 +49,7 @@ class Watch:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], object], *, within: float = 30.0) -> None:
+async def until(condition: Callable[[], object], *, within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.005)

@@ -359,12 +359,10 @@ async def test_no_descriptor_is_leaked(bench: Bench) -> None:
 
     pid = keeper_of(bench.directory)
     await turn()
-    await until(lambda: True)
     ours, theirs = count(os.getpid()), count(pid)
     for _ in range(10):
         await turn()
-    await until(lambda: count(pid) <= theirs)
-    assert count(os.getpid()) <= ours
+    await until(lambda: count(pid) <= theirs and count(os.getpid()) <= ours)
 
 
 async def test_the_keeper_has_nothing_of_the_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,10 +70,10 @@ async def test_several_viewers_see_the_same_and_one_that_joins_late_sees_it_all(
     first, second = bench.watch(terminal), bench.watch(terminal)
     await first.sees(b"one")
     await second.type("\n")
-    await first.sees(b"two")
+    await first.sees(b"two\r\n")
     late = bench.watch(terminal)
-    await late.sees(b"two")
-    await second.sees(b"two")
+    await late.sees(b"two\r\n")
+    await second.sees(b"two\r\n")
     assert first.data == second.data == late.data
     assert len(terminal.viewers) == 3
 
@@ -90,6 +90,7 @@ async def test_a_viewer_that_returns_gets_exactly_what_it_missed(bench: Bench) -
     again = bench.watch(terminal, after=offset)
     await typist.type("\n")
     await again.sees(b"after\r\n")
+    await typist.sees(b"after\r\n")
     assert watch.data + again.data == typist.data
     assert again.event(Attached).offset == offset
 
@@ -126,6 +127,7 @@ async def test_a_viewer_that_stops_acknowledging_is_sent_one_window_and_holds_up
     await other.type("\n")
     await other.task
     assert other.event(Exit) == Exit(code=0)
+    await until(lambda: len(mute.data) >= UNACKNOWLEDGED)
     assert len(mute.data) == UNACKNOWLEDGED < len(other.data)
     await mute.ack(UNACKNOWLEDGED)
     await until(lambda: len(mute.data) == 2 * UNACKNOWLEDGED)

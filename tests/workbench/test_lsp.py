@@ -66,7 +66,7 @@ async def test_in_the_sessions_container_a_linter_and_a_type_checker_serve_as_on
             ("ty", "ready", 1),
             ("ruff", "ready", 1),
         ]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not all((one["memory_bytes"] or 0) > 1 << 20 for one in (await status(client, session))["servers"]):
                 await asyncio.sleep(0.1)
         async with editing(client, session.id) as second:

@@ -80,7 +80,7 @@ async def test_pygls_client_hovers_and_hears_problems(server, session):
         about = lsp.HoverParams(lsp.TextDocumentIdentifier(uri), lsp.Position(3, 14))
         hover = await client.text_document_hover_async(about)
         assert hover is not None and "rectangle" in str(hover.contents)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (told := await problems.get()).diagnostics:
                 pass
         assert told.uri == uri
