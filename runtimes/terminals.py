@@ -299,6 +299,8 @@ class Terminals:
         if (timer := self._expiry.pop(terminal_id, None)) is not None:
             timer.cancel()
         if (terminal := self._terminals.pop(terminal_id, None)) is not None:
+            if terminal.exit is None:
+                terminal.finish({"signal": "SIGHUP"})  # it was hung up, and nobody could say how it took that
             terminal.close()
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(terminal.ring.path)

@@ -1,6 +1,7 @@
 """A page through a preview that is not public, its pass checked, against the same app through Caddy as a proxy, each on one
 processor with 32 connections: requests a second. What the preview adds to the app's p99 at 200 requests a second. And Caddy as
-the data path, by `deploy/proxy/Caddyfile.data-path`, which asks us who may, against Caddy that asks nobody.
+the data path, by `deploy/proxy/Caddyfile.data-path`, which asks us who may, against Caddy that asks nobody, and beside it the
+same file asking somebody who says yes without a look, which is the most that forward auth can reach.
 
 nginx, where it is installed, is measured beside them."""
 
@@ -60,20 +61,29 @@ http://:{port} {{
 """
 
 
-class App(asyncio.Protocol):
-    """Answers each request with 1 KiB, as cheaply as it can be done."""
+PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1024\r\n\r\n" + BODY
+YES = "HTTP/1.1 204 No Content\r\nX-Codeyard-Upstream: 127.0.0.1:{}\r\n\r\n"
+
+
+class Same(asyncio.Protocol):
+    """Gives every request the same answer, as cheaply as it can be done."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         if data.endswith(b"\r\n\r\n"):
-            self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1024\r\n\r\n" + BODY)
+            self.transport.write(self.answer)
 
 
-def app(pipe: Any) -> None:
+def same(pipe: Any, answer: bytes) -> None:
+    """A server of that; says its port."""
+
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(App, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: Same(answer), "127.0.0.1", 0)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -255,21 +265,28 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cy-", dir="/tmp"))
         Path(folder).chmod(0o755)
-        (app_ours, app_theirs), (ours, theirs) = multiprocessing.Pipe(), multiprocessing.Pipe()
-        apps = spawn.Process(target=app, args=(app_theirs,), daemon=True)
-        apps.start()
-        stack.callback(apps.terminate)
-        app_port = app_ours.recv()
+        ours, theirs = multiprocessing.Pipe()
+
+        def beside(answer: bytes) -> int:
+            """The port of who gives that answer, on processor 1."""
+            process = spawn.Process(target=same, args=(theirs, answer), daemon=True)
+            process.start()
+            stack.callback(process.terminate)
+            os.sched_setaffinity(process.pid or 0, {1})
+            return int(ours.recv())
+
+        app_port = beside(PAGE)
+        yes_port = beside(YES.format(app_port).encode())
         server = spawn.Process(target=preview, args=(theirs, app_port, folder))
         server.start()
         stack.callback(server.join, 20)
         stack.callback(server.terminate)
         port, host, cookie = ours.recv()
-        os.sched_setaffinity(apps.pid or 0, {1})
         os.sched_setaffinity(0, {1})
         request = f"GET /page HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\r\n".encode()
         ports = {"ours": port, "caddy": stack.enter_context(running(caddy, CADDY, app_port, port))}
         ports["data path"] = stack.enter_context(running(caddy, data_path(), app_port, port))
+        ports["yes"] = stack.enter_context(running(caddy, data_path(), app_port, yes_port))
         if shutil.which("nginx"):
             ports["nginx"] = stack.enter_context(running(["nginx", "-c"], NGINX, app_port, port))
         rates: dict[str, list[float]] = {name: [] for name in ports}
@@ -299,12 +316,14 @@ def main() -> None:
             "p99_ms": round(p99["caddy"], 2),
             "direct_p99_ms": round(p99["direct"], 2),
             **({"nginx_per_second": round(rate["nginx"])} if "nginx" in rate else {}),
-            "what": "the same app through Caddy on one processor; direct: without any proxy",
+            "yes_per_second": round(rate["yes"]),
+            "what": "the same app through Caddy on one processor; direct: without any proxy; yes: the data path without a look",
         },
         {
             "requests_per_second": rate["ours"] / rate["caddy"],
             "p99_added_ms": p99["ours"] - p99["direct"],
             "data_path": rate["data path"] / rate["caddy"],
+            "yes": rate["yes"] / rate["caddy"],
         },
         {"requests_per_second": (">=", 0.25), "p99_added_ms": ("<=", 3.0), "data_path": (">=", 0.8)},
     )
