@@ -13,13 +13,9 @@ import pytest
 from sqlalchemy import update
 
 from backend.core import git, worktree
-from backend.core.attendance import Attendance
 from backend.core.db import now
 from backend.core.git import Place
-from backend.core.resources import Kept
-from backend.workbench.sessions.models import Session
 from backend.workbench.snapshots import jobs as snapshot_jobs
-from backend.workbench.snapshots import service as snapshots
 from backend.workbench.snapshots.models import Snapshot
 from backend.workbench.vcs import diffs, message
 from backend.workbench.vcs.schemas import FileDiff
@@ -228,37 +224,6 @@ async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yar
     yard.write("cloned/b.txt")
     assert await later() == (3, 0), "a repository that somebody made in it is saved too"
     assert await later() == (3, 0)
-
-
-async def test_the_timer_looks_again_where_somebody_was_and_elsewhere_every_ten_minutes(
-    yard, fork, resources, monkeypatch
-):
-    timed = copy.copy(resources)
-    timed.settings = msgspec.structs.replace(resources.settings, snapshot_minutes=10)
-    timed.kept, timed.attendance = Kept(), Attendance()
-    left = await fork("left", yard)
-    looked = []
-
-    async def look(_: object, session: Session) -> None:
-        looked.append(str(session.id))
-
-    monkeypatch.setattr(snapshots, "take_if_changed", look)
-
-    async def minute() -> set[str]:
-        looked.clear()
-        await snapshot_jobs.take_timed(timed)
-        return set(looked)
-
-    assert await minute() == {yard.id, left.id}
-    assert await minute() == set()
-    timed.attendance.enter(yard.id)
-    assert await minute() == await minute() == {yard.id}, "somebody is there"
-    timed.attendance.leave(yard.id)
-    assert await minute() == {yard.id}, "and may have written until a moment ago"
-    assert await minute() == set()
-    looks = timed.kept.get(snapshot_jobs.Looks)
-    looks.at = {session_id: at - 600 for session_id, at in looks.at.items()}
-    assert await minute() == {yard.id, left.id}
 
 
 async def test_only_named_paths_are_discarded(yard):

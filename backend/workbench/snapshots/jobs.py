@@ -1,13 +1,10 @@
 """The timer: a snapshot of every session whose files changed, and the end of timed ones after a month."""
 
 import logging
-import time
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import select
 
-from backend.core.attendance import Attendance
 from backend.core.db import now
 from backend.core.jobs import every
 from backend.core.resources import Resources
@@ -18,21 +15,6 @@ from backend.workbench.snapshots.models import Snapshot
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=30)
-
-
-class Looks:
-    """When a session was last looked at (monotonic), by its id. A look goes through all its files, so a session that nobody has
-    been at since is left alone: what runs on in it by itself is seen `snapshot_minutes` later."""
-
-    def __init__(self) -> None:
-        self.at: dict[UUID, float] = {}
-
-    def has_come(self, session_id: UUID, attendance: Attendance, minutes: int) -> bool:
-        """Whether it is time for another."""
-        if session_id not in self.at:
-            return True
-        ago, away = time.monotonic() - self.at[session_id], attendance.away(session_id)
-        return ago >= 60 * minutes or (away is not None and away < ago)
 
 
 @every(timedelta(minutes=1))
@@ -47,13 +29,7 @@ async def take_timed(resources: Resources) -> None:
     async with resources.database.begin() as db:
         query = select(Session).where(Session.status == Status.READY, ~recent.exists())
         due = (await db.scalars(query)).all()
-    looks = resources.kept.get(Looks) or Looks()
-    resources.kept.put(looks)
-    looks.at = {session.id: looks.at[session.id] for session in due if session.id in looks.at}
     for session in due:
-        if not looks.has_come(session.id, resources.attendance, minutes):
-            continue
-        looks.at[session.id] = time.monotonic()
         try:
             await service.take_if_changed(resources, session)
         except Exception:  # one broken working copy must not keep the others from theirs
