@@ -45,7 +45,7 @@ bench: .venv/installed frontend $(CLIENTS) ## all benchmarks, or one: NAME=termi
 frontend: frontend/dist/index.html ## build the page
 
 clean: ## remove everything that was installed or built; data directories stay
-	rm -rf .venv frontend/node_modules tests/clients_js/node_modules frontend/dist build *.egg-info .mypy_cache .ruff_cache
+	rm -rf .venv frontend/node_modules tests/clients_js/node_modules frontend/dist build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Codeyard needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }

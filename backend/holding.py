@@ -59,7 +59,7 @@ def owning(data: Path) -> Iterator[None]:
 
 
 def _take(lock: int) -> None:
-    """Raises BlockingIOError where somebody keeps it."""
+    """Raises BlockingIOError where somebody keeps it. flock(2) knows no limit of time, so it is asked again and again."""
     deadline = time.monotonic() + _FREE_WITHIN
     while True:
         try:

@@ -46,9 +46,8 @@ class Engine:
 
     def __init__(self, socket_path: str = "/var/run/docker.sock") -> None:
         self.socket_path = socket_path
-        self._idle: list[
-            tuple[float, asyncio.StreamReader, asyncio.StreamWriter]
-        ] = []  # since when, by the loop's clock
+        #: Since when, by the loop's clock.
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def request(
         self, method: str, target: str, body: Any = None, *, raw: bytes | None = None, timeout: float = 60.0

@@ -17,7 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send, WebSocketScope
 
 from backend.core import crypto
-from backend.core.db import is_away
+from backend.core.db import is_away, unavailable
 from backend.core.errors import AppError, Unavailable
 from backend.core.resources import Resources
 from backend.workbench.previews import entry, headers, hosts, pages, sockets
@@ -158,7 +158,7 @@ class PreviewGate:
         except Exception as error:
             if exchange is not None or not is_away(error):
                 raise
-            await answer_error(send, Unavailable(headers={"Retry-After": "2"}), ancestors, html=html)
+            await answer_error(send, unavailable(), ancestors, html=html)
 
     async def _visit(self, scope: HTTPScope | WebSocketScope, sent: Sent, host: Host, ancestors: bytes) -> Visit:
         """Who asks for what, if they may see it. Raises SignInFirst, NoSuchPreview, ForeignPage."""

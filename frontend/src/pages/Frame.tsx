@@ -1,7 +1,7 @@
 // What all organisation pages stand in: the top bar with organisation and account, the navigation, and the page beside it.
 import { type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
 import { type Organization, post, type Refused } from "../api";
-import { useMe, useReload } from "../me";
+import { signOut, useMe, useReload } from "../me";
 import { Boundary } from "../parts/Boundary";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
@@ -49,9 +49,7 @@ export default function Frame({ path, onLeave }: { path: string; onLeave: () => 
   }, [open]);
 
   const leave = () =>
-    post("/auth/logout").then(onLeave, (refused: Refused) =>
-      refused.status === 401 ? onLeave() : setStaying(`You are still signed in: ${refused.message}`),
-    );
+    signOut().then(onLeave, (refused: Refused) => setStaying(`You are still signed in: ${refused.message}`));
   const account = PLACES.filter((one) => one.of === "account" && !one.hidden);
   const navigation = PLACES.filter(
     (one) => one.of !== "account" && !one.hidden && atLeast(organization?.role ?? null, one.least),

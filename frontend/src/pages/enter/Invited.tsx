@@ -1,7 +1,7 @@
 // An invitation's link: signs up, or takes it with the account that one has.
 import { useCallback, useEffect, useState } from "react";
 import { type Me, post, type Refused, type Role } from "../../api";
-import { useReload } from "../../me";
+import { signOut, useReload } from "../../me";
 import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { When } from "../../parts/words";
@@ -78,9 +78,9 @@ function Taking({ code, shown, me, onEnter }: { code: string; shown: Shown; me: 
     }
   };
   const leave = () =>
-    post("/auth/logout").then(
+    signOut().then(
       () => onEnter(null),
-      (refused: Refused) => (refused.status === 401 ? onEnter(null) : setFailure(refused.message)),
+      (refused: Refused) => setFailure(refused.message),
     );
   return (
     <Card
