@@ -192,24 +192,9 @@ def _file(entry: Entry, head: bytes, body: bytes, *, keep: bool, viewed: set[tup
         binary=b"\nBinary files " in head,
         viewed=(path, entry.content) in viewed,
         content=entry.content,
-        hunks=list(_hunks(body)) if keep else [],
+        hunks=[PatchHunk(*each) for each in diffs.cut(framed.decode(errors="replace"))] if keep else [],
         truncated=not keep,
     )
-
-
-def _hunks(body: bytes) -> Iterator[PatchHunk]:
-    """Every line of a hunk begins with a space, a sign or a backslash: what begins with @@ begins a hunk."""
-    for part in ("\n" + body.decode(errors="replace").removesuffix("\n")).split("\n@@ ")[1:]:
-        about, _, text = part.partition("\n")
-        ranges, _, header = about.partition(" @@")
-        old, new = ranges.split(" ")
-        yield PatchHunk(*_range(old), *_range(new), header.removeprefix(" "), text)
-
-
-def _range(shown: str) -> tuple[int, int]:
-    """Start and length out of `-7,5`; one line has no length."""
-    start, _, length = shown[1:].partition(",")
-    return int(start), int(length or 1)
 
 
 def named(entry: Entry, path: str) -> bool:
