@@ -143,6 +143,43 @@ def test_a_command_by_one_request_is_answered_with_its_exit_code_and_ends_when_w
     (folder / "pid").unlink()
 
 
+def test_a_command_that_is_told_as_it_comes_ends_with_its_caller_and_outlives_its_server(server: Server, demo):
+    at, folder = f"/workspace/{demo}/run", server.data / "sessions" / demo / "workspace"
+    body = json.dumps({"command": "sleep 600 & echo $! > started; mv started pid; echo begun; wait"})
+
+    def ask(accept: str) -> tuple[http.client.HTTPConnection, int]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        headers = {"authorization": f"Bearer {server.key}", "accept": accept}
+        connection.request("POST", f"/api/v1{at}", body, headers)
+        pid = int(wait_until(lambda: (folder / "pid").exists() and (folder / "pid").read_text()))
+        (folder / "pid").unlink()
+        return connection, pid
+
+    leaving, pid = ask("text/event-stream")
+    answer = leaving.getresponse()
+    while (line := answer.readline()) != b'data: "begun\\n"\r\n':  # while it runs
+        assert line
+    answer.close()
+    leaving.close()
+    wait_until(lambda: not alive(pid))
+
+    (streaming, first), (waiting, second) = ask("text/event-stream"), ask("application/json")
+    words = streaming.getresponse()
+    assert words.status == 200
+    server.stop()
+    error = json.loads(words.read().decode().split("event: error\r\ndata: ")[1])
+    answer = waiting.getresponse()
+    told = [error, json.loads(answer.read())["error"]]
+    for connection in (streaming, waiting):
+        connection.close()
+    server.start()
+    assert answer.status == 503 and [one["code"] for one in told] == ["restarting", "restarting"]
+    assert alive(first) and alive(second)
+    for one in told:
+        server.ask("DELETE", f"/workspace/{demo}/terminals/{one['details']['terminal_id']}")
+    assert not alive(first) and not alive(second)
+
+
 def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):
     source = tmp_path / "site"
     (source / "deep").mkdir(parents=True)

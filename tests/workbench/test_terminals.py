@@ -17,6 +17,7 @@ from backend.core.db import new_id, now
 from backend.core.events import EventRow, emit
 from backend.workbench.sessions.events import SessionDeleted
 from backend.workbench.sessions.models import Session, Status
+from backend.workbench.terminals import run
 from backend.workbench.workspaces.models import Workspace
 from runtimes.terminals import KeeperLost
 from tests import make
@@ -363,6 +364,18 @@ async def ran(caller, session_id, command, status=200, **more):
     return answer.json()
 
 
+async def told(caller, session_id, command, **more):
+    """The events by which POST …/run tells as it comes, comments as ("", words)."""
+    headers = {"accept": "text/event-stream"}
+    answer = await caller.post(f"/workspace/{session_id}/run", json={"command": command} | more, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    events = []
+    for lines in (part.splitlines() for part in answer.text.split("\r\n\r\n") if part):
+        fields = dict(line.split(": ", 1) for line in lines)
+        events.append((fields["event"], json.loads(fields["data"])) if "event" in fields else ("", fields[""]))
+    return events
+
+
 async def begun(folder):
     """The number of the program that a command has started, once it has written it down."""
     async with asyncio.timeout(60):
@@ -405,6 +418,20 @@ async def test_a_command_runs_to_its_end_and_is_answered_with_what_it_said(clien
     assert names == ["terminal.opened", "terminal.closed"] * 4
 
 
+async def test_a_command_is_told_as_it_comes_and_that_it_goes_on(client, session_id, monkeypatch):
+    monkeypatch.setattr(run, "KEEP_ALIVE", 0.05)
+    connected, *events, ended = await told(client, session_id, r"printf '\303'; sleep 0.5; printf '\244\n'; exit 3")
+    assert connected == ("", "connected") and ("", "keep-alive") in events
+    assert "".join(data for name, data in events if name == "output") == "ä\n"  # no halves of a character
+    assert ended == ("ended", {"exit_code": 3, "exit_signal": None, "truncated": False, "timed_out": False})
+    *events, (_, ended) = await told(client, session_id, "head -c 2000000 /dev/zero | tr '\\0' x; echo end")
+    words = "".join(data for name, data in events if name == "output")
+    assert (words, ended["truncated"]) == ("x" * 2_000_000 + "end\n", False)
+    *_, ended = await told(client, session_id, "sleep 600", timeout_seconds=0.1)
+    assert (ended[0], ended[1]["timed_out"], ended[1]["exit_code"]) == ("ended", True, None)
+    assert (await client.get(f"/workspace/{session_id}/terminals")).json()["items"] == []
+
+
 async def test_attack_8_a_command_ends_with_its_time_its_terminal_and_the_callers_rights(
     client, call, session_id, resources, database, ada
 ):
@@ -420,6 +447,13 @@ async def test_attack_8_a_command_ends_with_its_time_its_terminal_and_the_caller
     assert (listed["title"], listed["state"]) == (LONG, "running")
     assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")).status_code == 204
     assert (await running)["error"]["code"] == "unauthorized"
+    await ended(pid)
+
+    key = await make.key(database, ada.organization_id, "terminals:write")
+    running = asyncio.create_task(told(call(key), session_id, LONG))
+    pid = await begun(folder)
+    assert (await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")).status_code == 204
+    assert [(name, data["code"]) for name, data in (await running)[-1:]] == [("error", "unauthorized")]
     await ended(pid)
 
     running = asyncio.create_task(ran(client, session_id, LONG))

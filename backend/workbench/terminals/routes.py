@@ -1,6 +1,7 @@
 """/workspace/{session_id}/terminals, GET /ws/terminal, and POST /workspace/{session_id}/run."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,8 +9,10 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Router, WebSocket, delete, get, post, websocket
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from backend.core.auth import Me, credential_of, scope
+from backend.core.errors import AppError, ErrorBody
 from backend.core.paging import Page
 from backend.core.resources import Hands
 from backend.core.web import hung_up
@@ -38,18 +41,46 @@ async def close_terminal(resources: Hands, actor: Me, session_id: FromPath[UUID]
     await service.close(resources, actor, session_id, terminal_id)
 
 
-@post("/workspace/{session_id:uuid}/run", guards=[scope("terminals:write")], status_code=200)
+@post(
+    "/workspace/{session_id:uuid}/run",
+    guards=[scope("terminals:write")],
+    status_code=200,
+    media_type="application/json",
+    produces=("text/event-stream",),
+)
 async def run_command(
     request: Request[Any, Any, Any],
     resources: Hands,
     actor: Me,
     session_id: FromPath[UUID],
     data: JSONBody[schemas.Run],
-) -> schemas.Ran:
+) -> ServerSentEvent | schemas.Ran:
     """Run one command to its end, in a terminal of its own with nothing to read, and answer what it said. It is ended when its
-    time is over and when the caller hangs up, and so is whatever it left running."""
-    credential = credential_of(request, resources.settings)
-    return await run.run(resources, actor, session_id, data, credential=credential, gone=partial(hung_up, request))
+    time is over and when the caller hangs up, and so is whatever it left running. Where an event stream is accepted, it is told
+    as it comes: server-sent events `output` (a JSON string each), then `ended`, or `error` as other answers have it; a comment
+    every 15 seconds while it says nothing, so that no proxy takes it for dead."""
+    begun = await run.begin(resources, actor, session_id, data)
+    caller = run.Caller(credential_of(request, resources.settings), partial(hung_up, request))
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        return await run.answer(resources, begun, caller)
+    told = _told(run.tell(resources, begun, caller), request.scope["state"]["request_id"])
+    return ServerSentEvent(told, headers={"cache-control": "no-store", "content-type": "text/event-stream"})
+
+
+async def _told(words: AsyncIterator[str | schemas.Ended], request_id: str) -> AsyncIterator[ServerSentEventMessage]:
+    yield ServerSentEventMessage(comment="connected", data=None)
+    try:
+        async for word in words:
+            if word == "":
+                yield ServerSentEventMessage(comment="keep-alive", data=None)
+            else:
+                yield _event("output" if isinstance(word, str) else "ended", word)
+    except AppError as error:
+        yield _event("error", ErrorBody(error.code, error.message, error.details, request_id))
+
+
+def _event(name: str, data: Any) -> ServerSentEventMessage:
+    return ServerSentEventMessage(event=name, data=msgspec.json.encode(data, enc_hook=str).decode())
 
 
 @websocket("/ws/terminal", guards=[scope("terminals:read")])

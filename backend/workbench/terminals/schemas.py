@@ -58,12 +58,17 @@ class Run(msgspec.Struct, forbid_unknown_fields=True):
     service_id: UUID | None = None
 
 
-class Ran(msgspec.Struct):
-    """`output` is both of its outputs as they came; of more than 1 MiB the last part (`truncated`). A command that did not end in
-    its time (`timed_out`) has no `exit_code`, and neither has one that a signal ended (`exit_signal`)."""
+class Ended(msgspec.Struct, kw_only=True):
+    """A command that did not end in its time (`timed_out`) has no `exit_code`, and neither has one that a signal ended
+    (`exit_signal`). `truncated`: not all of its output was told."""
 
     exit_code: int | None
     exit_signal: str | None
-    output: str
     truncated: bool
     timed_out: bool
+
+
+class Ran(Ended, kw_only=True):
+    """`output` is both of its outputs as they came; of more than 1 MiB the last part."""
+
+    output: str
