@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { inTurn, soon } from "./inTurn";
+import { inTurn, oneByOne, soon } from "./inTurn";
 
 test("what comes last was asked for after the last reason to ask, and never two at once", async () => {
   const answers: ((n: number) => void)[] = [];
@@ -46,4 +46,22 @@ test("calls that do not end put nothing off for ever, and one is never under way
   expect(done).toBe(7);
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+test("one thing begins when the one before is over, also where that failed", async () => {
+  const turn = oneByOne();
+  const seen: string[] = [];
+  const first = turn(async () => {
+    seen.push("first begins");
+    await Promise.resolve();
+    seen.push("first ends");
+    throw new Error("refused");
+  });
+  const second = turn(async () => {
+    seen.push("second");
+    return 2;
+  });
+  await expect(first).rejects.toThrow("refused");
+  expect(await second).toBe(2);
+  expect(seen).toEqual(["first begins", "first ends", "second"]);
 });

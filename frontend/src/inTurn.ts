@@ -21,6 +21,17 @@ export function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/** Does one thing after another, each once the one before is over, whatever became of that: of changes under way side by side the
+ *  later one may come first. */
+export function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
 /** Calls for `work` that come in swarms, as when a program writes files: it runs `pause` milliseconds after the first of them
  *  and, for what came while it ran, once more after a rest as long as it took. So calls that do not end neither put it off for
  *  ever nor keep the server at nothing else. `end` forgets what is left to do. */

@@ -80,6 +80,29 @@ def report(server: Server, path: str, secret: str, delivery: str, title: str) ->
         assert answer.status == 202
 
 
+def two_quick_choices_come_in_turn(page, server, workspace):
+    """The first is still under way when the second is made: what was chosen last is shown at once, and holds."""
+    status = page.get_by_label("Status")
+    held = []
+
+    def saves(word, request):
+        return request.method == "PUT" and f'"{word}"' in (request.post_data or "")
+
+    def hold(route):
+        held.append(route) if saves("in_progress", route.request) else route.continue_()
+
+    page.route(re.compile("/tasks/1$"), hold)
+    with page.expect_request(lambda request: saves("in_progress", request)):
+        status.select_option("in_progress")
+    status.select_option("todo")
+    expect(status).to_have_value("todo")
+    with page.expect_response(lambda answer: saves("todo", answer.request)):
+        held.pop().continue_()
+    page.unroute(re.compile("/tasks/1$"))
+    assert server.ask("GET", f"/workspace/{workspace['id']}/tasks/1")["status"] == "todo"
+    expect(status).to_have_value("todo")
+
+
 def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_keys(
     server, enter, joined, workspace, hook
 ):
@@ -124,6 +147,7 @@ def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_ke
     expect(ada.get_by_label("Description")).to_have_value(re.compile("@grace $"))
     ada.get_by_role("button", name="Save").click()
     expect(ada.get_by_label("Assignee")).to_have_value(joined("Grace")[0])
+    two_quick_choices_come_in_turn(ada, server, workspace)
 
     grace.get_by_role("button", name="Notifications, 1 unread").click()
     look(grace, "bell")

@@ -1,6 +1,7 @@
 // One task: what it says, who does it, what it is tied to. What is chosen is saved at once; words, when one says so.
-import { useEffect, useState } from "react";
-import { call, type Page, type Refused, type Session } from "../../api";
+import { useEffect, useRef, useState } from "react";
+import { call, get, type Page, type Refused, type Session } from "../../api";
+import { oneByOne } from "../../inTurn";
 import { Button, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Markdown } from "../../parts/Markdown";
@@ -15,6 +16,7 @@ import type { Fields, Task, TaskLink } from "./types";
 import type { Doers } from "./useTasks";
 
 type Pull = { id: string; number: number; title: string };
+type Change = Fields | ((now: Task) => Fields);
 
 export function TaskPage({
   workspace,
@@ -33,7 +35,7 @@ export function TaskPage({
 }) {
   const at = `/workspace/${workspace}/tasks/${encodeURIComponent(number)}`;
   const {
-    data: task,
+    data: there,
     failure,
     load,
   } = useLoad<Task>(
@@ -44,17 +46,29 @@ export function TaskPage({
   const [wrong, setWrong] = useState("");
   const [writing, setWriting] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const change = async (fields: Fields) => {
+  // What was chosen and is not saved yet is shown as if it were.
+  const [chosen, setChosen] = useState<Fields>({});
+  const doing = useRef({ turn: oneByOne(), left: 0 });
+  const change = async (wanted: Change) => {
+    const { current: queue } = doing;
+    queue.left += 1;
     setWrong("");
+    if (typeof wanted !== "function") setChosen((old) => ({ ...old, ...wanted }));
     try {
-      await call("PUT", at, fields);
+      await queue.turn(async () =>
+        call("PUT", at, typeof wanted === "function" ? wanted(await get<Task>(at)) : wanted),
+      );
       await load();
       return true;
     } catch (error) {
       setWrong((error as Refused).message);
       return false;
+    } finally {
+      queue.left -= 1;
+      if (queue.left === 0) setChosen({});
     }
   };
+  const task = there && { ...there, ...chosen };
   if (!task)
     return (
       <>
@@ -186,7 +200,7 @@ function Links({
   workspace: string;
   task: Task;
   writes: boolean;
-  onSave: (fields: Fields) => Promise<boolean>;
+  onSave: (change: Change) => Promise<boolean>;
 }) {
   // Whoever may not see them ties none.
   const sessions = useLoad<Page<Session>>(`/sessions/${workspace}/sessions?limit=200`).data?.items ?? [];
@@ -204,12 +218,12 @@ function Links({
     }
     return { title: link.url ?? "", to: link.url ?? "", icon: "link" };
   };
-  const add = (link: TaskLink) => onSave({ links: [...task.links, link] });
+  const add = (link: TaskLink) => onSave((now) => ({ links: [...now.links, link] }));
   const has = (id: string) => task.links.some((one) => one.id === id);
   return (
     <>
       <ul className="task-links">
-        {task.links.map((link, number) => {
+        {task.links.map((link) => {
           const { title, to, icon } = shown(link);
           return (
             <li key={link.id ?? link.url}>
@@ -225,7 +239,11 @@ function Links({
                 <Button
                   kind="quiet"
                   aria-label={`Remove link to ${title}`}
-                  onClick={() => void onSave({ links: task.links.filter((_, other) => other !== number) })}
+                  onClick={() =>
+                    void onSave((now) => ({
+                      links: now.links.filter((one) => !(one.id === link.id && one.url === link.url)),
+                    }))
+                  }
                 >
                   Remove
                 </Button>

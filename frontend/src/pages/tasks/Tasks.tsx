@@ -54,7 +54,14 @@ function OfWorkspace({
   const home = pathOf(organization, "tasks", workspace.slug);
   const linkOf = (task: Task) => `${home}/${task.number}`;
   if (number !== undefined)
-    return <TaskPage {...{ number, doers, known, writes }} key={number} workspace={workspace.id} back={home} />;
+    return (
+      <TaskPage
+        {...{ number, doers, known, writes }}
+        key={`${workspace.id} ${number}`}
+        workspace={workspace.id}
+        back={home}
+      />
+    );
   const view = (list: boolean) => {
     localStorage.setItem(VIEW, list ? "list" : "board");
     setListed(list);

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { get, type Organization, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
-import { inTurn, soon } from "../../inTurn";
+import { inTurn, oneByOne, soon } from "../../inTurn";
 import { useLoad } from "../load";
 import type { Member, Team } from "../people/types";
 import type { Status, Task } from "./types";
@@ -34,7 +34,7 @@ export function useTasks(workspace: string): Board {
   const [failure, setFailure] = useState("");
   const wanted = useRef(workspace);
   wanted.current = workspace;
-  const doing = useRef({ last: Promise.resolve(), left: 0 }); // changes go one after another, else a later one may come first
+  const doing = useRef({ turn: oneByOne(), left: 0 });
 
   const load = useMemo(
     () =>
@@ -69,15 +69,10 @@ export function useTasks(workspace: string): Board {
       const { current: queue } = doing;
       queue.left += 1;
       const change = () => post("/task-management", { workspace_id: workspace, task_ids: ids, ...what });
-      const done = queue.last.then(change).finally(() => {
-        queue.left -= 1;
-      });
-      queue.last = done.then(
-        () => undefined,
-        () => undefined,
-      );
       try {
-        await done;
+        await queue.turn(change).finally(() => {
+          queue.left -= 1;
+        });
         await load();
       } catch (error) {
         await load(); // what was shown in advance did not come about
