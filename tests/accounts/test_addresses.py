@@ -126,9 +126,15 @@ async def test_an_invitation_is_accepted_by_an_account_that_is_there(client, ada
     code = {"invitation": again["invitation"]}
     assert (await call(thief).post("/auth/accept-invitation", json=code)).status_code == 403
     answers = await asyncio.gather(*(call(other).post("/auth/accept-invitation", json=code) for _ in range(2)))
-    assert sorted(a.status_code for a in answers) == [204, 403]
+    assert [a.status_code for a in answers] == [204, 204]
     mine = (await call(other).get("/auth/me")).json()["organizations"]
     assert {o["id"]: o["role"] for o in mine}[str(ada.organization_id)] == "commenter"
+    refused = (await call(thief).post("/auth/accept-invitation", json=code)).json()["error"]
+    assert refused["code"] == "invitation_used"
+    assert refused["details"] == {"organization_id": str(ada.organization_id), "organization": "Acme"}
+    assert (await call(None).post("/auth/invitation", json=code)).json()["error"]["code"] == "invitation_used"
+    await client.delete(f"/organizations/{ada.organization_id}/members/{other.user_id}")
+    assert (await call(other).post("/auth/accept-invitation", json=code)).status_code == 403
 
 
 async def test_the_default_organisation_is_one_of_ones_own(client, ada, database):
@@ -142,10 +148,29 @@ async def test_the_default_organisation_is_one_of_ones_own(client, ada, database
     assert (await client.put(at, json={"owns_installation": True})).status_code == 422
 
 
-async def test_only_the_installations_owner_reads_the_outbox(call, database, ada):
+async def test_only_the_installations_owner_reads_the_outbox_which_says_whose_links_are_over(
+    client, call, database, ada
+):
     admin = await make.person(database, ada.organization_id, Role.OWNER)
     answer = await call(admin).get("/mail/outbox")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "only_the_installations_owner")
+    at = f"/organizations/{ada.organization_id}/invitations"
+    sent, withdrawn = [(await client.post(at, json={"email": f"{n}@example.com"})).json() for n in range(2)]
+    await client.delete(f"{at}/{withdrawn['id']}")
+    await client.post(f"{at}/{sent['id']}/resend")
+    for _ in range(2):
+        await call(None).post("/auth/reset-password/send", json={"email": ada.email})
+    async with database.begin() as db:
+        await db.execute(update(EmailToken).values(expires_at=now()))
+    await client.post("/auth/verify-email/send")
+    rows = (await client.get("/mail/outbox")).json()["items"]
+    assert [(row["recipient"], row["link_over"]) for row in rows] == [
+        (ada.email, False),  # to verify
+        *[(ada.email, True)] * 2,  # to reset: the first has a newer one, whose time is over
+        ("0@example.com", False),
+        ("1@example.com", True),
+        ("0@example.com", True),
+    ]
 
 
 async def test_a_mail_server_is_handed_the_message_and_the_link_is_wiped(client, ada, resources, monkeypatch):

@@ -70,7 +70,7 @@ async def test_an_invitation_lets_its_address_in_once(call, client, ada):
     assert joined.status_code == 201
     assert [o["role"] for o in joined.json()["organizations"]] == ["viewer"]
     again = await call(None).post("/auth/register", json=bob | {"email": "bob2@example.com"})
-    assert again.status_code == 403
+    assert (again.status_code, again.json()["error"]["code"]) == (403, "invitation_used")
 
 
 async def test_login_with_the_password_and_without(call, ada):

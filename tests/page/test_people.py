@@ -180,13 +180,22 @@ def test_links_in_mail_set_a_password_and_say_kindly_when_they_are_over(page, gu
     press(guest, "Confirm the address")
     expect(guest.get_by_text("the address is confirmed")).to_be_visible()
     guest.goto(own["Invitation to Acme"])
-    expect(guest.get_by_text("This invitation cannot be taken any more.")).to_be_visible()
+    expect(guest.get_by_text("Somebody has joined Acme by this invitation already.")).to_be_visible()
+    picture(guest, "people-invitation-used")
+    press(page, "Refresh")
+    messages = page.get_by_role("list", name="Messages").get_by_role("listitem").filter(has_text="to cy@")
+    expect(messages.filter(has_text="its link is over")).to_have_count(len(mail))
+    picture(page, "people-outbox-over")
 
     guest.goto(f"{server.url}/o/acme/people")  # where one wanted to go is where one lands
     guest.get_by_label("E-mail").fill("cy@example.com")
     fill(guest, Password="something else")
     press(guest, "Sign in")
     expect(guest.get_by_role("list", name="Members")).to_contain_text("Cy (you)")
+    guest.goto(own["Invitation to Acme"])
+    expect(guest.get_by_text("You have joined Acme already.")).to_be_visible()
+    guest.get_by_role("link", name="Open Acme").click()
+    expect(guest.get_by_role("heading", name="Workspaces")).to_be_visible()
     guest.goto(f"{server.url}/sign-in?error=account_exists")
     expect(guest.get_by_role("heading", name="Workspaces")).to_be_visible()
 

@@ -7,7 +7,8 @@ import msgspec
 
 
 class Mail(msgspec.Struct):
-    """`text` is empty once it was sent; `error` says why the last try failed."""
+    """`text` is empty once it was sent; `error` says why the last try failed. `link_over`: the link in it leads nowhere any more,
+    since it was used, withdrawn, followed by a newer one, or its time is over."""
 
     id: UUID
     recipient: str
@@ -16,3 +17,4 @@ class Mail(msgspec.Struct):
     error: str
     created_at: datetime
     sent_at: datetime | None
+    link_over: bool = False

@@ -45,3 +45,14 @@ class Invitation(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     expires_at: Mapped[Time]
     created_at: Mapped[CreatedAt]
+
+
+class UsedInvitation(Base):
+    """Who joined by a code, until it would have ended: they may open its link again, and anybody else is told why it ended."""
+
+    __tablename__ = "used_invitations"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[Time]

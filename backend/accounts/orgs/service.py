@@ -17,7 +17,7 @@ from backend.accounts.orgs.events import (
     MemberLeft,
     OrganizationRenamed,
 )
-from backend.accounts.orgs.models import Invitation, Membership, Organization
+from backend.accounts.orgs.models import Invitation, Membership, Organization, UsedInvitation
 from backend.accounts.orgs.schemas import InvitationCreate
 from backend.accounts.users.models import User
 from backend.accounts.users.service import normal_email
@@ -40,6 +40,10 @@ class OnlyOwners(Forbidden):
 
 class InvalidInvitation(Forbidden):
     """That invitation is not valid any more, or is for another address: ask for a new one."""
+
+
+class InvitationUsed(Forbidden):
+    """Somebody joined by this invitation already: if it was you, sign in; else ask for one of your own."""
 
 
 def require(actor: Actor, organization_id: UUID, scope: str) -> None:
@@ -169,31 +173,51 @@ async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invita
 
 
 async def read_invitation(db: AsyncSession, code: str) -> tuple[Invitation, Organization]:
-    """Raises InvalidInvitation for one that was used, withdrawn, sent again or is over."""
+    """Raises InvitationUsed for one that was used, InvalidInvitation for one that was withdrawn, sent again or is over."""
     ours = select(Invitation, Organization).join(Organization, Organization.id == Invitation.organization_id)
     found = await db.execute(ours.where(Invitation.hash == crypto.digest(code), Invitation.expires_at > now()))
     row = found.one_or_none()
     if row is None:
-        raise InvalidInvitation
+        raise await _why_not(db, code)
     return row[0], row[1]
 
 
 async def accept(db: AsyncSession, user: User, code: str) -> None:
-    """By its code. Uses the invitation up: of two that try at once, one joins."""
-    await _accept(db, user, Invitation.hash == crypto.digest(code))
+    """By its code. Uses the invitation up: of two that try at once, one joins. Who joined by it may say so again."""
+    if not await _accept(db, user, Invitation.hash == crypto.digest(code)):
+        used = await db.get(UsedInvitation, crypto.digest(code))
+        if (
+            used is None
+            or used.user_id != user.id
+            or await repository.membership(db, used.organization_id, user.id) is None
+        ):
+            raise await _why_not(db, code)
 
 
 async def accept_told(db: AsyncSession, user: User, invitation_id: UUID) -> None:
     """Without its code, for who has proved that the address is theirs."""
-    if user.email_verified_at is None:
+    if user.email_verified_at is None or not await _accept(db, user, Invitation.id == invitation_id):
         raise InvalidInvitation
-    await _accept(db, user, Invitation.id == invitation_id)
 
 
-async def _accept(db: AsyncSession, user: User, which: ColumnElement[bool]) -> None:
+async def _accept(db: AsyncSession, user: User, which: ColumnElement[bool]) -> bool:
+    """Whether there was one for that person."""
     used = delete(Invitation).where(which, Invitation.expires_at > now(), Invitation.email == user.email)
     invitation = await db.scalar(used.returning(Invitation))
     if invitation is None:
-        raise InvalidInvitation
-    if await repository.membership(db, invitation.organization_id, user.id) is None:
-        await join(db, invitation.organization_id, user.id, invitation.role)
+        return False
+    here, until = invitation.organization_id, invitation.expires_at
+    db.add(UsedInvitation(hash=invitation.hash, organization_id=here, user_id=user.id, expires_at=until))
+    await db.execute(delete(UsedInvitation).where(UsedInvitation.expires_at < now()))
+    if await repository.membership(db, here, user.id) is None:
+        await join(db, here, user.id, invitation.role)
+    return True
+
+
+async def _why_not(db: AsyncSession, code: str) -> Forbidden:
+    """What is told of a code that lets nobody in. It names the organisation, as it did before it was used."""
+    ours = select(Organization).join(UsedInvitation, UsedInvitation.organization_id == Organization.id)
+    found = await db.scalar(ours.where(UsedInvitation.hash == crypto.digest(code), Organization.deleted_at.is_(None)))
+    if found is None:
+        return InvalidInvitation()
+    return InvitationUsed(organization_id=found.id, organization=found.name)

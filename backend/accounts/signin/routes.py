@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.factors import service as factors
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs.routes import show as show_organization
-from backend.accounts.signin import account, addresses, schemas, service
+from backend.accounts.signin import account, addresses, outbox, schemas, service
 from backend.accounts.signin.known import known_cookie
 from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
@@ -133,4 +133,7 @@ of_sign_in = Router(
     tags=["sign-in"],
 )
 
-router = Router("", route_handlers=[of_sign_in, Router("", route_handlers=account.handlers, tags=["account"])])
+of_account = Router("", route_handlers=account.handlers, tags=["account"])
+of_mail = Router("", route_handlers=[outbox.read_outbox], tags=["mail"])
+
+router = Router("", route_handlers=[of_sign_in, of_account, of_mail])

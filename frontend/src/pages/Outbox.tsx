@@ -13,6 +13,7 @@ type Mail = {
   error: string;
   created_at: string;
   sent_at: string | null;
+  link_over: boolean;
 };
 
 export default function Outbox() {
@@ -45,6 +46,12 @@ export default function Outbox() {
                   <span className="warn">not sent yet: {row.error}</span>
                 ) : (
                   "not sent"
+                )}
+                {row.link_over && (
+                  <>
+                    {" "}
+                    · <span className="warn">its link is over</span>
+                  </>
                 )}
               </small>
               {row.text && <pre className="mail">{row.text}</pre>}

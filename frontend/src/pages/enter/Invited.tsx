@@ -30,10 +30,11 @@ export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
         <Button onClick={look}>Try again</Button>
       </Card>
     );
+  if (refused?.code === "invitation_used") return <Used refused={refused} me={me} />;
   if (!shown)
     return refused ? (
       <Card lead="This invitation cannot be taken any more.">
-        <Notice text="It was used, withdrawn, sent again with a newer link, or is over. Ask whoever invited you to send it again." />
+        <Notice text="It was withdrawn, sent again with a newer link, or is over. Ask whoever invited you to send it again." />
         <Link className="button" to={me ? "/" : "/sign-in"}>
           {me ? "All workspaces" : "Sign in"}
         </Link>
@@ -59,6 +60,30 @@ export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
           I have an account: sign in
         </Link>
       </p>
+    </Card>
+  );
+}
+
+/** Its link opened again: by who joined, as a rule. */
+function Used({ refused, me }: { refused: Refused; me: Me | null }) {
+  const joined = me?.organizations.find((one) => one.id === refused.details.organization_id);
+  if (joined)
+    return (
+      <Card lead={`You have joined ${joined.name} already.`}>
+        <Link className="button main" to={pathOf(joined)}>
+          Open {joined.name}
+        </Link>
+      </Card>
+    );
+  return (
+    <Card lead={`Somebody has joined ${refused.details.organization} by this invitation already.`}>
+      <Notice
+        kind="info"
+        text="If it was you, sign in with that account. Else ask whoever invited you for an invitation of your own."
+      />
+      <Link className="button" to={me ? "/" : "/sign-in"}>
+        {me ? "All workspaces" : "Sign in"}
+      </Link>
     </Card>
   );
 }

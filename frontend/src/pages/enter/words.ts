@@ -9,6 +9,7 @@ const WORDS: Record<string, string> = {
   registration_closed:
     "You have no account here, and sign-up is closed. Ask a member of the organisation to invite you.",
   invalid_invitation: "That invitation is over, or is for another address. Ask for a new one.",
+  invitation_used: "Somebody joined by that invitation already. If it was you, sign in; else ask for one of your own.",
   no_such_provider: "Nobody signs in by that provider here.",
 };
 
