@@ -79,13 +79,31 @@ def test_a_reader_that_leaves_is_no_error_worth_a_traceback():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("do", {"down", "doctor"}), ("completion z", {"zsh"})])
-def test_bash_completes_commands_and_their_words(typed: str, offered: set[str]):
-    words = " ".join(["codeyard", *typed.split()])
-    script = f"""{run("completion", "bash").stdout}
-COMP_WORDS=({words}); COMP_CWORD={len(typed.split())}; _codeyard; echo "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert set(done.stdout.split()) == offered
+ASKING = {
+    "bash": """{script}
+        COMP_WORDS=(codeyard {typed}); COMP_CWORD={last}; _codeyard; echo "${{COMPREPLY[@]}}" """,
+    "zsh": """autoload -U compinit && compinit -u -D
+        {script}
+        setopt ksharrays
+        COMP_WORDS=(codeyard {typed}); COMP_CWORD={last}; _codeyard; echo "${{COMPREPLY[@]}}" """,
+    "fish": """{script}
+        complete -C 'codeyard {typed}' | cut -f 1""",
+}
+
+
+@pytest.mark.parametrize("shell", ASKING)
+def test_a_shell_completes_commands_and_their_words(shell: str):
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell}: install Debian's package {shell}")
+    script = run("completion", shell).stdout
+    for typed, offered in (("do", "down doctor"), ("pr re", "review"), ("task move demo 1 in_p", "in_progress")):
+        asked = ASKING[shell].format(script=script, typed=typed, last=len(typed.split()))
+        done = subprocess.run([shell, "-c", asked], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), (typed, done)
+        words = set(done.stdout.split())
+        if shell == "zsh":  # whose line editor leaves out what does not fit
+            words = {word for word in words if word.startswith(typed.split()[-1])}
+        assert words == set(offered.split()), typed
 
 
 def test_a_port_that_is_taken_is_named(tmp_path):

@@ -234,14 +234,20 @@ def test_keys_are_made_listed_and_revoked(codeyard):
 
 def test_a_pull_request_is_opened_shown_as_a_patch_reviewed_and_merged(codeyard, server: Server, demo, tmp_path):
     assert codeyard("session", "create", "demo", "greet").returncode == 0
-    (tmp_path / "hello.txt").write_text("hello\nworld\n")
-    assert codeyard("cp", str(tmp_path / "hello.txt"), "demo/greet:").returncode == 0
+    names = ("hello there.txt", 'say "hi"\t.txt')
+    for name in names:
+        (tmp_path / name).write_text("hello\nworld\n")
+        assert codeyard("cp", str(tmp_path / name), "demo/greet:").returncode == 0
     session = json.loads(codeyard("session", "show", "demo/greet", "-o", "json").stdout)["id"]
-    server.ask("POST", f"/workspace/{session}/version-controls/commit", {"message": "Greet", "paths": ["hello.txt"]})
+    server.ask("POST", f"/workspace/{session}/version-controls/commit", {"message": "Greet", "paths": [*names]})
     made = codeyard("pr", "create", "demo/greet", "--title", "Greet the world")
     assert made.returncode == 0, made.stderr
     assert "Greet the world" in codeyard("pr", "list", "demo").stdout
-    assert "+hello\n+world\n" in codeyard("pr", "diff", "demo", "1").stdout
+    patch = codeyard("pr", "diff", "demo", "1").stdout
+    (tmp_path / "applied").mkdir()
+    subprocess.run(["git", "apply"], input=patch, text=True, cwd=tmp_path / "applied", check=True)
+    for name in names:
+        assert (tmp_path / "applied" / name).read_text() == "hello\nworld\n"
     said = codeyard("pr", "review", "demo", "1", "--comment", "--body", "Nice.")
     assert said.returncode == 0, said.stderr
     merged = codeyard("pr", "merge", "demo", "1", "--method", "squash", "-o", "json")

@@ -108,7 +108,7 @@ def _organizations(commands: Any) -> None:
     org.verb("use", use_organization, "What commands mean when they name no organisation.", "ORG")
     org.verb("members", list_members, "Who is in an organisation.", "ORG?")
     invite = org.verb("invite", invite_member, "Invite somebody; prints the code to register with.", "EMAIL")
-    invite.add_argument("--role", default="member", help="admin, member, commenter or viewer")
+    invite.add_argument("--role", default="member", choices=("owner", "admin", "member", "commenter", "viewer"))
     invite.add_argument("--org")
 
 

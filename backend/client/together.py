@@ -69,7 +69,7 @@ def show_pull(words: argparse.Namespace, server: Server) -> int:
 
 
 def diff_pull(words: argparse.Namespace, server: Server) -> int:
-    """A patch that `git apply` takes."""
+    """A patch that `git apply` takes where no binary file changed. Modes are not in it."""
     workspace = server.workspace(words.workspace)["id"]
     pull = server.ask("GET", f"/workspace/{workspace}/pull-requests/{words.number}")
     side = pull["head_session_id"] or pull["base_session_id"]
@@ -82,18 +82,38 @@ def diff_pull(words: argparse.Namespace, server: Server) -> int:
 
 
 def _print_patch(changed: dict[str, Any]) -> None:
-    old, new = changed["old_path"] or changed["path"], changed["path"]
-    print(f"diff --git a/{old} b/{new}")
+    old, new, status = changed["old_path"] or changed["path"], changed["path"], changed["status"]
+    print(f"diff --git {_quoted(f'a/{old}')} {_quoted(f'b/{new}')}")
+    if status in _MADE_OR_GONE:
+        print(f"{_MADE_OR_GONE[status]} file mode 100644")
+    if old != new:
+        print(f"rename from {_quoted(old)}\nrename to {_quoted(new)}")
     if changed["binary"]:
-        print(f"Binary files a/{old} and b/{new} differ")
+        print(f"Binary files {_quoted(f'a/{old}')} and {_quoted(f'b/{new}')} differ")
         return
     if changed["hunks"]:
-        print(f"--- {'/dev/null' if changed['status'] == 'added' else f'a/{old}'}")
-        print(f"+++ {'/dev/null' if changed['status'] == 'deleted' else f'b/{new}'}")
+        print(f"--- {'/dev/null' if status == 'added' else _ended(f'a/{old}')}")
+        print(f"+++ {'/dev/null' if status == 'deleted' else _ended(f'b/{new}')}")
     for hunk in changed["hunks"]:
         counts = f"-{hunk['old_start']},{hunk['old_lines']} +{hunk['new_start']},{hunk['new_lines']}"
         print(f"@@ {counts} @@ {hunk['header']}".rstrip())
         print(hunk["text"])
+
+
+_MADE_OR_GONE = {"added": "new", "deleted": "deleted"}
+_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+def _quoted(name: str) -> str:
+    """As git writes names that a patch could not hold as they are, and terminals would obey (git-config(1), core.quotePath)."""
+    written = "".join(_ESCAPES.get(c) or (c if c >= " " and c != "\x7f" else f"\\{ord(c):03o}") for c in name)
+    return name if written == name else f'"{written}"'
+
+
+def _ended(name: str) -> str:
+    """With the tab after which patches have a time: else a space would end it."""
+    quoted = _quoted(name)
+    return f"{quoted}\t" if " " in name and quoted == name else quoted
 
 
 def review_pull(words: argparse.Namespace, server: Server) -> int:
