@@ -95,6 +95,22 @@ def test_a_tree_that_is_cut_off_is_whole_at_the_top(root: Root, folder: Path):
     assert not tree(root, depth=5, limit=33).truncated
 
 
+def test_files_are_found_by_letters_of_their_path_among_any_number(root: Root, folder: Path):
+    fill(folder, *(f"a/{number}" for number in range(20)), "deep/In/side/Needle.py", "é/needle.ÄR", "out/needle")
+    (folder / ".gitignore").write_text("out\n")
+    (folder / "needle").symlink_to("a")
+    found = tree(root, depth=9, ignored=False, letters="NDL", limit=2)
+    assert [(entry.path, entry.name) for entry in found.entries] == [
+        ("é/needle.ÄR", "needle.ÄR"),
+        ("deep/In/side/Needle.py", "Needle.py"),
+    ]
+    assert not found.truncated and all(entry.children is None for entry in found.entries)
+    assert paths(tree(root, depth=9, letters="deinpy").entries) == ["deep/In/side/Needle.py"]
+    assert paths(tree(root, depth=9, letters="änd").entries) == []
+    assert tree(root, depth=9, letters="a1", limit=5).truncated
+    assert tree(root, depth=9, letters="needle", seconds=0).truncated
+
+
 def test_what_is_no_folder_cannot_be_listed(root: Root, folder: Path):
     fill(folder, "file")
     with pytest.raises(NotDirectory):

@@ -121,13 +121,15 @@ Answer = Content | Written | Deleted | Status
 
 
 class TreeQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Without `hidden` no name that begins with a dot, without `ignored` nothing that .gitignore names."""
+    """Without `hidden` no name that begins with a dot, without `ignored` nothing that .gitignore names. With `letters` the
+    answer is a flat list of the files whose path has them in that order, in either case, among however many others."""
 
     path: str = ""
     path_b64: str | None = None
     depth: Annotated[int, Meta(ge=1, le=100)] = 1
     hidden: bool = True
     ignored: bool = True
+    letters: Annotated[str, Meta(max_length=200)] = ""
 
 
 class Entry(msgspec.Struct, omit_defaults=True, gc=False):
@@ -145,7 +147,7 @@ class Entry(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class FileTree(msgspec.Struct):
-    """Sorted by name. A tree of more than 50,000 entries is `truncated`, whole at the top."""
+    """Sorted by name. A tree of more than 50,000 entries, or a list of more than 5,000, is `truncated`: whole at the top."""
 
     path: str
     entries: list[Entry]

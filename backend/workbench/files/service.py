@@ -73,7 +73,9 @@ async def act(resources: Resources, actor: Actor, session_id: UUID, operation: s
 async def list_tree(resources: Resources, actor: Actor, session_id: UUID, query: schemas.TreeQuery) -> schemas.FileTree:
     parts = parts_of(query.path, query.path_b64)
     session = await sessions.ready(resources, actor, session_id, READ)
-    listed = partial(tree, parts=parts, depth=query.depth, hidden=query.hidden, ignored=query.ignored)
+    listed = partial(
+        tree, parts=parts, depth=query.depth, hidden=query.hidden, ignored=query.ignored, letters=query.letters
+    )
     found = await _beneath(resources, session, listed)
     return schemas.FileTree(show(b"/".join(parts)).path, found.entries, found.truncated)
 

@@ -5,6 +5,7 @@ The nearest folders come first (breadth first), so that a tree cut off at the li
 
 import os
 import stat
+import time
 from collections import deque
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +16,7 @@ from backend.workbench.files.ignore import Ignore
 from backend.workbench.files.schemas import Entry
 
 MAX_ENTRIES = 50_000
+MAX_FITTING = 5_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _IGNORE_FILE_BYTES = 1 << 20
 
@@ -22,6 +24,13 @@ _IGNORE_FILE_BYTES = 1 << 20
 class Tree(NamedTuple):
     entries: list[Entry]
     truncated: bool
+
+
+class _Wanted(NamedTuple):
+    depth: int
+    hidden: bool
+    ignored: bool
+    letters: str
 
 
 class _Folder(NamedTuple):
@@ -43,13 +52,19 @@ def tree(
     depth: int = 1,
     hidden: bool = True,
     ignored: bool = True,
-    limit: int = MAX_ENTRIES,
+    letters: str = "",
+    limit: int | None = None,
+    seconds: float = 10,
 ) -> Tree:
     """Folders beneath `parts` down to `depth` levels. Without `hidden` no name that begins with a dot, without `ignored`
-    nothing that git ignores. `.git` and half-written files never show."""
+    nothing that git ignores. `.git` and half-written files never show. With `letters` a flat list of the files whose path has
+    them in that order, in either case, so that of any number of files those that somebody means are found. After `seconds`
+    what is known so far is all."""
     entries: list[Entry] = []
     waiting = deque([_start(root, parts, entries)])
-    left = limit
+    wanted = _Wanted(depth, hidden, ignored, letters.lower())
+    left = limit if limit is not None else MAX_FITTING if letters else MAX_ENTRIES
+    deadline = time.monotonic() + seconds
     while waiting:
         folder = waiting.popleft()
         try:
@@ -57,10 +72,10 @@ def tree(
         except OSError:
             continue  # gone since it was listed, or not ours to read
         try:
-            left = _list(opened, folder, waiting, left, depth, hidden, ignored)
+            left = _list(opened, folder, waiting, left, wanted)
         finally:
             os.close(opened)
-        if left < 0:
+        if left < 0 or (waiting and time.monotonic() > deadline):
             return Tree(entries, True)
     return Tree(entries, False)
 
@@ -137,11 +152,19 @@ def moment(seconds: int) -> datetime:
 _TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
 
 
-def _list(
-    opened: int, folder: _Folder, waiting: deque[_Folder], left: int, depth: int, hidden: bool, ignored: bool
-) -> int:
+def _fits(path: str, letters: str) -> bool:
+    at = -1
+    for letter in letters:
+        at = path.find(letter, at + 1)
+        if at < 0:
+            return False
+    return True
+
+
+def _list(opened: int, folder: _Folder, waiting: deque[_Folder], left: int, wanted: _Wanted) -> int:
     """Adds what is in the folder to its entries, its folders to `waiting`. Returns what is left of the limit, -1 when reached."""
     folder = _inside(folder, opened)
+    depth, hidden, ignored, letters = wanted
     deeper = folder.level < depth
     checks = folder.ignored or bool(folder.rules)
     prefix, add = folder.prefix, folder.into.append
@@ -158,22 +181,27 @@ def _list(
             status = os.stat(name, dir_fd=opened, follow_symlinks=False)
         except OSError:
             continue  # gone since, or in a folder that may be read but not entered
-        if not left:
-            return -1
         kind = _TYPES.get(status[0] & 0o170000, "special")  # by index: st_mode, st_size, st_mtime to the second
         path = prefix + name
+        if letters and kind != "directory" and not (kind == "file" and _fits(path.lower(), letters)):
+            continue
         skip = checks and _is_ignored(folder, path, name, kind == "directory")
         if skip and not ignored:
             continue
-        entry = Entry(name, path, kind, status[6], moment(status[8]), skip)
-        if not plain or not prefix_is_plain:
-            _rename(entry, path)
-        add(entry)
-        left -= 1
+        into = folder.into
+        if not letters or kind == "file":
+            if not left:
+                return -1
+            entry = Entry(name, path, kind, status[6], moment(status[8]), skip)
+            if not plain or not prefix_is_plain:
+                _rename(entry, path)
+            add(entry)
+            left -= 1
+            if deeper and kind == "directory":
+                into = entry.children = []
         if deeper and kind == "directory":
-            entry.children = []
             inner = (*folder.parts, os.fsencode(name))
-            waiting.append(_Folder(inner, path + "/", entry.children, folder.level + 1, folder.rules, skip))
+            waiting.append(_Folder(inner, path + "/", into, folder.level + 1, folder.rules, skip))
     return left
 
 
