@@ -1,4 +1,5 @@
 // The server's API: types of what it answers, and one function that calls it.
+import { again, hurry } from "./again";
 
 export type Role = "owner" | "admin" | "member" | "commenter" | "viewer";
 export type Organization = { id: string; name: string; slug: string; role: Role | null };
@@ -170,26 +171,34 @@ export function listen(
 ): () => void {
   let socket: WebSocket | undefined;
   let pause = 250;
-  let timer = 0;
+  let away = false;
   let over = false;
+  let giveUp: () => void = () => undefined;
   const open = () => {
     socket = new WebSocket(socketUrl(path, query()));
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      if (away) hurry();
+      away = false;
+    };
     socket.onmessage = (message) => {
       pause = 250;
       hear(JSON.parse(message.data) as never);
     };
     socket.onclose = (event) => {
       if (over) return;
+      away ||= !opened;
       ended?.(event.code);
       if (event.code === 4401) pause = 10_000; // nobody is signed in, until perhaps another tab signs in again
-      timer = window.setTimeout(open, pause * (0.5 + Math.random()));
+      giveUp = again(pause * (0.5 + Math.random()), open);
       pause = Math.min(pause * 2, 10_000);
     };
   };
   open();
   return () => {
     over = true;
-    window.clearTimeout(timer);
+    giveUp();
     if (socket) hangUp(socket);
   };
 }

@@ -1,4 +1,5 @@
 // One terminal's socket: shows what comes, sends what is typed, comes back by itself after a break with what was missed.
+import { again, hurry } from "../again";
 import { get, hangUp, type Page, socketUrl, type TerminalRow } from "../api";
 import { Acks, type Down } from "./protocol";
 import type { Service } from "./tabs";
@@ -20,7 +21,7 @@ export class Connection {
   private socket: WebSocket | undefined;
   private acks = new Acks(0);
   private pause = 250;
-  private timer = 0;
+  private giveUp: () => void = () => undefined;
   private over = false;
   private attached = false; // once at least
   private up = false; // now
@@ -57,7 +58,7 @@ export class Connection {
 
   close(): void {
     this.over = true;
-    window.clearTimeout(this.timer);
+    this.giveUp();
     if (this.socket) hangUp(this.socket);
   }
 
@@ -98,6 +99,7 @@ export class Connection {
 
   private hear(frame: Down): void {
     if (frame.type === "attached") {
+      if (this.pause > 500) hurry(); // it was away
       this.pause = 250;
       this.up = true;
       this.id = frame.terminal_id;
@@ -115,9 +117,8 @@ export class Connection {
   }
 
   private async retry(attached: boolean): Promise<void> {
-    const again = this.pause * (0.5 + Math.random());
+    this.giveUp = again(this.pause * (0.5 + Math.random()), () => this.open());
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
-    this.timer = window.setTimeout(() => this.open(), again);
     if (attached) return;
     if (this.id && (await this.isGone(this.id))) {
       if (this.up || this.over) return; // it came back while that was asked

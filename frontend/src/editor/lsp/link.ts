@@ -1,5 +1,6 @@
 // The socket to a language's servers, as CodeMirror's client wants it; comes back by itself, and answers what servers ask.
 import type { Transport } from "@codemirror/lsp-client";
+import { again } from "../../again";
 import { hangUp, socketUrl } from "../../api";
 
 type Message = { id?: number | string; method?: string; params?: unknown };
@@ -17,7 +18,7 @@ const LONGEST = 20_000; // milliseconds between two attempts
 export function link(session: string, language: string, to: Linked): () => void {
   let socket: WebSocket;
   let over = false;
-  let timer = 0;
+  let giveUp: () => void = () => undefined;
   let failed = 0;
   let handlers: ((message: string) => void)[] = [];
 
@@ -56,13 +57,13 @@ export function link(session: string, language: string, to: Linked): () => void 
       if (over) return;
       failed = opened && Date.now() - opened > 10_000 ? 0 : failed + 1;
       to.closed(failed);
-      timer = window.setTimeout(start, Math.min(500 * 2 ** failed, LONGEST) * (0.5 + Math.random() / 2));
+      giveUp = again(Math.min(500 * 2 ** failed, LONGEST) * (0.5 + Math.random() / 2), start);
     };
   };
   start();
   return () => {
     over = true;
-    window.clearTimeout(timer);
+    giveUp();
     hangUp(socket);
   };
 }
