@@ -86,7 +86,7 @@ export function PullList({
           </li>
         ))}
       </ul>
-      {cursor && <Button onClick={more}>Show more</Button>}
+      {rows && cursor && <Button onClick={more}>Show more</Button>}
       {opening && (
         <OpenPull
           room={room}
@@ -136,7 +136,8 @@ const Nothing = ({ which, filtered }: { which: Which; filtered: boolean }) => (
 
 /** What is listed, kept true by the feed. */
 function usePulls(workspaceId: string, user: string, which: Which, query: string) {
-  const [rows, setRows] = useState<Pull[] | null>(null);
+  const [listed, setListed] = useState<{ which: Which; rows: Pull[] } | null>(null);
+  const rows = listed?.which === which ? listed.rows : null; // of another tab they are no answer
   const [counts, setCounts] = useState<Counts | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [failure, setFailure] = useState("");
@@ -158,7 +159,7 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
       Promise.all([page(""), get<Counts>(`${at}/counts`)]).then(
         ([found, counted]) => {
           if (left) return;
-          setRows(found.items);
+          setListed({ which, rows: found.items });
           setCursor(found.next_cursor);
           setCounts(counted);
           setFailure("");
@@ -178,7 +179,7 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
       window.clearTimeout(first);
       again.end();
     };
-  }, [page, at, query, workspaceId]);
+  }, [page, at, which, query, workspaceId]);
   const end = useRef(rows);
   end.current = rows;
   const more = () =>
@@ -187,7 +188,7 @@ function usePulls(workspaceId: string, user: string, which: Which, query: string
       (found) => {
         if (end.current !== rows) return; // it was asked for twice, or the list has begun anew
         end.current = [...(rows ?? []), ...found.items];
-        setRows(end.current);
+        setListed({ which, rows: end.current });
         setCursor(found.next_cursor);
       },
       (error: Refused) => setFailure(error.message),

@@ -1,48 +1,35 @@
 // Looking into a database: its tables, their rows, statements. Reads unless one says otherwise.
-import { useEffect, useMemo, useState } from "react";
-import { get, type Refused } from "../api";
-import { inTurn } from "../inTurn";
+import { useEffect, useState } from "react";
+import { get } from "../api";
 import { Button, Notice } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 import { Sql } from "./Sql";
 import { TableView } from "./TableView";
-import type { Schema, Table } from "./types";
+import type { Schema } from "./types";
 import { bytes } from "./words";
 
 type Props = { base: string; query?: string; name: string; engine: string; up: boolean; onRun?: () => void };
-type Chosen = { schema: string; table: Table };
 
 /** `base` is the database's path on the wire, `query` what follows each of its addresses ("?path=…" of a SQLite file). */
 export function Database({ base, query = "", name, engine, up, onRun }: Props) {
-  const [schemas, setSchemas] = useState<Schema[] | null>(null);
-  const [chosen, setChosen] = useState<Chosen | null>(null);
+  const [wanted, setWanted] = useState<{ schema: string; table: string } | null>(null);
   const [asking, setAsking] = useState(false); // the SQL editor instead of a table
-  const [unfolded, setUnfolded] = useState<Set<string>>(new Set());
-  const [failure, setFailure] = useState("");
-  const [busy, setBusy] = useState(false);
-
-  const load = useMemo(
-    () =>
-      inTurn(async () => {
-        setBusy(true);
-        try {
-          const found = await get<{ schemas: Schema[] }>(`${base}/schema${query}`);
-          setSchemas(found.schemas);
-          setFailure("");
-          const first = found.schemas.find((schema) => schema.tables.length);
-          setUnfolded((old) => (old.size || !first ? old : new Set([first.name])));
-          setChosen((old) => {
-            const table = found.schemas
-              .find((schema) => schema.name === old?.schema)
-              ?.tables.find((one) => one.name === old?.table.name);
-            return old && table ? { schema: old.schema, table } : null;
-          });
-        } catch (error) {
-          setFailure((error as Refused).message);
-        }
-        setBusy(false);
-      }),
-    [base, query],
-  );
+  const [opened, setOpened] = useState<ReadonlySet<string> | null>(null); // null until one says otherwise: the first with tables
+  const at = `${base}/schema${query}`;
+  const { data, failure, load } = useAnswer(at, () => get<{ schemas: Schema[] }>(at));
+  const schemas = data?.schemas;
+  const unfolded =
+    opened ??
+    new Set(
+      schemas
+        ?.filter((schema) => schema.tables.length > 0)
+        .map(({ name }) => name)
+        .slice(0, 1),
+    );
+  const find = (schema: string, table: string) =>
+    schemas?.find((one) => one.name === schema)?.tables.find((one) => one.name === table);
+  const table = wanted && find(wanted.schema, wanted.table);
+  const chosen = wanted && table ? { schema: wanted.schema, table } : null;
   useEffect(() => {
     if (up) void load();
   }, [load, up]);
@@ -59,9 +46,11 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
       </div>
     );
   const toggle = (schema: string) =>
-    setUnfolded((old) => new Set(old.has(schema) ? [...old].filter((other) => other !== schema) : [...old, schema]));
-  const pick = (schema: string, table: Table) => {
-    setChosen({ schema, table });
+    setOpened(
+      new Set(unfolded.has(schema) ? [...unfolded].filter((other) => other !== schema) : [...unfolded, schema]),
+    );
+  const pick = (schema: string, table: string) => {
+    setWanted({ schema, table });
     setAsking(false);
   };
   const word = engine === "redis" ? "Command" : "SQL";
@@ -73,7 +62,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
             {word}
           </Button>
           <span className="grow" />
-          <Button kind="quiet" aria-label="Read the schema again" title="Read again" onClick={load} disabled={busy}>
+          <Button kind="quiet" aria-label="Read the schema again" title="Read again" onClick={load}>
             ⟳
           </Button>
         </div>
@@ -105,7 +94,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
                           (!asking && chosen?.schema === schema.name && chosen.table.name === table.name) || undefined
                         }
                         title={[table.kind, table.bytes ? bytes(table.bytes) : ""].filter(Boolean).join(", ")}
-                        onClick={() => pick(schema.name, table)}
+                        onClick={() => pick(schema.name, table.name)}
                       >
                         <span className="glyph" aria-hidden>
                           {table.kind === "view" ? "◇" : "▦"}
@@ -137,8 +126,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
             schema={chosen.schema}
             table={chosen.table}
             onFollow={(schema, name) => {
-              const table = schemas?.find((one) => one.name === schema)?.tables.find((one) => one.name === name);
-              if (table) pick(schema, table);
+              if (find(schema, name)) pick(schema, name);
             }}
           />
         )}
