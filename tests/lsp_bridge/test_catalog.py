@@ -1,5 +1,9 @@
 """The catalogue: what is looked for, what is found, what is said where nothing is."""
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from lsp_bridge import catalog
@@ -26,6 +30,10 @@ def test_every_server_says_what_it_is():
         for role in language.servers:
             for spec in role:
                 assert spec.install and spec.memory_limit > 0, spec.name
+                if spec is not catalog.COMPOSE:  # a line to be typed as it stands: by which program, into whose home
+                    assert spec.install.partition(" ")[0] in ("npm", "pip", "rustup", "{"), spec.name
+                    assert subprocess.run(["sh", "-nc", spec.install], check=False).returncode == 0, spec.name
+                    assert "(" not in spec.install and "," not in spec.install, spec.name
 
 
 def test_names_of_servers_are_their_own_within_a_language():
@@ -54,3 +62,17 @@ def test_a_file_s_name_tells_its_language(path, language, language_id):
 
 def test_a_file_that_nothing_serves_has_none():
     assert language_of("README") is None
+
+
+def test_the_page_asks_for_the_servers_that_the_catalogue_has_for_a_name():
+    house = Path(__file__).resolve().parents[2]
+    names = [name.replace("*", "a") for language in LANGUAGES.values() for name in language.ids]
+    script = (
+        'import { serverLanguage } from "./frontend/src/editor/names.ts";'
+        "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(serverLanguage)))"
+    )
+    words = [house / ".venv/node/bin/node", "--no-warnings", "--input-type=module", "-e", script, json.dumps(names)]
+    said = json.loads(subprocess.run(words, cwd=house, capture_output=True, text=True, check=True, timeout=60).stdout)
+    for name, asked in zip(names, said, strict=True):
+        known = language_of(name)
+        assert known is not None and asked == {"language": known[0].name, "id": known[1]}, name

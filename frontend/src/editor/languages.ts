@@ -14,6 +14,7 @@ const BY_ENDING: Record<string, () => Promise<Extension>> = {
   json: async () => (await import("@codemirror/lang-json")).json(),
   html: async () => (await import("@codemirror/lang-html")).html(),
   css: async () => (await import("@codemirror/lang-css")).css(),
+  less: () => legacy(import("@codemirror/legacy-modes/mode/css").then((mode) => mode.less)),
   md: async () => (await import("@codemirror/lang-markdown")).markdown(),
   yaml: async () => (await import("@codemirror/lang-yaml")).yaml(),
   rs: async () => (await import("@codemirror/lang-rust")).rust(),

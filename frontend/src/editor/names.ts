@@ -37,6 +37,7 @@ const BY_NAME: Record<string, string> = {
   ".profile": "sh",
   ".envrc": "sh",
   ".env": "ini",
+  ".babelrc": "json",
   "cargo.lock": "toml",
   "poetry.lock": "toml",
   "uv.lock": "toml",
@@ -59,6 +60,7 @@ const TITLES: Record<string, string> = {
   json: "JSON",
   html: "HTML",
   css: "CSS",
+  less: "Less",
   md: "Markdown",
   yaml: "YAML",
   rs: "Rust",
@@ -85,8 +87,10 @@ export const SERVED = 2 << 20;
 
 /** The language of the server's catalogue (lsp_bridge/catalog.py) and the id of such a document; null where none serves it. */
 export function serverLanguage(path: string): { language: string; id: string } | null {
-  const raw = (path.split("/").pop() ?? "").toLowerCase().split(".").pop() ?? "";
+  const name = (path.split("/").pop() ?? "").toLowerCase();
+  const raw = name.split(".").pop() ?? "";
   const ending = endingOf(path);
+  if (name === "go.mod" || name === "go.work") return { language: "go", id: name };
   const script = { js: "javascript", jsx: "javascriptreact", ts: "typescript", tsx: "typescriptreact" };
   switch (ending) {
     case "py":
@@ -100,9 +104,10 @@ export function serverLanguage(path: string): { language: string; id: string } |
     case "json":
       return { language: "json", id: raw === "jsonc" ? "jsonc" : "json" };
     case "css":
-      return { language: "css", id: raw === "scss" ? "scss" : "css" };
+    case "less":
+      return { language: "css", id: raw === "scss" ? "scss" : ending };
     case "sh":
-      return raw === "makefile" ? null : { language: "shell", id: "shellscript" };
+      return raw === "makefile" || raw === "zsh" ? null : { language: "shell", id: "shellscript" };
     case "html":
       return raw === "vue" ? null : { language: "html", id: "html" };
     case "c":
