@@ -12,6 +12,9 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.lsp.client import LanguageClient
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame, Opcode
 
 from tests.server import ROOT, Server
 from tests.workbench.test_lsp import LIBRARY, MAIN
@@ -106,6 +109,36 @@ class Writer:
 async def read(socket, client: LanguageClient) -> None:
     async for message in socket:
         client.protocol.handle_message(client.protocol.structure_message(json.loads(message)))
+
+
+def packed(data: bytes) -> bytes:
+    return Frame(Opcode.TEXT, data).serialize(mask=True, extensions=[PerMessageDeflate(False, False, 15, 15)])
+
+
+BAD_FRAMES = {
+    "of 64 MiB": (Frame(Opcode.TEXT, bytes(64 << 20)).serialize(mask=True)[: 1 << 20], 1009),
+    "half a character": (Frame(Opcode.TEXT, b"{\xc3").serialize(mask=True), 1007),
+    "packed, which nobody agreed to": (packed(bytes(8 << 20)), 1002),
+}
+
+
+@pytest.mark.parametrize("path", ["/ws/lsp", "/ws/terminal", "/ws/lsp-fs-watch", "/ws/events"])
+async def test_row_48_frames_that_are_too_large_packed_or_without_end_do_no_harm(server, session, path):
+    """As they are on the wire; what the handlers themselves refuse is in test_lsp_hostile and test_terminals."""
+    url = f"ws://127.0.0.1:{server.port}/api/v1{path}?session_id={session}&language=python"
+    headers = {"Authorization": f"Bearer {server.key}"}
+    for what, (frame, code) in BAD_FRAMES.items():
+        async with connect(url, additional_headers=headers, compression="deflate") as socket:
+            assert socket.protocol.extensions == [], "packed messages are agreed to"
+            socket.transport.write(frame)
+            with pytest.raises(ConnectionClosedError) as closed:
+                async for _ in socket:
+                    pass
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == code, what
+    async with connect(url, additional_headers=headers) as socket:
+        socket.transport.write(Frame(Opcode.PING, b"x").serialize(mask=True) * 20_000)
+        async with asyncio.timeout(60):
+            await (await socket.ping())
 
 
 async def test_tus_js_client_uploads_half_and_goes_on_where_it_was(server, session, tmp_path: Path):

@@ -79,16 +79,23 @@ async def test_row_3_a_key_needs_no_origin(call, ada, database, session):
 
 
 async def test_rows_7_and_8_access_that_ends_or_shrinks_closes_the_socket(
-    client, call, ada, database, resources, session
+    client, call, ada, database, workspace, session
 ):
     key = await make.key(database, ada.organization_id, "files:read")
     member = await make.person(database, ada.organization_id, Role.MEMBER)
+    guest = await make.person(database, ada.organization_id, Role.MEMBER)
     members = f"/organizations/{ada.organization_id}/members/{member.user_id}"
-    async with editing(call(key), session.id, "sql") as revoked, editing(call(member), session.id, "sql") as demoted:
+    share = f"/workspace/{workspace['id']}/access/people/{guest.user_id}"
+    async with (
+        editing(call(key), session.id, "sql") as revoked,
+        editing(call(member), session.id, "sql") as demoted,
+        editing(call(guest), session.id, "sql") as shut_out,
+    ):
         await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")
         assert (await client.put(members, json={"role": "viewer"})).status_code == 204
-        ends = [await one.end() for one in (revoked, demoted)]
-    assert [(type(one), one.code) for one in ends] == [(Closed, 4401), (Closed, 4403)]
+        assert (await client.put(share, json={"access": "none"})).status_code == 204
+        ends = [await one.end() for one in (revoked, demoted, shut_out)]
+    assert [(type(one), one.code) for one in ends] == [(Closed, 4401), (Closed, 4403), (Closed, 4403)]
 
 
 async def test_a_session_that_is_deleted_takes_its_servers_and_viewers_with_it(client, workspace, fork, session):
