@@ -343,9 +343,9 @@ export class Documents {
   }
 
   /** Brings drafts back; one whose tab is not there any more gets a new one. */
-  restore(kept: drafts.Draft[]): void {
+  restore(paths: string[]): void {
     const shown = new Set(this.bench.layout.get().groups.flatMap((group) => group.tabs.map((tab) => tab.id)));
-    for (const { path } of kept) {
+    for (const path of paths) {
       const document = this.take(path);
       if (!shown.has(document.tabId)) this.bench.openText(path);
     }

@@ -38,5 +38,8 @@ export const drop = (session: string, path: string): Promise<unknown> =>
 export const of = (session: string, path: string): Promise<Draft | undefined> =>
   ask("readonly", (store) => store.get(keyOf(session, path)));
 
-export const all = (session: string): Promise<Draft[]> =>
-  ask("readonly", (store) => store.index("session").getAll(session));
+/** Of which files there are drafts; without what was typed, which may be much. */
+export async function paths(session: string): Promise<string[]> {
+  const keys = await ask("readonly", (store) => store.index("session").getAllKeys(session));
+  return keys.map((key) => String(key).slice(session.length + 1));
+}

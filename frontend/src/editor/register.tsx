@@ -4,7 +4,7 @@ import type { Bench } from "../shell/bench";
 import { command, editor, type Found, finder, provider, status, view } from "../shell/registry";
 import { useSelected, useStore } from "../shell/store";
 import { cursor } from "./cursor";
-import { all as drafts } from "./drafts";
+import { paths as drafts } from "./drafts";
 import { findFiles } from "./finder";
 import { titleOf } from "./names";
 import "./editor.css";

@@ -169,6 +169,12 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const key = (event: KeyboardEvent) => {
     const select = (next: number) => setSelected(rows[Math.max(0, Math.min(next, rows.length - 1))]?.entry.path ?? "");
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+      const row = box.current?.querySelector(`#leaf-${at}`) ?? event.currentTarget;
+      const { left, bottom } = row.getBoundingClientRect();
+      setMenu({ x: left + 24, y: bottom, entry: entry ?? null });
+      return event.preventDefault();
+    }
     if (event.key === "ArrowDown") select(at + 1);
     else if (event.key === "ArrowUp") select(at - 1);
     else if (event.key === "Home") select(0);

@@ -1,5 +1,6 @@
 // The session's own part of the page: its files, and what is done to the session as a whole.
 import { lazy } from "react";
+import { files, type Refused } from "../api";
 import { command, view } from "../shell/registry";
 import "./tree.css";
 
@@ -11,6 +12,28 @@ view({
   order: 10,
   component: lazy(() => import("./FileTree")),
 });
+
+for (const [kind, icon] of [
+  ["file", "file"],
+  ["folder", "folder"],
+] as const)
+  command({
+    id: `${kind}.new`,
+    group: "File",
+    title: `New ${kind}…`,
+    icon,
+    when: (bench) => bench.ready,
+    run: async (bench) => {
+      const value = bench.tab?.path?.replace(/[^/]*$/, "") ?? "";
+      const path = await bench.questions.prompt(`New ${kind}`, { label: "Path", value }, "Create");
+      if (!path) return;
+      const op = kind === "file" ? { op: "write", path, content: "", etag: "*" } : { op: "mkdir", path };
+      await files(bench.sessionId, op).then(
+        () => kind === "file" && bench.openFile(path),
+        (error: Refused) => bench.questions.tell(error.message, "error"),
+      );
+    },
+  });
 
 command({
   id: "session.fork",

@@ -1,6 +1,7 @@
 // The middle: groups of tabs beside or above each other, each tab shown by the editor of its kind.
 import { type DragEvent, type KeyboardEvent, type MouseEvent, Suspense, useEffect, useRef, useState } from "react";
 import { Boundary } from "../parts/Boundary";
+import { Arrival } from "./Arrival";
 import type { Bench } from "./bench";
 import { CommandButton, Menu, menuOf, Tool } from "./controls";
 import { Icon } from "./icons";
@@ -172,10 +173,11 @@ function TabBody({ bench, tab, visible, focused }: { bench: Bench; tab: Tab; vis
     ) : null;
   const Shown = kind.component;
   return (
-    <div className="tab-body" hidden={!visible} role="tabpanel" aria-label={tab.title}>
+    <div className="tab-body" hidden={!visible} role="tabpanel" aria-label={tab.title} tabIndex={-1}>
       <Boundary>
         <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
           <Shown bench={bench} tab={tab} visible={visible} focused={focused} />
+          {visible && <Arrival bench={bench} id={tab.id} />}
         </Suspense>
       </Boundary>
     </div>

@@ -19,7 +19,8 @@ export function commandFor(event: KeyboardEvent, bench: Bench): Command | undefi
     if (terminal && !IN_TERMINAL.test(keys)) return false;
     return matches(event, keys);
   };
-  return possible(bench).find((one) => keysOf(one).some(fits));
+  const inTree = at?.closest("[role=tree]"); // there F2 is about the file, not about the name at the cursor
+  return possible(bench).find((one) => !(inTree && one.group === "Code") && keysOf(one).some(fits));
 }
 
 export function useKeys(bench: Bench): void {
@@ -55,6 +56,9 @@ const BUILT_IN: [group: string, title: string, keys: string][] = [
   ["Editor", "Move the line", "Alt-ArrowUp"],
   ["Editor", "Comment out, and back", "Mod-/"],
   ["Editor", "Leave the editor: Tab indents in it", "Escape-Tab"],
+  ["Files", "Menu of the chosen one", "Shift-F10"],
+  ["Files", "Rename", "F2"],
+  ["Files", "Delete", "Delete"],
   ["Services", "Run, stop, restart the chosen one", "R"],
   ["Services", "Logs, preview, database, terminal", "L"],
 ];

@@ -3,6 +3,7 @@
 import { createElement, type ReactNode, Suspense, useMemo } from "react";
 import { Boundary } from "../parts/Boundary";
 import { Notice } from "../parts/controls";
+import { Arrival, byArrows } from "./Arrival";
 import type { Bench } from "./bench";
 import { Menu, Tool } from "./controls";
 import { Editors } from "./Editors";
@@ -33,7 +34,7 @@ export function Shell({ bench, children }: { bench: Bench; children: ReactNode }
         <Rail bench={bench} />
         {layout.side && (
           <>
-            <aside className="side" aria-label={views.get(layout.side)?.title}>
+            <aside className="side" aria-label={views.get(layout.side)?.title} tabIndex={-1} onKeyDown={byArrows}>
               <Stage bench={bench} view={views.get(layout.side)} />
             </aside>
             <Grip size="--side" frame={frame} />
@@ -144,6 +145,7 @@ function Stage({ bench, view, data }: { bench: Bench; view: View | undefined; da
     <Boundary key={view.id}>
       <Suspense fallback={<div className="loading" role="progressbar" aria-label="Loading" />}>
         <Shown bench={bench} data={data} />
+        <Arrival bench={bench} id={view.id} />
       </Suspense>
     </Boundary>
   );
@@ -193,7 +195,7 @@ function Kept({ shown: visible, title, children }: { shown: boolean; title: stri
   const seen = useMemo(() => ({ ever: false }), []);
   seen.ever ||= visible;
   return (
-    <section className="panel-body" aria-label={title} hidden={!visible}>
+    <section className="panel-body" aria-label={title} hidden={!visible} tabIndex={-1} onKeyDown={byArrows}>
       {seen.ever && children}
     </section>
   );

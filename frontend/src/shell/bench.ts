@@ -40,6 +40,8 @@ export class Bench {
   readonly goal = createStore<Goal | null>(null);
   /** The prefix with which the palette is open, null when it is closed. */
   readonly asking = createStore<string | null>(null);
+  /** The view or tab that takes the focus once it is drawn. */
+  readonly entering = createStore<string | null>(null);
   readonly dialog = createStore<"keys" | "fork" | "delete" | null>(null);
   /** Asked before a tab with changes goes; what it answers is done. The editor sets it. */
   mayClose: (tab: Tab) => boolean | Promise<boolean> = () => true;
@@ -79,6 +81,12 @@ export class Bench {
     if (place === "side") this.arrange({ side: id, lastSide: id, area: "side" });
     if (place === "panel") this.arrange({ panel: id, lastPanel: id, area: "panel", wide: false });
     if (place === "dock") this.arrange({ dock: { view: id, data }, area: "dock" });
+  }
+
+  /** Shows a view and goes there, as who calls it by keys wants. */
+  enter(id: string): void {
+    this.show(id);
+    this.entering.set(id);
   }
 
   hide(place: Place): void {

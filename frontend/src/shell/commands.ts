@@ -147,9 +147,12 @@ for (const number of [1, 2, 3, 4])
     group: "Tabs",
     title: `Into editor group ${number}`,
     keys: `Mod-${number}`,
-    when: (bench) => bench.layout.get().groups.length >= number && has(bench),
+    when: (bench) => bench.layout.get().groups.length >= number && hasTab(bench),
     run: (bench) => {
       const group = bench.layout.get().groups[number - 1];
-      if (group) bench.layout.set((old) => focusTab(old, group.id, group.current));
+      if (!group) return;
+      bench.layout.set((old) => focusTab(old, group.id, group.current));
+      const shown = document.querySelectorAll(".group")[number - 1]?.querySelector(".tab-body:not([hidden])");
+      shown?.querySelector<HTMLElement>(".cm-content, [tabindex='0']")?.focus();
     },
   });

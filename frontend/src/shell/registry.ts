@@ -98,7 +98,7 @@ export function view(made: View): void {
     title: `Show ${made.title}`,
     icon: made.icon,
     keys: made.keys,
-    run: (bench) => bench.show(made.id),
+    run: (bench) => bench.enter(made.id),
   });
 }
 export const command = (made: Command) => once("command", commands, made.id, made);

@@ -107,6 +107,12 @@ export function DiffView({ files, label, sides, onHunk, onKey, goal, folding, ..
     if (to >= 0) move(to, goal?.line === undefined ? "start" : "center");
   }, [goal]);
 
+  // Of a tab that was gone to before there was anything in it.
+  useEffect(() => {
+    const focused = document.activeElement;
+    if (focused?.matches(".tab-body") && focused.contains(box.current)) box.current?.focus();
+  }, []);
+
   const fold = folding?.onFold ?? ((path: string) => setFolded((old) => toggled(old, path)));
   const key = (event: KeyboardEvent) => {
     if ((event.target as HTMLElement).closest("input, textarea, select, [contenteditable=true]")) return;

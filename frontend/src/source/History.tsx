@@ -7,27 +7,13 @@ import { Branches } from "./Branches";
 import { Log } from "./Log";
 import { Segments } from "./Segments";
 import { Snapshots } from "./Snapshots";
-import { sourceOf } from "./state";
-
-const PARTS = [
-  ["commits", "Commits"],
-  ["snapshots", "Snapshots"],
-  ["branches", "Branches"],
-] as const;
-type Part = (typeof PARTS)[number][0];
-const KEPT = "source.history";
+import { PARTS, sourceOf } from "./state";
 
 export default function History({ bench, wide = false }: { bench: Bench; wide?: boolean }) {
   const source = sourceOf(bench);
   const { repositories } = useStore(source.state);
-  const [part, setPart] = useState<Part>(
-    () => PARTS.find(([one]) => one === localStorage.getItem(KEPT))?.[0] ?? "commits",
-  );
+  const part = useStore(source.part);
   const [repository, setRepository] = useState("root");
-  const show = (next: Part) => {
-    setPart(next);
-    localStorage.setItem(KEPT, next);
-  };
   return (
     <div className={`history-view ${wide ? "wide" : ""}`}>
       {!wide && (
@@ -37,7 +23,7 @@ export default function History({ bench, wide = false }: { bench: Bench; wide?: 
         </ViewHead>
       )}
       <div className="row history-parts">
-        <Segments label="Show" choices={PARTS} value={part} onChoose={show} />
+        <Segments label="Show" choices={PARTS} value={part} onChoose={(next) => source.show(next)} />
         {(repositories?.length ?? 0) > 1 && part !== "snapshots" && (
           <select aria-label="Repository" value={repository} onChange={(event) => setRepository(event.target.value)}>
             {repositories?.map((row) => (

@@ -8,7 +8,7 @@ import { canWalk, walk } from "./DiffView";
 import { openWorking } from "./open";
 import { Provider } from "./Provider";
 import { Badge, BranchStatus } from "./Status";
-import { discardChosen, sourceOf } from "./state";
+import { discardChosen, PARTS, sourceOf } from "./state";
 import "./source.css";
 
 provider(Provider);
@@ -184,6 +184,18 @@ command({
   when: ready,
   run: (bench) => bench.open({ id: "history", kind: "history", title: "History" }),
 });
+for (const [part, title] of PARTS)
+  command({
+    id: `source.${part}`,
+    group,
+    title,
+    icon: part === "commits" ? "commit" : part === "snapshots" ? "snapshot" : "branch",
+    when: ready,
+    run: (bench) => {
+      sourceOf(bench).show(part);
+      bench.enter("history");
+    },
+  });
 command({
   id: "source.blame",
   group,

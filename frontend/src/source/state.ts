@@ -29,18 +29,33 @@ const MOST_NAMED = 8;
 const MOST = 5000; // changed files that are listed
 const NONE: Changed[] = [];
 
+/** What the history has. */
+export const PARTS = [
+  ["commits", "Commits"],
+  ["snapshots", "Snapshots"],
+  ["branches", "Branches"],
+] as const;
+export type Part = (typeof PARTS)[number][0];
+const KEPT = "source.history";
+
 export class Source {
   readonly state = createStore<State>({ repositories: null, files: {}, totals: {}, failure: "" });
   readonly choices = createStore<Record<string, Choice>>({});
   readonly messages = createStore<Record<string, string>>({});
   readonly busy = createStore("");
   readonly asking = createStore<Ask | null>(null);
+  readonly part = createStore<Part>(PARTS.find(([one]) => one === localStorage.getItem(KEPT))?.[0] ?? "commits");
   private told = 0; // the note about what was done last
 
   constructor(readonly bench: Bench) {}
 
   get base(): string {
     return vcs(this.bench.sessionId);
+  }
+
+  show(part: Part): void {
+    this.part.set(part);
+    localStorage.setItem(KEPT, part);
   }
 
   changed(repository: string): Changed[] {

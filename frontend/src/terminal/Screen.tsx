@@ -27,6 +27,7 @@ export function Screen({ bench, pane, label, visible, focused }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const made = useRef<Made | null>(null);
   const start = useRef({ id: pane.id, service: pane.service, label });
+  const comesBack = useRef(pane.id !== null); // with the page, which may have left the focus in an editor
   const [failure, setFailure] = useState("");
   const [finding, setFinding] = useState(0); // grows each time that one asks for the search bar; 0 hides it
   const reader = useSetting<boolean>("terminal.screenReader");
@@ -69,8 +70,10 @@ export function Screen({ bench, pane, label, visible, focused }: Props) {
   useEffect(() => {
     if (!visible) return;
     made.current?.fit();
-    if (focused) made.current?.screen.focus();
-  }, [visible, focused]);
+    const elsewhere = comesBack.current && bench.tab !== undefined && bench.layout.get().area !== "panel";
+    comesBack.current = false;
+    if (focused && !elsewhere) made.current?.screen.focus();
+  }, [bench, visible, focused]);
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the terminal inside has the focus; this only notes that it has

@@ -17,7 +17,7 @@ export default function OutputView({ bench }: { bench: Bench }) {
         // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
         <div key={number}>
           <span className="soft">
-            {line.at.slice(11, 19)} {line.server}
+            {line.at} {line.server}
           </span>{" "}
           {line.text}
         </div>

@@ -77,7 +77,7 @@ export async function jump(bench: Bench, view: EditorView, kind: keyof typeof KI
   if (!first) return bench.questions.tell("Nothing was found.");
   if (places.length === 1) return goTo(bench, first);
   knownOf(bench).references.set({ title: `${places.length} places of ${wordAt(view)}`, places });
-  bench.show("references");
+  bench.enter("references");
 }
 
 export async function findReferences(bench: Bench, view: EditorView): Promise<void> {
@@ -88,7 +88,7 @@ export async function findReferences(bench: Bench, view: EditorView): Promise<vo
   const places = await tried(bench, "References", async () => placesOf(await ask()));
   if (!places) return;
   knownOf(bench).references.set({ title: `${places.length} references to ${wordAt(view)}`, places });
-  bench.show("references");
+  bench.enter("references");
 }
 
 export async function rename(bench: Bench, view: EditorView): Promise<void> {

@@ -10,7 +10,7 @@ import { command, finder, status, view } from "../../shell/registry";
 import { useStore } from "../../shell/store";
 import { cursor, move } from "../cursor";
 import { serverLanguage } from "../names";
-import { counted, knownOf, told } from "./state";
+import { askAbout, counted, knownOf, showLog, told } from "./state";
 
 const actions = () => import("./actions");
 const isText = (bench: Bench) => bench.tab?.kind === "text" && cursor.get() !== null;
@@ -173,7 +173,57 @@ function Problems({ bench }: { bench: Bench }) {
 }
 status({ id: "problems", side: "left", order: 20, component: Problems });
 
-/** How the servers of the open file's language are: a word in the status bar, and in its menu why and what to do. */
+const healthOf = (bench: Bench) => {
+  const at = cursor.get();
+  return at ? knownOf(bench).health.get()[serverLanguage(at.path)?.language ?? ""] : undefined;
+};
+
+/** What runs for the open file and how much memory it takes, what is missing, and what can be done about both. */
+async function openServers(bench: Bench, left: number): Promise<void> {
+  const found = healthOf(bench);
+  if (!found) return bench.questions.tell("No language server is for this file.");
+  const { language } = found;
+  const complain = (error: Error) => bench.questions.tell(error.message, "error");
+  const restart = () => void post(`/workspace/${bench.sessionId}/language-servers/${language}/restart`).catch(complain);
+  const running = (await askAbout(bench, language))?.servers ?? [];
+  const { tone, text } = told(found);
+  const items: MenuItem[] = [
+    ...(tone === "good" && running.length > 0
+      ? []
+      : [{ id: "text", title: text, icon: "info", run: () => bench.show("output") } as const]),
+    ...running.map((one): MenuItem => {
+      const memory = one.memory_bytes === null ? "" : `, ${Math.round(one.memory_bytes / 2 ** 20)} MB`;
+      return {
+        id: one.name,
+        title: `${one.name} ${one.version}: ${one.state}${memory}`,
+        icon: one.state === "ready" ? "check" : "info",
+        run: () => void showLog(bench, language, one.name).catch(complain),
+      };
+    }),
+    ...found.missing.map(
+      (one): MenuItem => ({
+        id: `install ${one.name}`,
+        title: `Install ${one.name} in a terminal`,
+        icon: "terminal",
+        run: () => bench.run("terminal.type", one.install),
+      }),
+    ),
+    "line",
+    { id: "restart", title: "Restart the servers", icon: "reload", run: restart },
+    { id: "output", title: "Show their output", icon: "info", run: () => bench.show("output") },
+  ];
+  bench.menu.set({ at: { x: left, y: window.innerHeight - 60 - 30 * items.length }, items });
+}
+command({
+  id: "code.servers",
+  group: "Code",
+  title: "Language servers of this file…",
+  icon: "info",
+  when: isCode,
+  run: (bench) => openServers(bench, window.innerWidth),
+});
+
+/** How the servers of the open file's language are, in a word; why and what to do is in its menu. */
 function Servers({ bench }: { bench: Bench }) {
   const at = useStore(cursor);
   const health = useStore(knownOf(bench).health);
@@ -181,34 +231,13 @@ function Servers({ bench }: { bench: Bench }) {
   const found = language ? health[language] : undefined;
   if (!found) return null;
   const { tone, word, text } = told(found);
-  const restart = () =>
-    post(`/workspace/${bench.sessionId}/language-servers/${found.language}/restart`).catch((error: Error) =>
-      bench.questions.tell(error.message, "error"),
-    );
-  const items: MenuItem[] = [
-    { id: "text", title: text, icon: tone === "good" ? "check" : "info", run: () => bench.show("output") },
-    ...found.missing.map(
-      (one): MenuItem => ({
-        id: one.name,
-        title: `Copy how to install ${one.name}`,
-        icon: "copy",
-        run: () => void navigator.clipboard?.writeText(one.install),
-      }),
-    ),
-    "line",
-    { id: "restart", title: "Restart the servers", icon: "reload", run: () => void restart() },
-    { id: "output", title: "Show their output", icon: "info", run: () => bench.show("output") },
-  ];
   return (
     <button
       type="button"
       className={tone === "bad" || tone === "warn" ? tone : ""}
       title={text}
       aria-haspopup="menu"
-      onClick={(event) => {
-        const box = event.currentTarget.getBoundingClientRect();
-        bench.menu.set({ at: { x: box.left, y: box.top - 36 - 30 * items.length }, items });
-      }}
+      onClick={(event) => void openServers(bench, event.currentTarget.getBoundingClientRect().left)}
     >
       {tone === "bad" || tone === "warn" ? <Icon name="warning" size={13} /> : null}
       {found.busy || `${found.language}${word ? `: ${word}` : ""}`}

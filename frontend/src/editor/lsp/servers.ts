@@ -220,7 +220,7 @@ export class LanguageClient {
   }
 
   private write(text: string): true {
-    const line = { at: new Date().toISOString(), server: this.language, text };
+    const line = { at: new Date().toISOString().slice(11, 19), server: this.language, text };
     if (this.lines.push(line) === 1)
       window.setTimeout(() => {
         const some = this.lines.splice(0);

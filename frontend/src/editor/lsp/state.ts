@@ -5,6 +5,8 @@ import { createStore, type Store } from "../../shell/store";
 import type { Range, TextEdit } from "../text";
 
 export type Server = { name: string; state: string; reason: string };
+/** As the server's list has it. */
+export type Running = Server & { version: string; memory_bytes: number | null };
 export type Missing = { name: string; install: string };
 export type Health = {
   language: string;
@@ -35,7 +37,7 @@ export type WorkspaceEdit = {
 export type Location = { uri: string; range: Range } | { targetUri: string; targetSelectionRange: Range };
 /** `uri` is set where that is outside of the working copy: a library's file. */
 export type Place = { path: string; range: Range; uri?: string };
-export type Line = { at: string; server: string; text: string };
+export type Line = { at: string; server: string; text: string }; // `at`: time of day, UTC
 
 export type Known = {
   health: Store<Record<string, Health>>;
@@ -98,9 +100,12 @@ export function told(health: Health): { tone: "good" | "warn" | "bad" | ""; word
   };
 }
 
-type Listed = { language: string; servers: Server[]; candidates: Missing[][] };
-/** What the server knows of a language where no link to it comes about; null where it cannot be asked. */
-export async function askAbout(bench: Bench, language: string): Promise<Pick<Health, "servers" | "missing"> | null> {
+type Listed = { language: string; servers: Running[]; candidates: Missing[][] };
+/** What runs for a language, and what would where nothing does; null where the server cannot be asked. */
+export async function askAbout(
+  bench: Bench,
+  language: string,
+): Promise<{ servers: Running[]; missing: Missing[] } | null> {
   try {
     const page = await get<Page<Listed>>(`/workspace/${bench.sessionId}/language-servers`);
     const found = page.items.find((one) => one.language === language);
@@ -112,4 +117,16 @@ export async function askAbout(bench: Bench, language: string): Promise<Pick<Hea
   } catch {
     return null;
   }
+}
+
+/** Puts what a server said last among the output, and shows that. Throws Refused. */
+export async function showLog(bench: Bench, language: string, server: string): Promise<void> {
+  const query = new URLSearchParams({ server });
+  const at = `/workspace/${bench.sessionId}/language-servers/${language}/logs?${query}`;
+  const { items } = await get<Page<{ lines: string[] }>>(at);
+  const lines = items
+    .flatMap((log) => log.lines)
+    .map((line) => ({ at: line.slice(0, 8), server, text: line.slice(9) }));
+  knownOf(bench).output.set((old) => [...old.filter((line) => line.server !== server), ...lines]);
+  bench.show("output");
 }
