@@ -145,6 +145,7 @@ async def test_the_default_organisation_is_one_of_ones_own(client, ada, database
     assert (await client.put(at, json={"default_organization_id": mine, "name": " Ada L. "})).status_code == 204
     me = (await client.get("/auth/me")).json()["user"]
     assert (me["default_organization_id"], me["name"]) == (mine, "Ada L.")
+    assert (await client.get(at)).json() == me
     assert (await client.put(at, json={"owns_installation": True})).status_code == 422
 
 

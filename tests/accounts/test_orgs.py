@@ -12,6 +12,7 @@ async def test_one_creates_and_lists_organisations(client):
     assert made.json()["role"] == "owner"
     names = [row["name"] for row in (await client.get("/organizations")).json()["items"]]
     assert names == ["Acme", "Acme"]
+    assert (await client.get(f"/organizations/{made.json()['id']}")).json() == made.json()
 
 
 async def test_a_role_is_changed_and_a_member_removed(client, database, ada):

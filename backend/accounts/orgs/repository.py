@@ -22,6 +22,10 @@ async def list_all(db: AsyncSession, actor: Actor) -> Sequence[Row[Organization,
     return (await db.execute(visible(actor).order_by(Organization.name, Organization.id))).all()
 
 
+async def get(db: AsyncSession, actor: Actor, organization_id: UUID) -> Row[Organization, Role] | None:
+    return (await db.execute(visible(actor).where(Organization.id == organization_id))).one_or_none()
+
+
 async def of_user(db: AsyncSession, user_id: UUID) -> Sequence[Row[Organization, Role]]:
     """The person's organisations with their role in each."""
     query = select(Organization, Membership.role).join(Membership, Membership.organization_id == Organization.id)

@@ -36,6 +36,14 @@ async def create_organization(
     return shown
 
 
+@get("/{organization_id:uuid}", guards=[scope("organization:read")])
+async def get_organization(db: Db, actor: Me, organization_id: FromPath[UUID]) -> schemas.Organization:
+    found = await repository.get(db, actor, organization_id)
+    if found is None:
+        raise service.NoSuchOrganization
+    return show(*found)
+
+
 @put("/{organization_id:uuid}", guards=[scope("admin")])
 async def update_organization(
     db: Db, actor: Me, organization_id: FromPath[UUID], data: JSONBody[schemas.OrganizationCreate]
@@ -140,6 +148,7 @@ of_organizations = Router(
     route_handlers=[
         list_organizations,
         create_organization,
+        get_organization,
         update_organization,
         list_members,
         set_member_role,

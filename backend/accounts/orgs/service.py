@@ -30,6 +30,10 @@ from backend.core.live import notify
 from backend.core.settings import Settings
 
 
+class NoSuchOrganization(NotFound):
+    """There is no such organisation."""
+
+
 class LastOwner(Conflict):
     """An organisation needs an owner: make somebody else one first."""
 
@@ -49,7 +53,7 @@ class InvitationUsed(Forbidden):
 def require(actor: Actor, organization_id: UUID, scope: str) -> None:
     """404 for an organisation that `actor` does not see, 403 for one where the scope is missing."""
     if not actor.may(organization_id, "organization:read") and not actor.may(organization_id, scope):
-        raise NotFound("There is no such organisation.")
+        raise NoSuchOrganization
     actor.require(organization_id, scope)
 
 
@@ -58,7 +62,7 @@ async def rename(db: AsyncSession, actor: Actor, organization_id: UUID, name: st
     require(actor, organization_id, "admin")
     organization = await repository.lock(db, organization_id)
     if organization is None:
-        raise NotFound("There is no such organisation.")
+        raise NoSuchOrganization
     organization.name = name.strip()
     await emit(db, OrganizationRenamed(organization_id=organization_id, organization_name=organization.name))
     return organization

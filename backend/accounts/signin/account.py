@@ -17,8 +17,13 @@ from backend.accounts.users.models import User
 from backend.core import crypto
 from backend.core.auth import Actor, Me, anyone, is_secure, person
 from backend.core.db import Db
-from backend.core.errors import NotFound, Unauthorized
+from backend.core.errors import Unauthorized
 from backend.core.resources import Hands
+
+
+@get("/account/profile", guards=[person])
+async def get_profile(db: Db, actor: Me) -> schemas.User:
+    return await show_user(db, await _me(db, actor))
 
 
 @put("/account/profile", guards=[person], status_code=204)
@@ -29,7 +34,7 @@ async def update_profile(db: Db, actor: Me, data: JSONBody[schemas.Profile]) -> 
     if data.default_organization_id is not UNSET:
         chosen = data.default_organization_id
         if chosen is not None and await organizations.membership(db, chosen, user.id) is None:
-            raise NotFound("There is no such organisation.")
+            raise orgs.NoSuchOrganization
         user.default_organization_id = chosen
 
 
@@ -139,7 +144,21 @@ async def _me(db: Db, actor: Actor) -> User:
     return user
 
 
+async def show_user(db: Db, user: User) -> schemas.User:
+    return schemas.User(
+        user.id,
+        user.email,
+        user.name,
+        user.created_at,
+        email_verified=user.email_verified_at is not None,
+        default_organization_id=user.default_organization_id,
+        has_second_factor=await factors.find(db, user.id) is not None,
+        owns_installation=user.owns_installation,
+    )
+
+
 handlers = [
+    get_profile,
     update_profile,
     change_email,
     send_verification,

@@ -8,7 +8,6 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.factors import service as factors
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs.routes import show as show_organization
 from backend.accounts.signin import account, addresses, outbox, schemas, service
@@ -101,17 +100,7 @@ async def enter(
 
 async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswer:
     mine = [show_organization(row, role) for row, role in await organizations.of_user(db, user.id)]
-    shown = schemas.User(
-        user.id,
-        user.email,
-        user.name,
-        user.created_at,
-        email_verified=user.email_verified_at is not None,
-        default_organization_id=user.default_organization_id,
-        has_second_factor=await factors.find(db, user.id) is not None,
-        owns_installation=user.owns_installation,
-    )
-    return schemas.MeAnswer(shown, mine, actor.csrf_token, await position(db))
+    return schemas.MeAnswer(await account.show_user(db, user), mine, actor.csrf_token, await position(db))
 
 
 def show(row: SignIn, actor: Actor) -> schemas.SignIn:
