@@ -30,6 +30,12 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
+    def heard(self) -> bool:
+        """Whether it rang since this was asked last."""
+        rung = self._rung.is_set()
+        self._rung.clear()
+        return rung
+
     async def wait(self, seconds: float) -> None:
         """Until the next ring, or until `seconds` have passed: the poll that backs the bell up."""
         with contextlib.suppress(TimeoutError):

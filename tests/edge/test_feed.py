@@ -5,12 +5,15 @@ import json
 from datetime import timedelta
 
 import pytest
+from litestar import Request
 
 from backend.accounts.orgs.events import MemberLeft
 from backend.core import auth
 from backend.core.auth import Role
 from backend.core.db import new_id, now
+from backend.core.errors import Unauthorized
 from backend.core.events import emit
+from backend.edge.feed import service, tail
 from tests import make
 from tests.clients import Closed, Refused
 
@@ -65,6 +68,22 @@ async def test_one_that_commits_late_is_not_skipped(call, database, ada):
             early = await say(database, ada.organization_id)
             await asyncio.sleep(0.1)
         assert set(await hear(socket, 2)) == {str(late.user_id), early}
+
+
+async def test_who_fell_behind_what_is_kept_for_all_reads_on_by_itself(call, database, ada, monkeypatch):
+    monkeypatch.setattr(tail, "_KEPT", 2)
+    other = await make.organization(database)
+    async with call(ada).socket("/ws/events") as early:
+        first = await say(database, ada.organization_id)
+        fact = await early.receive_json()
+        missed = [await say(database, ada.organization_id) for _ in range(5)]
+        await say(database, other)
+        assert await hear(early, 5) == missed
+        async with call(ada).socket("/ws/events", after=fact["id"]) as late:
+            assert await hear(late, 5) == missed
+            last = await say(database, ada.organization_id)
+            assert await hear(late, 1) == await hear(early, 1) == [last]
+    assert fact["data"]["user_id"] == first
 
 
 async def test_only_one_workspace_when_asked(call, database, ada):
@@ -145,6 +164,21 @@ async def test_whose_access_goes_while_a_socket_opens_is_let_go_and_a_refused_on
         async with call(ada).socket("/ws/lsp-fs-watch", session_id=new_id()):
             pass
     assert len(resources.admissions) == 0
+
+
+async def test_a_stream_ends_when_its_key_is_revoked_and_tells_what_was_before(client, database, ada, resources):
+    """Attack row 8, for server-sent events: it is no socket that could be closed."""
+    key = await make.key(database, ada.organization_id, "organization:read")
+    headers = [(name.encode(), value.encode()) for name, value in key.headers.items()]
+    start = await service.begin(resources, "")
+    facts = service.follow(resources, Request({"type": "http", "headers": headers}), start, None, keep_alive=3600)
+    waiting = asyncio.ensure_future(anext(facts))
+    said = await say(database, ada.organization_id)
+    assert json.loads((await waiting).text)["data"]["user_id"] == said
+    waiting = asyncio.ensure_future(anext(facts))
+    await client.delete(f"/organizations/{ada.organization_id}/api-keys/{key.key_id}")
+    with pytest.raises(Unauthorized):
+        await asyncio.wait_for(waiting, 60)
 
 
 async def closing(socket) -> int:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Request, Router, WebSocket, get, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromQuery
@@ -36,7 +35,7 @@ async def _as_sse(
         if fact is None:
             yield ServerSentEventMessage(comment="keep-alive")
         else:
-            yield ServerSentEventMessage(data=msgspec.json.encode(fact).decode(), event=fact.name, id=fact.id)
+            yield ServerSentEventMessage(data=fact.text, event=fact.name, id=fact.id)
 
 
 @websocket("/ws/events", guards=[signed_in])
@@ -53,7 +52,7 @@ async def socket_events(
     async def send() -> None:
         async for fact in follow(resources, socket, start, workspace_id, keep_alive=KEEP_ALIVE):
             if fact is not None:
-                await socket.send_text(msgspec.json.encode(fact).decode())
+                await socket.send_text(fact.text)
 
     sending = asyncio.create_task(send())
     try:

@@ -16,7 +16,7 @@ from backend.core.auth import Actor, Me, person, scope
 from backend.core.db import Db
 from backend.core.events import EventRow
 from backend.core.paging import Cursor, Limit, Page, decode, page
-from backend.edge.feed.service import Fact
+from backend.edge.feed.tail import Fact
 from backend.edge.notifications import schemas, service
 from backend.edge.notifications.models import Notification
 from backend.workbench.workspaces import service as workspaces
