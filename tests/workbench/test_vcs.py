@@ -15,6 +15,7 @@ from sqlalchemy import update
 from backend.core import git, worktree
 from backend.core.db import now
 from backend.core.git import Place
+from backend.core.resources import Kept
 from backend.workbench.snapshots import jobs as snapshot_jobs
 from backend.workbench.snapshots.models import Snapshot
 from backend.workbench.vcs import diffs, message
@@ -201,6 +202,7 @@ async def test_a_repository_that_somebody_cloned_into_the_working_copy_is_left_a
 async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yard, fork, resources):
     timed = copy.copy(resources)  # for this test alone: the server's own timer stays off
     timed.settings = msgspec.structs.replace(resources.settings, snapshot_minutes=10)
+    timed.kept = Kept()
     idle = await fork("idle", yard)
     yard.write("a.txt")
 
@@ -211,6 +213,8 @@ async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yar
         """How many there are eleven minutes later."""
         async with resources.database.begin() as db:
             await db.execute(update(Snapshot).values(created_at=now() - timedelta(minutes=11)))
+        looked = timed.kept.get(snapshot_jobs.Looked) or {}
+        looked.update({session_id: at - 11 * 60 for session_id, at in looked.items()})
         await snapshot_jobs.take_timed(timed)
         return len(await reasons(yard)), len(await reasons(idle))
 
@@ -224,6 +228,10 @@ async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yar
     yard.write("cloned/b.txt")
     assert await later() == (3, 0), "a repository that somebody made in it is saved too"
     assert await later() == (3, 0)
+    (idle.root / "new.txt").write_text("new\n")
+    await snapshot_jobs.take_timed(timed)
+    assert await reasons(idle) == [], "it was looked at a moment ago"
+    assert await later() == (3, 1)
 
 
 async def test_only_named_paths_are_discarded(yard):
