@@ -21,7 +21,8 @@ OBEYS = {"run_command"}  # runs on this machine whatever it is sent
 ENDS_THE_RUN = {"logout", "change_password"}  # what comes after would all be 401
 STREAMS = {"stream_events", "stream_metrics"}  # do not end
 COMPOSE = "services:\n  talker:\n    command: sleep 600\n"
-CALLERS = {"owner": 4, "viewer": 1, "key": 2, "stranger": 1, "nobody": 1}  # examples of each operation
+ROLES = ("admin", "member", "commenter", "viewer")
+CALLERS = {"owner": 3, **dict.fromkeys(ROLES, 1), "key": 2, "stranger": 1, "nobody": 1}  # examples of each operation
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,13 @@ def headers(server: Server) -> dict[str, dict[str, str]]:
     """What each caller sends."""
     owner = {"Cookie": server.cookie, "X-CSRF-Token": server.csrf_token, "Origin": server.url}
     invitations = f"/organizations/{server.organization_id}/invitations"
-    invited = server.ask("POST", invitations, {"email": "viewer@example.com", "role": "viewer"})
+    invited = {
+        role: server.ask("POST", invitations, {"email": f"{role}@example.com", "role": role})["invitation"]
+        for role in ROLES
+    }
     return {
         "owner": owner,
-        "viewer": sign_up(server, name="viewer", invitation=invited["invitation"]),
+        **{role: sign_up(server, name=role, invitation=code) for role, code in invited.items()},
         "key": {"Authorization": f"Bearer {server.key}"},
         "stranger": sign_up(server, name="stranger", organization="Elsewhere"),
         "nobody": {},

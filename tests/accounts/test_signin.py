@@ -73,7 +73,10 @@ async def test_an_invitation_lets_its_address_in_once(call, client, ada):
     assert (again.status_code, again.json()["error"]["code"]) == (403, "invitation_used")
 
 
-async def test_login_with_the_password_and_without(call, ada):
+async def test_login_with_the_password_and_without(call, ada, monkeypatch):
+    """Attack row 39: an address of nobody costs one comparison, as one of somebody does, and is answered alike."""
+    compared, real = [], crypto.verify_password
+    monkeypatch.setattr(crypto, "verify_password", lambda stored, given: compared.append(stored) or real(stored, given))
     browser = call(None)
     good = await browser.post("/auth/login", json={"email": ada.email.upper(), "password": make.PASSWORD})
     assert good.status_code == 200
@@ -82,6 +85,8 @@ async def test_login_with_the_password_and_without(call, ada):
     assert bad.status_code == unknown.status_code == 401
     strip = lambda answer: answer.json()["error"] | {"request_id": ""}  # noqa: E731
     assert strip(bad) == strip(unknown)
+    assert len(compared) == 3
+    assert len({stored.rsplit("$", 2)[0] for stored in compared}) == 1  # of one cost
 
 
 async def test_guessing_is_slowed_down_and_locks_nobody_out(call, app, ada):

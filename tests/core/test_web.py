@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+from uuid import UUID
 
 import pytest
 
@@ -19,7 +21,7 @@ def envelope(answer, status: int) -> dict:
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[", b"null", b"1", b'"x"', b"\xff\xfe", b'{"name": "\xff"}', b'{"name": NaN}', b'{"name": Infinity}',
-     b'{"name": "\\ud800"}', b"[" * 10_000, b'{"a":' * 10_000, b'{"name": 9223372036854775808}', b'{"name": {}}'],
+     b'{"name": "\\ud800"}', b'{"name": "a", "name": 1}', b"[" * 10_000, b'{"a":' * 10_000, b'{"name": 9223372036854775808}', b'{"name": {}}'],
 )  # fmt: skip
 async def test_a_body_that_is_none_is_a_4xx(client, body):
     """Attack row 65."""
@@ -69,6 +71,16 @@ async def test_head_is_answered_as_get_without_its_body(client):
     for path in ("/workspace", "/auth/me", "/events"):
         answer = await client.head(path)
         assert (answer.status_code, answer.content) == (200, b""), path
+
+
+async def test_every_address_is_asked_oddly_and_none_breaks(client, app):
+    """Attack row 65: HEAD and OPTIONS everywhere, a method that nothing takes, an `Accept` that means nothing."""
+    paths = {re.sub(r"\{[^}]*\}", str(UUID(int=0)), path) for path in (route.path for route in app.app.app.routes)}
+    odd = [("HEAD", {}), ("OPTIONS", {}), ("PATCH", {}), ("HEAD", {"accept": "x"})]
+    for path in sorted(path for path in paths if path.startswith("/api/v1/") and "/ws/" not in path):
+        for method, headers in odd:
+            answer = await client.request(method, f"http://localhost:8300{path}", headers=headers)
+            assert answer.status_code < 500, (method, path, answer.text)
 
 
 async def test_a_method_override_is_not_believed(client):
