@@ -21,7 +21,8 @@ def envelope(answer, status: int) -> dict:
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[", b"null", b"1", b'"x"', b"\xff\xfe", b'{"name": "\xff"}', b'{"name": NaN}', b'{"name": Infinity}',
-     b'{"name": "\\ud800"}', b'{"name": "a", "name": 1}', b"[" * 10_000, b'{"a":' * 10_000, b'{"name": 9223372036854775808}', b'{"name": {}}'],
+     b'{"name": "\\ud800"}', b'{"name": "a", "name": 1}',
+     b"[" * 10_000, b'{"a":' * 10_000, b'{"name": 9223372036854775808}', b'{"name": {}}'],
 )  # fmt: skip
 async def test_a_body_that_is_none_is_a_4xx(client, body):
     """Attack row 65."""
