@@ -26,7 +26,8 @@ ORDER = (*CALLERS[:4], "lowered", *CALLERS[4:], "raised")
 @dataclass(frozen=True)
 class Row:
     """One route: the scope its guard must name, what to send, and the status for each caller in the order of CALLERS, but for
-    the commenter, who gets what a viewer gets unless `commenter` says otherwise."""
+    the commenter, who gets what a viewer gets unless `commenter` says otherwise. `raised` is for who may more in this
+    workspace alone, where that is not enough."""
 
     method: str
     path: str
@@ -36,6 +37,7 @@ class Row:
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     commenter: int | None = None
+    raised: int | None = None
 
     def expected(self) -> dict[str, int]:
         viewer = self.statuses[2]
@@ -49,6 +51,7 @@ class Row:
         )
         for who, (role, access) in GRANTED.items():
             found[who] = found[access if inside else role]
+        found["raised"] = found["raised"] if self.raised is None else self.raised
         return {who: found[who] for who in ORDER}
 
 
@@ -234,7 +237,7 @@ MATRIX = [
     writing("PUT", WS, "workspaces:write", body={"name": "n"}),
     writing("DELETE", WS, "workspaces:write", ok=204),
     writing("POST", "/workspace/{binned_workspace}/restore", "workspaces:write"),
-    writing("POST", f"{WS}/duplicate", "workspaces:write", ok=201, body={"name": "n"}),
+    writing("POST", f"{WS}/duplicate", "workspaces:write", ok=201, body={"name": "n"}, raised=403),
     reading("GET", f"{WS}/default-session", "workspaces:read"),
     writing("POST", "/sessions", "sessions:write", ok=201, body={"workspace_id": "{workspace}", "name": "{unique}"}),
     reading("GET", "/sessions", "sessions:read", foreign=200),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from backend.core import git
+from backend.core.auth import Access, Role
 from backend.workbench.provisioning import jobs
 from backend.workbench.sessions import jobs as session_jobs
 from backend.workbench.sessions.models import Session
@@ -132,6 +133,39 @@ async def test_a_duplicate_has_every_session_as_it_stands_and_shares_nothing(cli
     copied = resources.data / "sessions" / rows[0]["id"] / "workspace" / "draft.txt"
     assert copied.read_text() == "not committed"
     assert copied.stat().st_ino != (main / "draft.txt").stat().st_ino
+
+
+async def test_a_duplicate_has_the_settings_and_who_may_what_and_secrets_only_where_asked(client, call, database, ada):
+    """Attack rows 42 and 45: what is hidden from somebody stays hidden in its copy, and who may not run what reads the secrets
+    does not come to them by a copy."""
+    made = (await client.post("/workspace", json={"name": "one"})).json()
+    at = f"/workspace/{made['id']}"
+    await client.put(at, json={"idle_minutes": 30})
+    await client.put(f"{at}/variables/TAG", json={"value": "hush"})
+    bob, eve = [await make.person(database, ada.organization_id, role) for role in (Role.MEMBER, Role.VIEWER)]
+    await make.grant(database, bob, made["id"], Access.NONE)
+    await make.grant(database, eve, made["id"], Access.MEMBER)
+    assert (
+        await call(eve).post(f"{at}/duplicate", json={"name": "mine"})
+    ).status_code == 403  # a viewer makes no workspaces
+
+    plain = (await client.post(f"{at}/duplicate", json={"name": "two"})).json()
+    assert plain["idle_minutes"] == 30
+    assert (await client.get(f"/workspace/{plain['id']}/variables")).json()["items"] == []
+    assert (await call(bob).get(f"/workspace/{plain['id']}")).status_code == 404
+    assert (await call(eve).put(f"/workspace/{plain['id']}", json={"name": "renamed"})).status_code == 200
+
+    duplicate = {"name": "three", "with_secrets": True}
+    maker = await make.key(database, ada.organization_id, "workspaces:write")
+    refused = await call(maker).post(f"{at}/duplicate", json=duplicate)
+    assert (refused.status_code, refused.json()["error"]["details"]) == (403, {"scope": "services:write"})
+    whole = (await client.post(f"{at}/duplicate", json=duplicate)).json()
+    await client.post(
+        f"/workspace/{whole['default_session_id']}/filesystem",
+        json={"op": "write", "path": "compose.yaml", "content": "services:\n  web:\n    image: nginx:${TAG}\n"},
+    )
+    [web] = (await client.get(f"/workspace/{whole['default_session_id']}/services")).json()["items"]
+    assert web["image"] == "nginx:hush"
 
 
 async def test_deleted_workspaces_come_back_whole_and_are_purged_without_a_trace(client, resources, database):

@@ -55,6 +55,12 @@ async def read(db: AsyncSession, data: Path, owner_id: UUID, *, part: str | None
     return values
 
 
+async def copy(db: AsyncSession, data: Path, organization_id: UUID, owner_id: UUID, to: UUID) -> None:
+    """The same values for another owner, of `organization_id`, sealed anew. Raises KeyLost."""
+    for part, values in (await read(db, data, owner_id)).items():
+        await put(db, data, organization_id, to, values, part=part)
+
+
 async def forget(db: AsyncSession, owner_id: UUID, *, part: str | None = None, named: list[str] | None = None) -> None:
     query = delete(Secret).where(Secret.owner_id == owner_id)
     if part is not None:

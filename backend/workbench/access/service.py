@@ -95,6 +95,15 @@ async def take_back(
     await _tell(db, workspace, None, {"user_id": user_id, "team_id": team_id})
 
 
+async def copy(db: AsyncSession, source: Workspace, to: Workspace) -> None:
+    """What people and teams were given in one workspace, in another that was just made."""
+    for row in await db.scalars(select(WorkspaceGrant).where(WorkspaceGrant.workspace_id == source.id)):
+        holder = {"user_id": row.user_id, "team_id": row.team_id}
+        here = {"organization_id": to.organization_id, "workspace_id": to.id}
+        db.add(WorkspaceGrant(**here, access=row.access, **holder))
+        await _tell(db, to, row.access, holder)
+
+
 async def _tell(db: AsyncSession, workspace: Workspace, access: Access | None, holder: dict[str, Any]) -> None:
     here = {"organization_id": workspace.organization_id, "workspace_id": workspace.id}
     await emit(db, AccessChanged(**here, access=access, **holder))

@@ -43,7 +43,8 @@ async def duplicate_workspace(
     workspace_id: FromPath[UUID],
     data: JSONBody[schemas.WorkspaceDuplicate],
 ) -> schemas.Workspace:
-    """Copies repositories and every session as it stands. Nothing is shared with the original, and no secret goes along."""
+    """Copies repositories and every session as it stands. Nothing is shared with the original; secrets go along
+    only `with_secrets`."""
     return await service.duplicate(resources, actor, once, workspace_id, data)
 
 

@@ -17,6 +17,8 @@ from backend.core.events import emit
 from backend.core.jobs import enqueue
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
+from backend.ledger.secrets import service as secrets
+from backend.workbench.access import service as access
 from backend.workbench.connections import service as connections
 from backend.workbench.provisioning import jobs
 from backend.workbench.sessions import disk
@@ -103,10 +105,14 @@ async def _wait(resources: Resources, session_id: UUID) -> None:
 async def duplicate(
     resources: Resources, actor: Actor, once: Once, workspace_id: UUID, data: WorkspaceDuplicate
 ) -> Shown:
-    """A copy with repositories and every session as it stands, uncommitted changes included, that shares no file."""
+    """A copy with repositories and every session as it stands, uncommitted changes included, that shares no file. Whom the
+    source is hidden from, or opened to, the copy is, too. Raises MissingScope."""
     async with resources.database.begin() as db:
         await once.claim(db)
         source = await workspaces.get(db, actor, workspace_id, "workspaces:write")
+        actor.require(source.organization_id, "workspaces:write")  # it makes one
+        if data.with_secrets:
+            actor.require(source.organization_id, "services:write", source.id)
         living = await sessions.of_workspace(db, source.id)
         for session in living:
             if session.status != Status.READY:
@@ -124,6 +130,10 @@ async def duplicate(
         for old in living:
             if old.parent_session_id in copies:
                 copies[old.id].parent_session_id = copies[old.parent_session_id].id
+        workspace.idle_minutes = source.idle_minutes
+        await access.copy(db, source, workspace)
+        if data.with_secrets:
+            await secrets.copy(db, resources.data, source.organization_id, source.id, workspace.id)
         await emit(db, WorkspaceCreated(**facts(workspace)))
     try:
         first = next(iter(copies.values()))

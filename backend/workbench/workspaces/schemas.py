@@ -44,9 +44,11 @@ class WorkspaceUpdate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class WorkspaceDuplicate(msgspec.Struct, forbid_unknown_fields=True):
-    """A copy with repositories and every session as it stands."""
+    """A copy with repositories and every session as it stands. `with_secrets` copies the values of its services' secrets and
+    variables, too, which needs `services:write`: what runs there can read them."""
 
     name: Name
+    with_secrets: bool = False
 
 
 class Workspace(msgspec.Struct):
