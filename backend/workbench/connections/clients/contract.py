@@ -159,8 +159,8 @@ class Api:
         return (await self.ask(path, **query))[0]
 
     async def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The decoded answer; None where there is none."""
-        return (await self._exchange(method, path, body=body or {}))[0]
+        """The decoded answer; None where there is none. A deletion has no body (RFC 9110 §9.3.5): some refuse one that has."""
+        return (await self._exchange(method, path, body=None if method == "DELETE" else body or {}))[0]
 
     async def all(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Every object of a list, page by page as `Link` headers say (RFC 8288); an endless one is ProviderUnreachable."""
