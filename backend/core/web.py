@@ -46,6 +46,8 @@ SECONDS = Histogram("codeyard_request_seconds", "Time to answer a request", ["me
 SOCKETS = Gauge("codeyard_sockets", "Open WebSockets", ["route"])
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NUL = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""Of all characters PostgreSQL keeps every one but that, in texts and in JSON."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -306,6 +308,8 @@ def translate(error: BaseException) -> AppError:
         return DiskFull()
     if is_away(error):
         return unavailable()
+    if isinstance(_of_postgres(error), _NUL):
+        return InvalidRequest("A text in this request contains NUL.")
     return InternalError()
 
 
@@ -337,8 +341,12 @@ def _is_disk_full(error: BaseException) -> bool:
         return error.errno in _FULL
     if isinstance(error, GitError):
         return any(os.strerror(number) in str(error) for number in _FULL)
-    original = getattr(getattr(error, "orig", None), "__cause__", None)
-    return isinstance(original, asyncpg.DiskFullError)
+    return isinstance(_of_postgres(error), asyncpg.DiskFullError)
+
+
+def _of_postgres(error: BaseException) -> BaseException | None:
+    """What PostgreSQL said, beneath what SQLAlchemy made of it."""
+    return getattr(getattr(error, "orig", None), "__cause__", None)
 
 
 async def hung_up(request: Request[Any, Any, Any]) -> None:

@@ -6,7 +6,10 @@ import re
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from backend.core.web import translate
 from tests import make
 
 
@@ -29,6 +32,22 @@ async def test_a_body_that_is_none_is_a_4xx(client, body):
     answer = await client.post("/organizations", content=body, headers={"content-type": "application/json"})
     assert 400 <= answer.status_code < 500
     envelope(answer, answer.status_code)
+
+
+async def test_nul_is_refused_by_whatever_would_keep_it(client, database):
+    """Attack row 65: by the field itself where somebody thought of it, else by what the database says."""
+    made = (await client.post("/workspace", json={"name": "x"})).json()
+    for method, path, body in (
+        ("POST", "/workspace", {"name": "x", "description": "a\0b"}),
+        ("PUT", f"/workspace/{made['id']}", {"description": "a\0b"}),
+        ("POST", f"/workspace/{made['default_session_id']}/version-controls/snapshots", {"label": "a\0b"}),
+    ):
+        envelope(await client.request(method, path, json=body), 422)
+    for statement, value in (("SELECT CAST(:it AS text)", "a\0b"), ("SELECT CAST(:it AS jsonb)", '"a\\u0000b"')):
+        with pytest.raises(DBAPIError) as said:
+            async with database.begin() as db:
+                await db.execute(text(statement), {"it": value})
+        assert (translate(said.value).status, translate(said.value).code) == (422, "invalid_request")
 
 
 async def test_a_body_of_a_hundred_megabytes_is_refused_early(client):

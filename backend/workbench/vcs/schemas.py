@@ -200,7 +200,7 @@ class SnapshotDetail(Snapshot):
 
 
 class SnapshotCreate(msgspec.Struct, forbid_unknown_fields=True):
-    label: Annotated[str, Meta(max_length=200)] = ""
+    label: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")] = ""
 
 
 class BlameHunk(msgspec.Struct):

@@ -17,7 +17,7 @@ IdleMinutes = Annotated[
         description="Services stop after so many minutes without use; 0 is never, null as the server has it.",
     ),
 ]
-Description = Annotated[str, Meta(max_length=2000)]
+Description = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$(?!\n)")]
 Branch = Annotated[
     str, Meta(max_length=250, pattern=r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$(?!\n)")
 ]
