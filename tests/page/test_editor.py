@@ -297,13 +297,12 @@ def test_a_language_server_that_floods_leaves_the_editor_usable(page, server):
 
 
 def kept_as_draft(page: Page, text: str) -> None:
-    page.wait_for_function(
-        """async (text) => { const open = indexedDB.open("codeyard"); await new Promise((go) => { open.onsuccess = go; });
+    # Playwright's own waiting takes a promise for a yes.
+    look = """async (text) => { const open = indexedDB.open("codeyard"); await new Promise((go) => { open.onsuccess = go; });
         const all = open.result.transaction("drafts").objectStore("drafts").getAll();
         await new Promise((go) => { all.onsuccess = go; }); open.result.close();
-        return all.result.some((draft) => draft.content.startsWith(text)); }""",
-        arg=text,
-    )
+        return all.result.some((draft) => draft.content.startsWith(text)); }"""
+    wait_until(lambda: page.evaluate(look, text))
 
 
 def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated):

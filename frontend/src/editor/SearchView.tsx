@@ -171,7 +171,8 @@ export default function SearchView({ bench }: { bench: Bench }) {
           <input
             className="grow"
             aria-label="Files to include"
-            placeholder="Include: src, *.py"
+            placeholder="Include"
+            title="Names and patterns, such as src, *.py"
             value={include}
             onChange={(event) => put({ include: event.target.value })}
           />
@@ -179,6 +180,7 @@ export default function SearchView({ bench }: { bench: Bench }) {
             className="grow"
             aria-label="Files to exclude"
             placeholder="Exclude"
+            title="Names and patterns, such as dist, *.map"
             value={exclude}
             onChange={(event) => put({ exclude: event.target.value })}
           />

@@ -66,7 +66,12 @@ export function Dialog({
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    // Browsers go to what comes first, which is right for fields. Of buttons it is the one that Enter is for, if it destroys nothing.
+    if (!document.activeElement?.matches("input, textarea, select"))
+      dialog.current?.querySelector<HTMLElement>(".button.main[type=submit]")?.focus();
+  }, []);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     onSubmit(event.currentTarget);

@@ -96,7 +96,7 @@ export function KeyboardMap({ onClose }: { onClose: () => void }) {
         </div>
       </div>
       <div className="row end">
-        <Button type="submit" kind="main" autoFocus>
+        <Button type="submit" kind="main">
           Close
         </Button>
       </div>

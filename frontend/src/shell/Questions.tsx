@@ -111,7 +111,6 @@ function Ask({ question, answered }: { question: Question; answered: (value: str
             key={choice.label}
             kind={choice.kind ?? "plain"}
             type={choice === first ? "submit" : "button"}
-            autoFocus={choice === first && !question.field}
             onClick={choice === first ? undefined : () => answered(choice.value)}
           >
             {choice.label}
