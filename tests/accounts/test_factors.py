@@ -9,6 +9,7 @@ import pytest
 from backend.accounts.factors import service
 from backend.accounts.signin.service import WRONG_PER_ACCOUNT
 from tests import make
+from tests.clients import Closed
 
 AT = "/account/second-factor"
 NOON = datetime(2026, 11, 28, 12, 0, 10, tzinfo=UTC)
@@ -109,9 +110,14 @@ async def test_turning_it_on_and_off_signs_other_browsers_out(client, call, ada,
     other = call(None)
     body = {"email": ada.email, "password": make.PASSWORD, "code": phone.recovery[0]}
     assert (await other.post("/auth/login", json=body)).status_code == 200
+    cookies = {"cookie": "; ".join(f"{name}={value}" for name, value in other.cookies.items())}
     proof = {"password": make.PASSWORD, "code": phone.at(clock(0))}
     assert (await client.post(f"{AT}/disable", json=proof | {"password": "wrong"})).status_code == 401
-    assert (await client.post(f"{AT}/disable", json=proof)).status_code == 204
+    async with other.socket("/ws/events", headers=cookies) as socket:
+        assert (await client.post(f"{AT}/disable", json=proof)).status_code == 204
+        with pytest.raises(Closed) as closed:
+            await socket.receive_json()
+    assert closed.value.code == 4401
     assert (await other.get("/auth/me")).status_code == 401
     assert (await client.get("/auth/me")).json()["user"]["has_second_factor"] is False
     assert (await login()) == (200, "")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 
 from backend.accounts.signin import service
@@ -12,6 +13,7 @@ from backend.core.auth import Role
 from backend.core.db import now
 from backend.core.settings import Settings
 from tests import make
+from tests.clients import Closed
 
 ADA = {"email": "Ada@Example.com", "password": make.PASSWORD, "name": "Ada", "organization": "Engines"}
 
@@ -200,7 +202,14 @@ async def test_a_new_password_signs_every_other_browser_out(call, ada, client):
     wrong = await client.post("/auth/password", json={"current": "nonsense", "new": "another good one"})
     assert wrong.status_code == 401
     body = {"current": make.PASSWORD, "new": "another good one"}
-    assert (await client.post("/auth/password", json=body)).status_code == 204
+    theirs = {"cookie": "; ".join(f"{name}={value}" for name, value in other.cookies.items())}
+    async with client.socket("/ws/events") as mine, other.socket("/ws/events", headers=theirs) as socket:
+        assert (await client.post("/auth/password", json=body)).status_code == 204
+        with pytest.raises(Closed) as closed:
+            await socket.receive_json()
+        assert closed.value.code == 4401
+        await client.post("/workspace", json={"name": "one"})
+        assert (await mine.receive_json())["name"]
     assert (await client.get("/auth/me")).status_code == 200
     assert (await other.get("/auth/me")).status_code == 401
 

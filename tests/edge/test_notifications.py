@@ -28,7 +28,7 @@ def told(database):
 
 
 async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, call, database, ada, told):
-    grace, barred = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(2)]
+    grace, barred, linus = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(3)]
     await make.grant(database, barred, at.rpartition("/")[2], Access.NONE)
     hers, theirs = call(grace), call(barred)
     body = {"title": "t", "body": f"@{grace.email} @{barred.email}"}
@@ -41,7 +41,8 @@ async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, c
     assert (await client.post(f"{at}/pull-requests", json=pull)).status_code == 201
     side = f"{at}/sessions/{session}/pull-requests/1"
     assert (await hers.post(f"{side}/review", json={"verdict": "approve"})).status_code == 201
-    thread = (await hers.post(f"{at}/pull-requests/1/threads", json={"body": "Hm"})).json()
+    words = f"Hm @{linus.email} @{barred.email}"
+    thread = (await hers.post(f"{at}/pull-requests/1/threads", json={"body": words})).json()
     await client.post(f"{at}/pull-requests/1/threads/{thread['id']}/comments", json={"body": "So"})
     await hers.post(f"{at}/pull-requests/1/merge", json={})
     # sorted: what waits in the queue together is told in any order
@@ -51,6 +52,7 @@ async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, c
         ("review_requested", "pull", 1),
     ]
     assert sorted(await told(client)) == [("approved", "pull", 1), ("commented", "pull", 1), ("merged", "pull", 1)]
+    assert await told(call(linus)) == [("mentioned", "pull", 1)]
     assert await told(theirs) == []
 
 
