@@ -33,12 +33,12 @@ def examine(settings: Settings) -> list[Finding]:
         _postgres(settings),
         _search(),
         _page(),
-        _engine(),
+        engine := _engine(settings),
         _data(settings),
         _files(),
         _watches(),
         _openat2(),
-        _isolation(settings),
+        _isolation(settings, engine),
     ]
 
 
@@ -52,7 +52,7 @@ def show(findings: list[Finding]) -> None:
 
 def warn(settings: Settings) -> None:
     """At the start: only what a person must know."""
-    for finding in (_git(), _isolation(settings)):
+    for finding in (_git(), _isolation(settings, _engine(settings))):
         if not finding.ok:
             print(f"codeyard: {finding.detail}. {finding.remedy}", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -108,9 +108,12 @@ def _page() -> Finding:
     return Finding("page", built, False, "built" if built else "not built", "Run `make frontend`.")
 
 
-def _engine() -> Finding:
+def _engine(settings: Settings) -> Finding:
+    if not settings.docker_socket:
+        remedy = "Unset CODEYARD_DOCKER_SOCKET to use Docker's own."
+        return Finding("container engine", False, False, "none is wanted (CODEYARD_DOCKER_SOCKET is empty)", remedy)
     try:
-        client = docker.from_env(timeout=5)
+        client = docker.DockerClient(base_url=f"unix://{settings.docker_socket}", timeout=5)
         try:
             info = client.info()
         finally:
@@ -120,7 +123,7 @@ def _engine() -> Finding:
             "container engine",
             False,
             False,
-            f"none answers ({type(error).__name__})",
+            f"none answers at {settings.docker_socket} ({type(error).__name__})",
             "Install and start Docker to run services.",
         )
     backing = dict(info.get("DriverStatus") or []).get("Backing Filesystem", "?")
@@ -169,9 +172,12 @@ def _openat2() -> Finding:
     return Finding("kernel", there, False, detail, "Linux 5.6 resolves paths safely in one call; older ones take more.")
 
 
-def _isolation(settings: Settings) -> Finding:
+def _isolation(settings: Settings, engine: Finding) -> Finding:
+    if engine.ok:
+        detail = "terminals, language servers and services run in containers of their session"
+        return Finding("isolation", True, False, detail)
     if settings.allow_unisolated:
         detail = "CODEYARD_ALLOW_UNISOLATED is set: every account runs programs as this server's own user"
         return Finding("isolation", False, False, detail, "Unset it unless you trust everybody who can sign in.")
-    detail = "terminals run as this server's own user, for the installation's owner alone"
-    return Finding("isolation", True, False, detail)
+    detail = "Without a container engine programs run as this server's own user, for the installation's owner alone"
+    return Finding("isolation", False, False, detail, "Install and start Docker to let others in.")

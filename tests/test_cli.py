@@ -67,6 +67,19 @@ def test_doctor_finds_what_the_server_needs():
     assert all(finding["ok"] or finding["remedy"] for finding in findings.values())
 
 
+@pytest.mark.parametrize("allowed", ["0", "1"])
+def test_who_may_run_programs_without_an_engine_is_said_by_doctor_and_at_the_start(tmp_path: Path, allowed: str):
+    settings = {"CODEYARD_DOCKER_SOCKET": str(tmp_path / "none"), "CODEYARD_ALLOW_UNISOLATED": allowed}
+    findings = {one["name"]: one for one in json.loads(run("doctor", "--json", settings=settings).stdout)}
+    assert f"none answers at {tmp_path}/none" in findings["container engine"]["detail"]
+    said = findings["isolation"]["detail"]
+    assert ("every account" if allowed == "1" else "owner alone") in said
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends by itself
+        port = str(taken.getsockname()[1])
+        told = run("up", settings=settings | {"CODEYARD_PORT": port, "CODEYARD_DATA": str(tmp_path / "data")})
+    assert f"codeyard: {said}." in told.stderr
+
+
 def test_doctor_fails_where_something_needed_lacks(tmp_path):
     told = run("doctor", settings={"PATH": str(tmp_path)})
     assert told.returncode == 1
