@@ -250,7 +250,7 @@ def _no_image(image: str, login: Login | None, words: str) -> RuntimeFailed:
         return RuntimeFailed(
             "image_not_found",
             f"image not found: {image}; is it spelt right? private? add credentials",
-            "Check name and tag, or give the registry's user and password.",
+            "Check name and tag, or give the workspace the user and password of its registry (“Registries”, beside “Variables”).",
         )
     if "no space left" in low:
         return RuntimeFailed("disk_full", words, "The machine's disk is full: delete what is not needed.")
@@ -298,8 +298,8 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], lim
         remedy = "The last lines say which step; change the Dockerfile."
         if _is_refusal(words := str(error).lower()) and "permission denied" not in words:
             remedy = (
-                "Is the image that it begins with spelt right? If it is private, add a service of an image of its registry with "
-                "user and password: builds of the workspace use them, too."
+                "Is the image that it begins with spelt right? If it is private, give the workspace the user and "
+                "password of its registry (“Registries”, beside “Variables”)."
             )
         raise RuntimeFailed("build_failed", f"The build failed: {error}\n{tail}"[:4000], remedy) from error
     except OSError as error:

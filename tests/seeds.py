@@ -144,6 +144,11 @@ class Seeds:
         assert (await self.client.put(path, json={"value": "x"})).status_code == 204
         return "SEEDED"
 
+    async def registry(self) -> str:
+        path = f"/workspace/{await self.get('workspace')}/registries/seeded.io"
+        assert (await self.client.put(path, json={"username": "a", "password": "b"})).status_code == 204
+        return "seeded.io"
+
     # --- webhooks
 
     async def webhook(self) -> Any:

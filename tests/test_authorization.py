@@ -388,6 +388,9 @@ MATRIX = [
     reading("GET", f"{WS}/variables", "services:read"),
     writing("PUT", f"{WS}/variables/A", "services:write", ok=204, body={"value": "x"}),
     writing("DELETE", f"{WS}/variables/{{variable}}", "services:write", ok=204),
+    reading("GET", f"{WS}/registries", "services:read"),
+    writing("PUT", f"{WS}/registries/a.io", "services:write", ok=204, body={"username": "a", "password": "b"}),
+    writing("DELETE", f"{WS}/registries/{{registry}}", "services:write", ok=204),
     writing("POST", f"{STACK}/runtimes/run-all", "services:write", ok=202),
     writing("POST", f"{STACK}/runtimes/stop-all", "services:write", ok=202),
     writing("POST", f"{STACK}/runtimes/{{service}}/start", "services:write", ok=202),
@@ -429,7 +432,7 @@ def shape(path: str) -> str:
     import re
 
     return re.sub(
-        r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=\}/)80|(?<=language-servers/)sql|(?<=^/[ow]/)acme/people",
+        r"\{[^}]*\}|(?<=/log/)HEAD|(?<=/variables/)A|(?<=/registries/)a\.io|(?<=\}/)80|(?<=language-servers/)sql|(?<=^/[ow]/)acme/people",
         "{}",
         path,
     )

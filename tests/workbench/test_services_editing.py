@@ -1,5 +1,6 @@
 """Services made and changed through the API: each an edit of compose.yaml that keeps the rest, and can be undone."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -72,6 +73,18 @@ async def test_an_edit_keeps_the_comments_shows_as_a_diff_and_is_undone_by_its_s
     undo = answer.json()["undo_snapshot_id"]
     assert (await client.post(f"{here}/version-controls/snapshots/{undo}/restore")).status_code == 200
     assert await content(client, here) == FILE
+
+
+async def test_volumes_are_shown_as_an_edit_may_send_them_back(client, here):
+    given = ["./app:/app:ro", "./:/all", "data:/data", "/cache"]
+    text = (
+        f"services:\n  web:\n    image: nginx:1\n    tmpfs: /run\n    volumes: {json.dumps(given)}\nvolumes:\n  data:\n"
+    )
+    await write(client, here, text)
+    web = await service(client, here, "web")
+    assert web["volumes"] == given
+    answer = await client.put(f"{here}/services/{web['id']}", json={"volumes": web["volumes"]})
+    assert (answer.status_code, answer.json().get("volumes")) == (200, given), answer.text
 
 
 async def test_a_secret_never_reaches_the_file_or_an_answer(client, here, resources):

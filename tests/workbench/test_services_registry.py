@@ -102,9 +102,24 @@ async def test_a_private_image_needs_its_login_which_no_other_registry_is_told(
 
     await stack.declare(built_of(theirs) + compose(theirs).replace("web:\n", "shop:\n", 1).removeprefix("services:\n"))
     failed = (await stack.run("restart", "built"))["error"]
-    assert failed["code"] == "build_failed" and "If it is private, add" in failed["remedy"], failed
+    assert failed["code"] == "build_failed" and "If it is private, give" in failed["remedy"], failed
     assert (await stack.run("start", "shop"))["error"]["code"] == "image_not_found"
     assert other.logins == set()
+
+    # the workspace's own: for what only builds, for what the file alone names, and for an import that brings none
+    logins = f"/workspace/{stack.session['workspace_id']}/registries"
+    await stack.declare(built_of(theirs) + compose(theirs).removeprefix("services:\n"))
+    assert (await stack.client.put(f"{logins}/{other.host}", json=login)).status_code == 204
+    await stack.well("run-all")
+    assert await stack.inside("built", "cat /mark") == await stack.inside("web", "cat /mark") == (0, b"other")
+    shown = (await stack.client.get(logins)).json()["items"]
+    assert shown == [{"registry": other.host, "username": USER}]
+    other.forget()
+    await imported(stack, theirs, name="brought")
+    assert (await stack.client.delete(f"{logins}/{other.host}")).status_code == 204
+    assert (await stack.client.delete(f"{logins}/{other.host}")).json()["error"]["code"] == "no_such_registry"
+    for odd in ("none", "-a.io", "a.io:x", "a.io%2Fb", "a.io%0A"):
+        assert (await stack.client.put(f"{logins}/{odd}", json=login)).status_code in (404, 422), odd
 
 
 async def test_an_image_is_added_by_what_its_tag_means_or_says_why_not(registry, stack):

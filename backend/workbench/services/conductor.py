@@ -21,6 +21,7 @@ from backend.workbench.services import definition as definitions
 from backend.workbench.services import repository
 from backend.workbench.services.events import ServiceState
 from backend.workbench.services.models import UP, Runtime, Stage
+from backend.workbench.services.noting import Noting
 from backend.workbench.services.slots import Slots
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.models import Session
@@ -36,7 +37,6 @@ POLL: Final = 5.0  # seconds between looks at everything
 _STEADY: Final = 60.0  # seconds after which a crash is the first one again
 _SLOWEST: Final = 60.0  # seconds between two tries of what keeps crashing
 _ENGINES_FAULT: Final = ("engine_away", "engine_refused", "vanished")  # what one says that is about to end, too
-_STAGES: Final = {"pulling": Stage.PULLING, "building": Stage.BUILDING, "installing": Stage.INSTALLING}
 
 
 class Conductor:
@@ -75,7 +75,7 @@ class Conductor:
                 self._starting.pop(runtime_id, None)
 
     async def _start(self, row: Runtime, tell: Tell) -> Runtime | None:
-        noting = _Noting(self, row.id, tell)
+        noting = Noting(self.spawn, self.note, row.id, tell)
         try:
             async with self.resources.database.begin() as db:
                 session = await sessions.get(db, row.session_id)
@@ -400,36 +400,6 @@ class Conductor:
             log.info("services could not be looked after: %s", error)
         except Exception:
             log.exception("services could not be looked after")
-
-
-class _Noting:
-    """Passes on where a start is, and keeps the row's state in step, newest last."""
-
-    def __init__(self, conductor: Conductor, runtime_id: UUID, tell: Tell) -> None:
-        self._conductor = conductor
-        self._id = runtime_id
-        self._tell = tell
-        self._last = ""
-        self._writing: asyncio.Task[Any] | None = None
-        self.closed = False
-
-    def __call__(self, step: Any, *, percent: int | None = None, message: str = "") -> None:
-        self._tell(step, percent=percent, message=message)
-        if step != self._last and not self.closed:
-            self._last = step
-            self._writing = self._conductor.spawn(self._write(self._writing, _STAGES.get(step, Stage.STARTING)))
-
-    async def _write(self, before: asyncio.Task[Any] | None, stage: Stage) -> None:
-        if before is not None:
-            await asyncio.gather(before, return_exceptions=True)
-        if not self.closed:
-            await self._conductor.note(self._id, state=stage)
-
-    async def close(self) -> None:
-        """Nothing of it is written after this."""
-        self.closed = True
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
 
 
 def _say_nothing(step: str, *, percent: int | None = None, message: str = "") -> None:

@@ -19,10 +19,12 @@ from runtimes.compose import model, references
 from runtimes.compose.model import BadCompose, Problem, Project
 from runtimes.compose.read import load
 from runtimes.docker_body import open_beneath
+from runtimes.docker_images import registry_of
 from runtimes.spec import Build, Limits, Login, Mount, RuntimeFailed, Spec
 
 SHARED: Final = ""  # secrets of this part are the workspace's variables, the others a service's own
 REGISTRY: Final = "registry:"  # and those of "registry:<service>" its login
+LOGIN: Final = "login:"  # and those of "login:<registry>" that of the whole workspace
 WORKBENCH: Final = "codeyard-workbench"  # the service that every session has beside what it declares
 TOOLCHAINS: Final = {"node": "node", "python": "python", "go": "golang", "rust": "rust", "ruby": "ruby", "php": "php"}
 
@@ -165,7 +167,7 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
         ),
         files={mount.target: _content(definition, mount) for mount in service.files},
         pull=service.pull,
-        login=_login(definition, REGISTRY + name),
+        login=login_of(definition.values, name, service.image),
     )
 
 
@@ -223,18 +225,27 @@ def image_of(service: model.Service, workbench: str) -> str:
     return workbench
 
 
-def _login(definition: Definition, part: str) -> Login | None:
-    kept = definition.values.get(part)
+def login_of(values: dict[str, dict[str, str]], name: str, image: str) -> Login | None:
+    """The service's own for its image's registry, else the workspace's."""
+    registry = registry_of(image)
+    found = (_login(values, REGISTRY + name), _login(values, LOGIN + registry))
+    return next((login for login in found if login is not None and login.registry == registry), None)
+
+
+def _login(values: dict[str, dict[str, str]], part: str) -> Login | None:
+    kept = values.get(part)
     return msgspec.convert({"registry": ""} | kept, Login) if kept else None  # an old one is nobody's
 
 
 def _build(definition: Definition, service: model.Service) -> Build | None:
-    """With the workspace's logins, one a registry, since only the engine reads what it begins with; the service's own wins."""
+    """With the workspace's logins, one a registry, since only the engine reads what it begins with: those of other services, over
+    them the workspace's, over them its own."""
     if service.build is None:
         return None
     own = REGISTRY + service.name
-    parts = [*sorted(part for part in definition.values if part.startswith(REGISTRY) and part != own), own]
-    logins = {login.registry: login for part in parts if (login := _login(definition, part))}
+    others = (part for part in definition.values if part.startswith(REGISTRY) and part != own)
+    parts = [*sorted(others), *(part for part in definition.values if part.startswith(LOGIN)), own]
+    logins = {login.registry: login for part in parts if (login := _login(definition.values, part))}
     return Build(
         root=str(definition.root),
         context=service.build.context,

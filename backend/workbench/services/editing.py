@@ -20,8 +20,8 @@ from backend.workbench.files.beneath import Root
 from backend.workbench.files.service import largest
 from backend.workbench.services import definition as definitions
 from backend.workbench.services import repository, schemas, service
-from backend.workbench.services.definition import REGISTRY, SHARED, Definition
-from backend.workbench.services.events import ServicesChanged, VariableChanged
+from backend.workbench.services.definition import REGISTRY, SHARED, Definition, login_of
+from backend.workbench.services.events import ServicesChanged
 from backend.workbench.services.models import Runtime, Stage
 from backend.workbench.services.schemas import ServiceCreate, ServiceUpdate, VariableGiven
 from backend.workbench.services.service import WRITE, BadDefinition, NoSuchService, conductor, enter
@@ -64,10 +64,6 @@ class CannotPull(Conflict):
 
 class NoEngine(Conflict):
     """Images need a Docker engine, and none answers here."""
-
-
-class NoSuchVariable(NotFound):
-    """The workspace has no such variable."""
 
 
 class Edited(NamedTuple):
@@ -341,11 +337,13 @@ async def import_image(
         raise NoEngine
     last = data.image.split("@")[0].rpartition("/")[2].partition(":")[0]
     name = (data.name or last).strip().replace(" ", "-")
-    if name in (await service.read(resources, session)).project.services:
+    declared = await service.read(resources, session)
+    if name in declared.project.services:
         raise NameTaken
     registry = docker_images.registry_of(data.image)
     login = Login(username=data.username, password=data.password, registry=registry) if data.username else None
-    spec = Spec(group=str(session.id), name="import", image=data.image, login=login)
+    kept = login_of(declared.values, name, data.image)
+    spec = Spec(group=str(session.id), name="import", image=data.image, login=login or kept)
     if login is not None:
         spec = msgspec.structs.replace(
             spec, pull="always"
@@ -377,30 +375,6 @@ async def import_image(
 
 def _silent(step: str, *, percent: int | None = None, message: str = "") -> None:
     """The caller waits for the whole."""
-
-
-# --- variables of a workspace
-
-
-async def list_variables(resources: Resources, workspace_id: UUID) -> list[str]:
-    async with resources.database.begin() as db:
-        return sorted(name for part, name in await secrets.names(db, workspace_id) if part == SHARED)
-
-
-async def set_variable(resources: Resources, organization_id: UUID, workspace_id: UUID, name: str, value: str) -> None:
-    async with resources.database.begin() as db:
-        await secrets.put(db, resources.data, organization_id, workspace_id, {name: value})
-        here = {"organization_id": organization_id, "workspace_id": workspace_id}
-        await emit(db, VariableChanged(**here, variable=name, how="set"))
-
-
-async def forget_variable(resources: Resources, organization_id: UUID, workspace_id: UUID, name: str) -> None:
-    async with resources.database.begin() as db:
-        if (SHARED, name) not in await secrets.names(db, workspace_id):
-            raise NoSuchVariable
-        await secrets.forget(db, workspace_id, part=SHARED, named=[name])
-        here = {"organization_id": organization_id, "workspace_id": workspace_id}
-        await emit(db, VariableChanged(**here, variable=name, how="forgotten"))
 
 
 # --- the edit itself

@@ -46,6 +46,16 @@ class OperationProgress(ServiceEvent, frozen=True):
     operation: dict[str, Any]
 
 
+class RegistryChanged(Event, frozen=True):
+    """The workspace's login at a registry was set or forgotten: `how` says which."""
+
+    name: ClassVar[str] = "workspace.registry_changed"
+    scope: ClassVar[str] = "services:read"
+    audited: ClassVar[bool] = True
+    registry: str
+    how: str
+
+
 class VariableChanged(Event, frozen=True):
     """A variable of the workspace was set or forgotten: `how` says which. The value is told nowhere."""
 

@@ -15,9 +15,12 @@ from backend.core.auth import Me, scope
 from backend.core.paging import Page
 from backend.core.resources import Hands, Resources
 from backend.ledger.receipts.service import OnceOnly
-from backend.workbench.services import editing, schemas, service
+from backend.workbench.services import editing, schemas, service, variables
 
 ACCEPTED = 202
+REGISTRY = (
+    r"^(?=.*[.:]|localhost$)[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$(?!\n)"  # a host, as an image begins with one
+)
 
 
 @get("/workspace/{session_id:uuid}/services", guards=[scope("services:read")])
@@ -90,7 +93,7 @@ async def copy_volumes(
 async def list_variables(resources: Hands, actor: Me, workspace_id: FromPath[UUID]) -> Page[schemas.VariableShown]:
     """The names that compose files of this workspace can ask for as `${NAME}`. Values are never shown."""
     workspace = await service.workspace(resources, actor, workspace_id, service.READ)
-    names = await editing.list_variables(resources, workspace.id)
+    names = await variables.names(resources, workspace.id)
     return Page([schemas.VariableShown(name) for name in names])
 
 
@@ -104,13 +107,40 @@ async def set_variable(
 ) -> None:
     """Set a variable; it is kept encrypted and injected at start."""
     workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
-    await editing.set_variable(resources, workspace.organization_id, workspace.id, name, data.value)
+    await variables.put(resources, workspace, name, data.value)
 
 
 @delete("/workspace/{workspace_id:uuid}/variables/{name:str}", guards=[scope("services:write")])
 async def forget_variable(resources: Hands, actor: Me, workspace_id: FromPath[UUID], name: FromPath[str]) -> None:
     workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
-    await editing.forget_variable(resources, workspace.organization_id, workspace.id, name)
+    await variables.forget(resources, workspace, name)
+
+
+@get("/workspace/{workspace_id:uuid}/registries", guards=[scope("services:read")])
+async def list_registries(resources: Hands, actor: Me, workspace_id: FromPath[UUID]) -> Page[schemas.RegistryShown]:
+    """The registries at which this workspace has a login. Passwords are never shown."""
+    workspace = await service.workspace(resources, actor, workspace_id, service.READ)
+    return Page(await variables.registries(resources, workspace.id))
+
+
+@put("/workspace/{workspace_id:uuid}/registries/{registry:str}", guards=[scope("services:write")], status_code=204)
+async def set_registry(
+    resources: Hands,
+    actor: Me,
+    workspace_id: FromPath[UUID],
+    registry: Annotated[str, PathParameter(pattern=REGISTRY)],
+    data: JSONBody[schemas.RegistrySet],
+) -> None:
+    """Set the login for images of a registry (`docker.io` is Docker Hub), for whatever the workspace's services pull and build.
+    It is kept encrypted and told to that registry alone."""
+    workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
+    await variables.log_in(resources, workspace, registry.lower(), data)
+
+
+@delete("/workspace/{workspace_id:uuid}/registries/{registry:str}", guards=[scope("services:write")])
+async def forget_registry(resources: Hands, actor: Me, workspace_id: FromPath[UUID], registry: FromPath[str]) -> None:
+    workspace = await service.workspace(resources, actor, workspace_id, service.WRITE)
+    await variables.log_out(resources, workspace, registry.lower())
 
 
 @post("/workspace/{session_id:uuid}/runtimes/run-all", guards=[scope("services:write")], status_code=ACCEPTED)
@@ -248,6 +278,9 @@ router = Router(
         list_variables,
         set_variable,
         forget_variable,
+        list_registries,
+        set_registry,
+        forget_registry,
         run_all,
         stop_all,
         start_service,

@@ -194,6 +194,18 @@ class VariableSet(msgspec.Struct, forbid_unknown_fields=True):
     value: Value
 
 
+class RegistryShown(msgspec.Struct):
+    """The password is never shown."""
+
+    registry: str
+    username: str
+
+
+class RegistrySet(msgspec.Struct, forbid_unknown_fields=True):
+    username: Annotated[str, Meta(min_length=1, max_length=200)]
+    password: Annotated[str, Meta(min_length=1, max_length=4000)]
+
+
 class Step(msgspec.Struct):
     """`step` is where it is: queued, waiting, pulling, building, installing, starting, healthy, stopping."""
 

@@ -26,7 +26,8 @@ from backend.workbench.workspaces import service as workspaces
 from backend.workbench.workspaces.models import Workspace
 from runtimes.compose import model
 from runtimes.compose.detect import propose
-from runtimes.compose.model import BadCompose
+from runtimes.compose.model import BadCompose, Volume
+from runtimes.compose.mounts import anonymous
 from runtimes.engine import EngineAway
 from runtimes.spec import CanKeepVolumes, RuntimeFailed
 
@@ -341,7 +342,7 @@ def show(
                 *((n, "") for n in sorted(secret - set(service.environment))),
             ]
         ],
-        volumes=[f"{volume.source or '.'}:{volume.target}" for volume in service.volumes],
+        volumes=[_written(volume, name) for volume in service.volumes if volume.kind != "tmpfs"],
         depends_on=[schemas.DependencyShown(one.service, one.condition) for one in service.depends_on],
         limits=schemas.LimitsShown(service.limits.cpus or 0, service.limits.memory or 0, service.limits.pids or 0),
         state=row.state if row is not None else Stage.STOPPED,
@@ -355,6 +356,14 @@ def show(
         line=service.line,
         disk_bytes=disk.held.get(row.id) if row is not None and (disk := resources.kept.get(DiskWatch)) else None,
     )
+
+
+def _written(volume: Volume, service: str) -> str:
+    """As compose writes it in one line, which an edit may send back."""
+    if volume.source == anonymous(service, volume.target):
+        return volume.target
+    source = f"./{volume.source}" if volume.kind == "bind" else volume.source
+    return f"{source}:{volume.target}{':ro' if volume.read_only else ''}"
 
 
 def _hidden(text: str, variables: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import { Idle } from "./Idle";
 import { type Use, useMetrics } from "./metrics";
 import { Operations } from "./Operations";
 import { Problems } from "./Problems";
+import { Registries } from "./Registries";
 import { Sparkline } from "./Sparkline";
 import type { Proposal, Service, Services, Step } from "./types";
 import type { Stack } from "./useServices";
@@ -34,6 +35,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
   const [adding, setAdding] = useState(false);
   const [editing, setEditing] = useState<Service | null>(null);
   const [setting, setSetting] = useState(false);
+  const [admitting, setAdmitting] = useState(false);
   const [copying, setCopying] = useState(false);
   const [undo, setUndo] = useState<Undo | null>(null);
   const [failure, setFailure] = useState("");
@@ -251,6 +253,11 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
         <Button kind="quiet" onClick={() => setSetting(true)} title="What compose.yaml asks for as ${NAME}">
           Variables
         </Button>
+        {found.runtime === "docker" && (
+          <Button kind="quiet" onClick={() => setAdmitting(true)} title="Who pulls private images">
+            Registries
+          </Button>
+        )}
         {found.runtime === "docker" && others.length > 0 && items.some((row) => row.volumes.length > 0) && (
           <Button
             kind="quiet"
@@ -272,6 +279,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
           }}
         />
       )}
+      {admitting && <Registries workspaceId={session.workspace_id} onClose={() => setAdmitting(false)} />}
       {copying && <CopyData session={session} others={others} onClose={() => setCopying(false)} />}
       {adding && (
         <AddService

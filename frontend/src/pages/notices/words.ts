@@ -45,6 +45,8 @@ const WORDS: Record<string, (fact: Fact) => string> = {
   "workspace.access_changed": () => "The access to a workspace was changed",
   "workspace.created": () => "A workspace was made",
   "workspace.deleted": () => "A workspace was put into the bin",
+  "workspace.registry_changed": (fact) =>
+    `The login at ${said(fact.data.registry)} was changed: ${said(fact.data.how)}`,
   "workspace.restored": () => "A workspace was taken out of the bin",
   "workspace.updated": () => "A workspace was changed",
   "workspace.variable_changed": (fact) => `Variable ${said(fact.data.variable)} was changed: ${said(fact.data.how)}`,
