@@ -69,7 +69,7 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     dialog.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_role("heading", name="Count better #1")).to_be_visible()
     twin = page.get_by_role("list", name="Mirror")
-    expect(twin).to_contain_text("github #1, is in step")
+    expect(twin).to_contain_text("GitHub #1, is in step")
     there = upstream.pulls.pulls[1]
     assert (there.title, upstream.pulls.state(there)) == ("Count better", "open")
 

@@ -1,6 +1,7 @@
 // Where a pull request is merged, or what keeps it from that and what to do about it; closing, and opening it again.
 import { type ReactNode, useEffect, useState } from "react";
 import { call, get, post } from "../api";
+import { HOST_WORDS } from "../pages/integrations/types";
 import { Button, Dialog, Field } from "../parts/controls";
 import { Link } from "../parts/Link";
 import { Icon, type IconName } from "../shell/icons";
@@ -194,7 +195,8 @@ function Twin({ desk, pull, write }: { desk: Desk; pull: Pull; write: boolean })
       await post(`/workspace/${pull.head_session_id}/version-controls/pull`, { repository: pull.repository });
       await post(`${desk.at}/refresh`);
     }, "Both are together.");
-  const name = mirror.number === null ? "Its mirror" : `Its mirror, ${mirror.provider} #${mirror.number},`;
+  const there = mirror.provider ? HOST_WORDS[mirror.provider] : "";
+  const name = mirror.number === null ? "Its mirror" : `Its mirror, ${there} #${mirror.number},`;
   return (
     <ul className="blockers" aria-label="Mirror">
       <li className={mirror.state === "in_step" ? "good" : ""}>

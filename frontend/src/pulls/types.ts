@@ -1,4 +1,5 @@
 // Pull requests as the API tells them.
+import type { Host } from "../pages/integrations/types";
 import type { FileDiff, Hunk, Status } from "../source/types";
 
 export type Author = { id: string | null; name: string };
@@ -40,7 +41,7 @@ export type Pull = {
 };
 /** Its twin at the provider that the repository came from. */
 export type Mirror = {
-  provider: string | null;
+  provider: Host | null;
   url: string | null;
   number: number | null;
   state: "opening" | "in_step" | "waiting" | "failed";
