@@ -98,6 +98,14 @@ def every(
     return register
 
 
+@every(timedelta(hours=1))
+async def forget_old(resources: "Resources") -> None:
+    """PgQueuer writes down each step of each job, for good. Of jobs that were given up a month is kept."""
+    async with resources.database.begin() as db:
+        await db.execute(text("DELETE FROM pgqueuer_log WHERE created < now() - interval '7 days'"))
+        await db.execute(text("DELETE FROM job_tries WHERE ended_at < now() - interval '30 days'"))
+
+
 async def enqueue(db: AsyncSession, function: Job, data: msgspec.Struct, *, after: timedelta | None = None) -> UUID:
     """Queues `function(data, resources)`, to run once `db` has committed and `after` has passed."""
     order = Order(new_id(), _name(function), msgspec.Raw(msgspec.json.encode(data)))

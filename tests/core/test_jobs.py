@@ -91,6 +91,25 @@ async def test_a_job_of_another_version_ends_and_the_log_says_so(resources, data
     assert "job no.such.job was given up: this version has no such job" in caplog.text
 
 
+async def test_what_is_written_down_of_each_job_is_kept_for_a_week(resources, database):
+    async def written() -> tuple[bool, bool]:
+        """Whether there is some that is older, and some that is not."""
+        ages = text("SELECT now() - created > interval '7 days' AS old, count(*) FROM pgqueuer_log GROUP BY 1")
+        async with database.read() as connection:
+            found = {row.old for row in await connection.execute(ages)}
+        return True in found, False in found
+
+    for age in (8, 0):
+        async with database.begin() as db:
+            await jobs.enqueue(db, deliver, Parcel("a"))
+        await idle(database)
+        async with database.begin() as db:
+            await db.execute(text(f"UPDATE pgqueuer_log SET created = created - interval '{age} days'"))
+    assert await written() == (True, True)
+    await jobs.forget_old(resources)
+    assert await written() == (False, True)
+
+
 async def test_a_periodic_job_is_claimed_by_one(database):
     async with database.begin() as db:
         await db.execute(text("DELETE FROM periodic_runs WHERE job = 'x'"))
