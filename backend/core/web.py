@@ -21,6 +21,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.response import ServerSentEventMessage
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Gauge, Histogram
 from pygit2 import GitError
@@ -347,6 +348,12 @@ def _is_disk_full(error: BaseException) -> bool:
 def _of_postgres(error: BaseException) -> BaseException | None:
     """What PostgreSQL said, beneath what SQLAlchemy made of it."""
     return getattr(getattr(error, "orig", None), "__cause__", None)
+
+
+def remark(text: str) -> ServerSentEventMessage:
+    """What keeps a stream of events open and says nothing: a comment alone. By its own default the framework adds an empty
+    message, which readers hear."""
+    return ServerSentEventMessage(data=None, comment=text)
 
 
 async def hung_up(request: Request[Any, Any, Any]) -> None:

@@ -49,6 +49,39 @@ async def test_a_reader_resumes_after_the_last_one_it_saw(call, database, ada):
         assert await hear(socket, 3) == missed
 
 
+async def test_a_stream_resumes_after_the_last_event_id_and_says_nothing_but_facts(app, call, database, ada):
+    """As a browser's EventSource reads it: what has no `data` line but an empty one would be a message to it."""
+    async with call(ada).socket("/ws/events") as socket:
+        await say(database, ada.organization_id)
+        seen = (await socket.receive_json())["id"]
+    missed = [await say(database, ada.organization_id) for _ in range(2)]
+    headers = {"host": "localhost:8300", "last-event-id": seen} | ada.headers
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/api/v1/events", "raw_path": b"/api/v1/events", "query_string": b"", "root_path": "",
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        "client": ("127.0.0.1", 1), "server": ("localhost", 8300), "state": {},
+    }  # fmt: skip
+    said, heard_both = b"", asyncio.Event()
+
+    async def receive():
+        await heard_both.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        nonlocal said
+        said += message.get("body", b"")
+        if said.count(b"event: member.left") == 2 and said.endswith(b"\r\n\r\n"):
+            heard_both.set()
+
+    await app(scope, receive, send)
+    connected, *facts = said.decode().strip().split("\r\n\r\n")
+    assert connected == ": connected"
+    told = [dict(line.split(": ", 1) for line in fact.split("\r\n")) for fact in facts]
+    assert [json.loads(fact["data"])["data"]["user_id"] for fact in told] == missed
+    assert all(set(fact) == {"id", "event", "data"} and json.loads(fact["data"])["id"] == fact["id"] for fact in told)
+
+
 async def test_who_begins_where_the_feed_stood_when_it_asked_who_it_is_misses_nothing(call, client, database, ada):
     """As the page does: what happens between its answers and its open socket is told."""
     await say(database, ada.organization_id)

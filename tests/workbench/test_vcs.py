@@ -232,6 +232,12 @@ async def test_the_timer_takes_a_snapshot_where_files_changed_since_the_last(yar
     await snapshot_jobs.take_timed(timed)
     assert await reasons(idle) == [], "it was looked at a moment ago"
     assert await later() == (3, 1)
+    async with resources.database.begin() as db:  # the clock was ahead, and is put right
+        await db.execute(update(Snapshot).values(created_at=now() + timedelta(hours=1)))
+    timed.kept = Kept()
+    yard.write("a.txt", "more\n")
+    await snapshot_jobs.take_timed(timed)
+    assert len(await reasons(yard)) == 4
 
 
 async def test_only_named_paths_are_discarded(yard):

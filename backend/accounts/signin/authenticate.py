@@ -17,13 +17,14 @@ _BY_KEY = (
     " FROM api_keys WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now())"
 )
 _USED = "UPDATE api_keys SET last_used_at = now(), last_used_address = $2 WHERE id = $1"
-_COUNT = (
+_COUNT_WHERE = (
     "INSERT INTO api_key_minutes AS m (key_id, began, used) SELECT id, now(), 1 FROM api_keys WHERE id = $1"
     " ON CONFLICT (key_id) DO UPDATE SET"
-    " began = CASE WHEN m.began <= now() - interval '1 minute' THEN now() ELSE m.began END,"
-    " used = CASE WHEN m.began <= now() - interval '1 minute' THEN 1 ELSE m.used + 1 END"
+    " began = CASE WHEN {0} THEN now() ELSE m.began END, used = CASE WHEN {0} THEN 1 ELSE m.used + 1 END"
     " RETURNING used, ceil(extract(epoch FROM began + interval '1 minute' - now()))::int AS seconds"
 )
+_COUNT = _COUNT_WHERE.format("m.began NOT BETWEEN now() - interval '1 minute' AND now() + interval '1 minute'")
+"""A key's minute is over after a minute; one that began more than a minute from now did by a clock that was ahead."""
 _WHO = (
     "SELECT s.id, s.user_id, s.csrf_token, s.expires_at, u.name, u.owns_installation,"
     " s.last_used_at < now() - interval '10 minutes' AS stale,"

@@ -12,6 +12,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from backend.core.auth import signed_in
 from backend.core.resources import Hands, Resources
+from backend.core.web import remark
 from backend.edge.feed.service import Start, begin, follow
 
 KEEP_ALIVE = 15.0
@@ -30,10 +31,10 @@ async def stream_events(
 async def _as_sse(
     resources: Resources, request: Request[Any, Any, Any], start: Start, workspace_id: UUID | None
 ) -> AsyncIterator[ServerSentEventMessage]:
-    yield ServerSentEventMessage(comment="connected")  # something at once: proxies wait for a first byte
+    yield remark("connected")  # something at once: proxies wait for a first byte
     async for fact in follow(resources, request, start, workspace_id, keep_alive=KEEP_ALIVE):
         if fact is None:
-            yield ServerSentEventMessage(comment="keep-alive")
+            yield remark("keep-alive")
         else:
             yield ServerSentEventMessage(data=fact.text, event=fact.name, id=fact.id)
 

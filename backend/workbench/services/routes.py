@@ -14,6 +14,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from backend.core.auth import Me, scope
 from backend.core.paging import Page
 from backend.core.resources import Hands, Resources
+from backend.core.web import remark
 from backend.ledger.receipts.service import OnceOnly
 from backend.workbench.services import editing, schemas, service, variables
 
@@ -234,7 +235,7 @@ async def read_logs(
 async def _log_events(
     resources: Resources, watched: service.Watched, last: str, tail: int, since: str, wants: dict[str, Any]
 ) -> AsyncIterator[ServerSentEventMessage]:
-    yield ServerSentEventMessage(comment="connected")
+    yield remark("connected")
     if re.fullmatch(r"\d{1,9}:\d{1,12}", last):
         number, _, offset = last.partition(":")
         at = int(number), int(offset)
@@ -242,7 +243,7 @@ async def _log_events(
         page, at = await resources.in_thread(watched.log.tail, tail, since=since, **wants)
         yield _lines(page.items, at)
     async for more in service.watchers(resources).lines(watched.id, watched.log, at, **wants):
-        yield _lines(*more) if more is not None else ServerSentEventMessage(comment="keep-alive")
+        yield _lines(*more) if more is not None else remark("keep-alive")
 
 
 def _lines(found: list[schemas.LogLine], at: tuple[int, int]) -> ServerSentEventMessage:
@@ -257,12 +258,12 @@ async def stream_metrics(resources: Hands, actor: Me, session_id: FromPath[UUID]
 
 
 async def _sample_events(resources: Resources, session_id: UUID) -> AsyncIterator[ServerSentEventMessage]:
-    yield ServerSentEventMessage(comment="connected")
+    yield remark("connected")
     async for samples in service.watchers(resources).use(session_id):
         for sample in samples:
             yield ServerSentEventMessage(data=msgspec.json.encode(sample).decode(), event="sample")
         if not samples:
-            yield ServerSentEventMessage(comment="keep-alive")
+            yield remark("keep-alive")
 
 
 router = Router(

@@ -15,7 +15,7 @@ from backend.core.auth import Me, credential_of, scope
 from backend.core.errors import AppError, ErrorBody
 from backend.core.paging import Page
 from backend.core.resources import Hands
-from backend.core.web import hung_up
+from backend.core.web import hung_up, remark
 from backend.workbench.terminals import run, schemas, service
 from runtimes.frames import BadFrame
 from runtimes.terminal import Viewer
@@ -68,11 +68,11 @@ async def run_command(
 
 
 async def _told(words: AsyncIterator[str | schemas.Ended], request_id: str) -> AsyncIterator[ServerSentEventMessage]:
-    yield ServerSentEventMessage(comment="connected", data=None)
+    yield remark("connected")
     try:
         async for word in words:
             if word == "":
-                yield ServerSentEventMessage(comment="keep-alive", data=None)
+                yield remark("keep-alive")
             else:
                 yield _event("output" if isinstance(word, str) else "ended", word)
     except AppError as error:
