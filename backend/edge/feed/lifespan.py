@@ -11,6 +11,7 @@ from backend.edge.feed.tail import Tail
 
 @contextlib.asynccontextmanager
 async def lifespan(resources: Resources) -> AsyncIterator[None]:
+    await service.take_in_restored(resources)
     tail = Tail(resources.database, resources.live, await service.now(resources))
     resources.kept.put(tail)
     task = asyncio.create_task(tail.run())

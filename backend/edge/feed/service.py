@@ -39,6 +39,13 @@ async def begin(resources: Resources, cursor: str) -> Start:
     return Start(await now(resources), reset=position is not None)
 
 
+async def take_in_restored(resources: Resources) -> None:
+    """Facts that came with a dump of another PostgreSQL have transaction ids that this one has not reached: they would be waited
+    for, and told as new when it has."""
+    restored = "UPDATE events SET xid = '1' WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
+    await resources.database.rows(restored)
+
+
 async def now(resources: Resources) -> Position:
     async with resources.database.read() as db:
         return _parse(await events.position(db))
