@@ -1,5 +1,6 @@
 """The outermost layer: every error an envelope, nothing a 500, ids in and out, nothing secret in a log line."""
 
+import asyncio
 import json
 import logging
 import re
@@ -136,7 +137,7 @@ async def test_log_lines_carry_no_secret(client, ada, caplog):
         assert secret not in lines
 
 
-async def test_health_readiness_and_metrics(client, call):
+async def test_health_readiness_and_metrics(client, call, resources, monkeypatch):
     root = {"base_url": "http://localhost:8300"}
     anonymous = call(None)
     assert (await anonymous.get(f"{root['base_url']}/healthz")).text == "OK"
@@ -145,6 +146,10 @@ async def test_health_readiness_and_metrics(client, call):
     assert set(ready["parts"]) == {"database", "migrations", "disk", "runtime", "serving"}
     metrics = await anonymous.get(f"{root['base_url']}/metrics")
     assert "codeyard_requests_total" in metrics.text
+    monkeypatch.setattr(resources.live, "draining", asyncio.Event())
+    resources.live.draining.set()
+    leaving = await anonymous.get(f"{root['base_url']}/readyz")
+    assert (leaving.status_code, leaving.json()["parts"]["serving"]["ok"]) == (503, False)
 
 
 async def test_metrics_are_for_this_machine(call):

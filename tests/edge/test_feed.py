@@ -129,7 +129,9 @@ async def test_facts_out_of_a_dump_of_another_database_are_old_and_hold_nothing_
         said = await say(database, ada.organization_id)
         assert await hear(socket, 1) == [said]
     async with asyncio.timeout(60):
-        while (await database.rows(tail._SOME_HELD_BACK))[0]["some"]:  # a transaction of something else may be open just now
+        while (await database.rows(tail._SOME_HELD_BACK))[0][
+            "some"
+        ]:  # a transaction of something else may be open just now
             await asyncio.sleep(0.05)
 
 
