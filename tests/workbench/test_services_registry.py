@@ -120,6 +120,7 @@ async def test_a_private_image_needs_its_login_which_no_other_registry_is_told(
     assert (await stack.client.delete(f"{logins}/{other.host}")).json()["error"]["code"] == "no_such_registry"
     for odd in ("none", "-a.io", "a.io:x", "a.io%2Fb", "a.io%0A"):
         assert (await stack.client.put(f"{logins}/{odd}", json=login)).status_code in (404, 422), odd
+    assert "such as ghcr.io" in (await stack.client.put(f"{logins}/none", json=login)).json()["error"]["message"]
 
 
 async def test_an_image_is_added_by_what_its_tag_means_or_says_why_not(registry, stack):

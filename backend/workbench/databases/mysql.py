@@ -375,7 +375,8 @@ _TABLES: Final = f"""
     SELECT t.table_schema, t.table_name, t.table_type, t.table_rows, t.data_length + t.index_length
     FROM information_schema.tables t WHERE {_OURS.format("t")} ORDER BY t.table_schema, t.table_name"""  # noqa: S608
 _COLUMNS: Final = """
-    SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.is_nullable, c.column_default, c.column_key
+    SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.is_nullable,
+        IF(c.column_default = 'NULL' AND LOCATE('MariaDB', VERSION()), NULL, c.column_default), c.column_key
     FROM information_schema.columns c WHERE {} ORDER BY c.table_schema, c.table_name, c.ordinal_position"""
 _INDEXES: Final = f"""
     SELECT s.table_schema, s.table_name, s.index_name, min(s.non_unique),

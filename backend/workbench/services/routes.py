@@ -129,7 +129,7 @@ async def set_registry(
     resources: Hands,
     actor: Me,
     workspace_id: FromPath[UUID],
-    registry: Annotated[str, PathParameter(pattern=REGISTRY)],
+    registry: FromPath[str],
     data: JSONBody[schemas.RegistrySet],
 ) -> None:
     """Set the login for images of a registry (`docker.io` is Docker Hub), for whatever the workspace's services pull and build.

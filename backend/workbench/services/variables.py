@@ -1,9 +1,11 @@
 """What a workspace keeps for its services, encrypted and only ever written: variables that compose files ask for, and logins at
 registries, whose images they name."""
 
+import re
+from typing import Final
 from uuid import UUID
 
-from backend.core.errors import NotFound
+from backend.core.errors import Invalid, NotFound
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.ledger.secrets import service as secrets
@@ -11,6 +13,14 @@ from backend.workbench.services import schemas
 from backend.workbench.services.definition import LOGIN, SHARED
 from backend.workbench.services.events import RegistryChanged, VariableChanged
 from backend.workbench.workspaces.models import Workspace
+
+_HOST: Final = re.compile(
+    r"(?=.*[.:]|localhost$)[a-z0-9][a-z0-9.-]{0,252}(:[0-9]{1,5})?"
+)  # as an image may begin with it
+
+
+class NotARegistry(Invalid):
+    """Write the host that its images begin with, such as ghcr.io or registry.example.com:5000; Docker Hub is docker.io."""
 
 
 class NoSuchVariable(NotFound):
@@ -51,6 +61,8 @@ async def registries(resources: Resources, workspace_id: UUID) -> list[schemas.R
 
 
 async def log_in(resources: Resources, workspace: Workspace, registry: str, data: schemas.RegistrySet) -> None:
+    if not _HOST.fullmatch(registry):
+        raise NotARegistry
     login = {"registry": registry, "username": data.username, "password": data.password}
     async with resources.database.begin() as db:
         await secrets.put(db, resources.data, workspace.organization_id, workspace.id, login, part=LOGIN + registry)

@@ -63,7 +63,7 @@ export function Registries({ workspaceId, onClose }: { workspaceId: string; onCl
       <Field label="Registry" placeholder="docker.io" {...field("registry")} autoFocus />
       <div className="pair">
         <Field label="User" {...field("username")} />
-        <Field label="Password or token" type="password" {...field("password")} />
+        <Field label="Password" type="password" {...field("password")} />
       </div>
       <Notice text={failure || away} />
       <div className="row end">
