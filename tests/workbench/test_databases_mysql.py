@@ -70,7 +70,7 @@ async def as_root(browser, server, monkeypatch):
 
 async def test_the_schema_tells_tables_columns_keys_and_indexes(browser, direct):
     await direct.run(
-        "CREATE TABLE users (id int PRIMARY KEY, email varchar(100) NOT NULL UNIQUE, born date DEFAULT '2000-01-01', seen datetime)",
+        "CREATE TABLE users (id int PRIMARY KEY, email varchar(100) NOT NULL UNIQUE, born date DEFAULT '2000-01-01', at time)",
         "CREATE TABLE orders (a int, b int, PRIMARY KEY (a, b), FOREIGN KEY (b) REFERENCES users (id))",
         "CREATE VIEW grown AS SELECT * FROM users",
     )
