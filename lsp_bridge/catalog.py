@@ -155,7 +155,9 @@ GOPLS: Final = ServerSpec(
 RUST: Final = ServerSpec(
     name="rust-analyzer",
     command=("rust-analyzer",),
-    install="rustup component add rust-analyzer rust-src",
+    install="{ command -v rustup || { "
+    + _PIP.format("rustup")
+    + " && ~/.local/bin/rustup default stable; }; } && PATH=~/.local/bin:$PATH rustup component add rust-analyzer rust-src",
     memory="large",
     formats=True,
 )

@@ -101,6 +101,7 @@ def test_code_is_written_moved_through_and_changed(page, server):
     expect(line(page, "x = 1")).to_be_visible()
 
     quick_open(page, "caller", "caller.py")
+    expect(code(page, "caller.py")).to_be_focused()
     served(page)
     at(page, "3:8")
     greeting = page.get_by_role("tab", name="greeting.py")
@@ -122,7 +123,15 @@ def test_code_is_written_moved_through_and_changed(page, server):
     page.get_by_role("combobox", name="Symbols").wait_for()
     press(page, "Escape")
 
-    press(page, "Control+\\")
+    output = page.get_by_role("log", name="Output")
+    for name in ("ty", "ruff"):  # what runs, with its memory; then what it said
+        command(page, "language servers of", "Language servers of this file")
+        page.get_by_role("menuitem", name=re.compile(rf"^{name} [0-9.]+: ready, [0-9]+ MB$")).wait_for()
+        until(page, "ArrowDown", lambda name=name: focused(page).startswith(f"{name} "))
+        press(page, "Enter")
+        expect(output.get_by_text(f"{name} ready")).to_be_visible()
+    picture(page, "keys-output")
+    press(page, "Control+1", "Control+\\")
     expect(page.get_by_role("region", name=re.compile("Editor group"))).to_have_count(2)
     press(page, "Control+1")
     expect(code(page)).to_be_focused()

@@ -66,7 +66,7 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
   useEffect(() => {
     if (!view || !visible || !focused || goal?.path !== uri) return;
     reach(view, goal);
-    bench.goal.set(null);
+    bench.goal.set((now) => (now === goal ? null : now)); // another may have come meanwhile
   }, [bench, goal, view, visible, focused, uri]);
 
   return (

@@ -105,7 +105,7 @@ function Code({
   useEffect(() => {
     if (!view || !visible || !focused || !goal || goal.path !== tab.path) return;
     reach(view, goal);
-    bench.goal.set(null);
+    bench.goal.set((now) => (now === goal ? null : now)); // another may have come meanwhile
   }, [bench, goal, view, visible, focused, tab.path]);
 
   return <div className="code" ref={place} hidden={hidden} />;

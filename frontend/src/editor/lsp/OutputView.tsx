@@ -8,7 +8,9 @@ export default function OutputView({ bench }: { bench: Bench }) {
   const lines = useStore(knownOf(bench).output);
   const end = useRef<HTMLDivElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new line scrolls there
-  useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [lines]);
+  useEffect(() => {
+    end.current?.scrollIntoView({ block: "nearest" }); // of which newer browsers answer a promise, which is no way to clean up
+  }, [lines]);
   if (lines.length === 0) return <p className="soft empty">The language servers have said nothing yet.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys

@@ -195,7 +195,7 @@ async function openServers(bench: Bench, left: number): Promise<void> {
       const memory = one.memory_bytes === null ? "" : `, ${Math.round(one.memory_bytes / 2 ** 20)} MB`;
       return {
         id: one.name,
-        title: `${one.name} ${one.version}: ${one.state}${memory}`,
+        title: `${one.name} ${/\d[\w.]*/.exec(one.version)?.[0] ?? ""}: ${one.state}${memory}`,
         icon: one.state === "ready" ? "check" : "info",
         run: () => void showLog(bench, language, one.name).catch(complain),
       };
