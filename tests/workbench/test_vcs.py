@@ -274,7 +274,7 @@ async def test_a_rollback_commits_the_old_content_or_moves_the_branch(yard):
     assert (await yard.post("/rollback", {"commit_id": "f" * 40}, 404))["error"]["code"] == "no_such_revision"
 
 
-async def test_blame_says_who_wrote_each_line(yard):
+async def test_blame_says_who_wrote_each_line(yard, resources, monkeypatch):
     yard.write("a.txt", "one\ntwo\nthree\n")
     first = await yard.commit("First")
     yard.write("a.txt", "one\nTWO\nthree\n")
@@ -286,6 +286,8 @@ async def test_blame_says_who_wrote_each_line(yard):
         (first, 3, 1, "First"),
     ]
     assert (await yard.get("/blame", 404, path="none.txt"))["error"]["code"] == "no_such_file"
+    monkeypatch.setattr(resources, "settings", msgspec.structs.replace(resources.settings, max_file_mb=0))
+    assert (await yard.get("/blame", 413, path="a.txt"))["error"]["details"] == {"size": 14}
 
 
 async def test_another_sessions_commits_are_merged(yard, fork):

@@ -1,6 +1,7 @@
 """Version control of a session: load the rows, act on the disk, say what happened. No transaction is open in between."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -11,6 +12,7 @@ from sqlalchemy import select, text, update
 from backend.accounts.users import service as users
 from backend.core import git, worktree
 from backend.core.auth import Actor
+from backend.core.errors import TooLarge
 from backend.core.events import Event, emit
 from backend.core.git import Place
 from backend.core.resources import Resources
@@ -239,7 +241,9 @@ async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Rem
 
 
 async def blame(resources: Resources, at: Target, path: str, revision: str | None) -> schemas.Blame:
-    """As of `revision` (HEAD), which is sent to the bare repository where it is not published."""
+    """As of `revision` (HEAD), which is sent to the bare repository where it is not published. Raises TooLarge beyond what one
+    call reads of a file: git goes through all of its lines, in memory."""
+    largest = resources.settings.max_file_mb << 20
 
     def publish() -> str:
         with git.opened(at.place) as repository:
@@ -247,6 +251,10 @@ async def blame(resources: Resources, at: Target, path: str, revision: str | Non
             if revision is None and head is None:
                 raise NoSuchFile
             commit = history.resolve(repository, revision or str(head))
+            with suppress(KeyError, ValueError):  # git says what is not there
+                _, size = repository.odb.read_header(commit.tree[path].id)
+                if size > largest:
+                    raise TooLarge(f"Blame goes through files of up to {largest} bytes.", size=size)
             worktree.send(repository, git.open_bare(at.place), [commit.id])
             return str(commit.id)
 
