@@ -53,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
         "reset-password", "reset_password", "Set a new password for an account and sign its browsers out."
     )
     reset.add_argument("email")
+    operating(
+        "rotate-keys", "rotate_keys", "Seal all secrets of services anew, with a new key; a server may run meanwhile."
+    )
     remote.register(commands)
     parser.set_defaults(run=ask_server)
     text = "Print completion for a shell."

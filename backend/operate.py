@@ -1,4 +1,4 @@
-"""What is run on the server's own machine: `codeyard up`, `worker`, `doctor`, `settings`, `reset-password`.
+"""What is run on the server's own machine: `codeyard up`, `worker`, `doctor`, `settings`, `reset-password`, `rotate-keys`.
 
 Each command takes its words and the settings, and gives an exit code.
 """
@@ -20,6 +20,7 @@ from backend.core.db import Database
 from backend.core.errors import AppError
 from backend.core.postgres import Postgres, PostgresError
 from backend.core.settings import SECRET, InvalidSetting, Settings, load
+from backend.ledger.secrets import service as secrets
 
 
 def run(name: str, words: argparse.Namespace) -> int:
@@ -73,6 +74,21 @@ def reset_password(words: argparse.Namespace, settings: Settings) -> int:
     asyncio.run(_reset(settings, words.email, password))
     print(f"{words.email} has a new password; every browser was signed out.")
     return 0
+
+
+def rotate_keys(_: argparse.Namespace, settings: Settings) -> int:
+    count = asyncio.run(_rotate(settings))
+    print(f"{count} secrets are sealed with a new key. Older keys stay in {settings.data / 'keys'}, for backups.")
+    return 0
+
+
+async def _rotate(settings: Settings) -> int:
+    with _reachable_database(settings) as dsn:
+        database = Database(dsn, pool_size=1)
+        try:
+            return await secrets.rotate(database, settings.data)
+        finally:
+            await database.close()
 
 
 async def _reset(settings: Settings, email: str, password: str) -> None:

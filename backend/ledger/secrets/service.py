@@ -1,5 +1,6 @@
 """Keeping, forgetting and using secrets. Values leave here only to be injected into what runs."""
 
+import asyncio
 from functools import cache
 from pathlib import Path
 from uuid import UUID
@@ -8,8 +9,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.db import new_id, now
-from backend.core.resources import Resources
+from backend.core.db import Database, new_id, now
 from backend.ledger.secrets.models import Secret
 from backend.ledger.secrets.vault import Vault
 
@@ -80,14 +80,14 @@ async def forget_ownerless(db: AsyncSession) -> None:
     )
 
 
-async def rotate(resources: Resources) -> int:
+async def rotate(database: Database, data: Path) -> int:
     """Makes a new key and seals everything anew with it; how many values that were. Old keys stay to open backups."""
-    keys = vault(resources.data)
-    await resources.in_thread(keys.add_key)
+    keys = vault(data)
+    current = await asyncio.to_thread(keys.add_key)
     count = 0
     while True:
-        async with resources.database.begin() as db:
-            old = select(Secret).where(Secret.key_id != keys.current).limit(200).with_for_update(skip_locked=True)
+        async with database.begin() as db:
+            old = select(Secret).where(Secret.key_id != current).limit(200).with_for_update(skip_locked=True)
             rows = (await db.scalars(old)).all()
             for row in rows:
                 of = _of(row.owner_id, row.part, row.name)

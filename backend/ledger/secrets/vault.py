@@ -23,12 +23,19 @@ class Vault:
     def __init__(self, data: Path) -> None:
         self.folder = data / "keys"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._keys = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.suffix == ""}
+        self._keys: dict[str, bytes] = {}
+        self._read()
         if not self._keys:
             self.add_key()
 
+    def _read(self) -> None:
+        """Another process may have added one."""
+        names = (path.name for path in self.folder.iterdir() if path.suffix == "" and path.name not in self._keys)
+        self._keys |= {name: (self.folder / name).read_bytes() for name in names}
+
     @property
     def current(self) -> str:
+        self._read()
         return max(self._keys)
 
     def add_key(self) -> str:
@@ -50,6 +57,8 @@ class Vault:
         return name, nonce + AESGCM(self._keys[name]).encrypt(nonce, value.encode(), of.encode())
 
     def open(self, key_id: str, sealed: bytes, *, of: str) -> str:
+        if key_id not in self._keys:
+            self._read()
         key = self._keys.get(key_id)
         if key is None:
             raise KeyLost(f"the key {key_id} is not in {self.folder}")
