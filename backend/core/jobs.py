@@ -220,7 +220,7 @@ async def run_periodic(resources: "Resources") -> None:
                     await function(resources)
             except Exception:
                 log.exception("periodic job %s failed", name)
-        await asyncio.sleep(1)
+        await asyncio.sleep(5)
 
 
 async def _due(database: Database, periodic: Mapping[str, tuple[object, timedelta]]) -> list[str]:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -267,8 +267,10 @@ class Conductor:
         found = {}
         if isinstance(self.driver, CanWatch):
             found = {(one.group, one.name): one for one in await self.driver.everything()}
-        async with self.resources.database.begin() as db:
-            rows = await repository.alive(db)
+        rows: Sequence[Runtime] = ()
+        if await repository.any_alive(self.resources.database):
+            async with self.resources.database.begin() as db:
+                rows = await repository.alive(db)
         for row in rows:
             there = found.pop((str(row.session_id), row.name), None)
             if self.busy(row.id) or row.id in self._timers:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.auth import Actor
-from backend.core.db import now
+from backend.core.db import Database, now
 from backend.workbench.services.models import Operation, Runtime, Stage
 from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.repository import visible
@@ -29,6 +29,12 @@ async def alive(db: AsyncSession) -> Sequence[Runtime]:
     return (
         await db.scalars(select(Runtime).where(or_(Runtime.desired == "running", Runtime.state != Stage.STOPPED)))
     ).all()
+
+
+async def any_alive(database: Database) -> bool:
+    """Whether there are such, by one short statement: it is asked every few seconds as long as the server lives."""
+    some = "SELECT EXISTS (SELECT 1 FROM runtimes WHERE desired = 'running' OR state <> 'stopped') AS some"
+    return bool((await database.rows(some))[0]["some"])
 
 
 async def want(db: AsyncSession, session: Session, wanted: dict[UUID, str], desired: str, driver: str) -> None:
