@@ -48,7 +48,7 @@ async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) 
 @contextlib.asynccontextmanager
 async def settling(place: Place) -> AsyncIterator[None]:
     """Around the first checkout of a clone, since a checkout need not wait for it: brings the clone to the disk for good, which
-    git was told to leave, and writes the graph that blame and log go by. Both are there when this ends."""
+    git was told to leave, packs its references, which may be a hundred thousand, and writes the graph that blame and log go by."""
 
     def sync() -> None:
         packs = place.bare / "objects" / "pack"
@@ -60,7 +60,9 @@ async def settling(place: Place) -> AsyncIterator[None]:
                 os.close(descriptor)
 
     writing = asyncio.gather(
-        asyncio.to_thread(sync), git.run("commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare)
+        asyncio.to_thread(sync),
+        git.run("pack-refs", "--all", git_dir=place.bare),
+        git.run("commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare),
     )
     try:
         yield
