@@ -48,7 +48,7 @@ async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) 
 @contextlib.asynccontextmanager
 async def settling(place: Place) -> AsyncIterator[None]:
     """Around the first checkout of a clone, since a checkout need not wait for it: brings the clone to the disk for good, which
-    git was told to leave, packs its references, which may be a hundred thousand, and writes the graph that blame and log go by."""
+    git was told to leave, packs its references, which may be very many, and writes the graph that blame and log go by."""
 
     def sync() -> None:
         packs = place.bare / "objects" / "pack"

@@ -19,9 +19,6 @@ from backend.ledger.receipts.service import OnceOnly
 from backend.workbench.services import editing, schemas, service, variables
 
 ACCEPTED = 202
-REGISTRY = (
-    r"^(?=.*[.:]|localhost$)[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$(?!\n)"  # a host, as an image begins with one
-)
 
 
 @get("/workspace/{session_id:uuid}/services", guards=[scope("services:read")])
