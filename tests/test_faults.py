@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -206,3 +207,25 @@ def test_a_full_disk_is_named_on_write_and_on_commit_and_costs_nothing(small: Se
     small.ask("POST", "/workspace", {"name": "another"})
     with shell(small, session_id) as opened:
         assert json.loads(opened.recv(timeout=60))["type"] == "attached"
+
+
+def test_a_small_pack_that_unfolds_to_more_than_the_disk_holds_fails_by_its_name_and_leaves_nothing(
+    small: Server, tmp_path
+):
+    """Attack row 35: 400 MB of one word are half a megabyte on the way."""
+    git = ["git", "-c", "user.name=B", "-c", "user.email=b@example.com", "-C", str(tmp_path)]
+    (tmp_path / "bomb").write_bytes(b"bomb" * (100 << 20))
+    for words in (["init", "-q", "-b", "main"], ["add", "bomb"], ["commit", "-qm", "Bomb"]):
+        subprocess.run([*git, *words], check=True)
+    free = shutil.disk_usage(small.data).free
+    bomb = small.ask("POST", "/workspace", {"name": "bomb", "clone_url": f"file://{tmp_path}"})
+    session: dict = {}
+
+    def has_failed() -> bool:
+        session.update(small.ask("GET", f"/sessions/{bomb['default_session_id']}"))
+        return session["status"] == "failed"
+
+    wait_until(has_failed)
+    assert "disk is full" in session["status_reason"]["message"]
+    wait_until(lambda: shutil.disk_usage(small.data).free > free - (20 << 20))
+    assert small.request("POST", "/workspace", {"name": "after it"})[0] == 201

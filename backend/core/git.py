@@ -23,7 +23,7 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from backend.core import outside
-from backend.core.errors import AppError, Invalid
+from backend.core.errors import AppError, DiskFull, Invalid
 
 for _level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
     pygit2.settings.search_path[_level] = ""
@@ -291,10 +291,15 @@ async def _follow(stream: asyncio.StreamReader | None, progress: Progress | None
     return kept
 
 
-def explain(errors: str, token: str) -> GitFailed:
-    """What went wrong, in words that help, without credentials."""
+def explain(errors: str, token: str) -> AppError:
+    """What went wrong, in words that help, without credentials: DiskFull, or a kind of GitFailed."""
     text = re.sub(r"//[^/@\s]+@", "//", errors.replace(token, "…") if token else errors)
     low = text.lower()
+    ours = [line for line in low.splitlines() if not line.startswith("remote:")]
+    if any(
+        "no space left on device" in line or "unable to write file" in line for line in ours
+    ):  # a checkout says no more
+        return DiskFull()
     if "redirect" in low or "error: 30" in low:
         return RemoteMoved()
     if "authentication failed" in low or "permission denied" in low or "could not read username" in low or "403" in low:

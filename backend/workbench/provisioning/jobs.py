@@ -56,8 +56,7 @@ async def clone(data: Clone, resources: Resources) -> None:
     try:
         if not url.password and data.owner_id is not None:
             url = await connections.with_credential(resources, data.owner_id, url, data.connection_id)
-        await resources.in_thread(worktree.remove_workspace, place)
-        await resources.in_thread(worktree.remove_folder, place.session)
+        await resources.in_thread(_remove_clone, place)
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
         async with cloning.settling(place):
@@ -66,6 +65,7 @@ async def clone(data: Clone, resources: Resources) -> None:
     except (AppError, OSError, pygit2.GitError) as error:
         if not isinstance(error, AppError):
             log.exception("the clone of session %s failed", session.id)
+        await resources.in_thread(_remove_clone, place)  # it may have filled the disk that the row is to be written to
         await _fail(resources, session, error)
         return
     lacks = {"code": "submodules_left_out", "message": found.said()} if found.left_out else None
@@ -78,6 +78,11 @@ async def clone(data: Clone, resources: Resources) -> None:
             await emit(db, SessionReady(**where(session)))
     if not ready:  # deleted meanwhile
         await resources.in_thread(worktree.remove_folder, place.session)
+
+
+def _remove_clone(place: Place) -> None:
+    worktree.remove_workspace(place)
+    worktree.remove_folder(place.session)
 
 
 async def _fetch_submodules(resources: Resources, data: Clone, session: Session, place: Place) -> Fetched:
@@ -125,9 +130,13 @@ async def _fetch(resources: Resources, session: Session, place: Place, url: Clon
 
 async def _fail(resources: Resources, session: Session, error: Exception) -> None:
     reason = reason_of(error)
-    async with resources.database.begin() as db:
-        if await sessions.leave_starting(db, session.id, Status.FAILED, reason):
-            await emit(db, SessionFailed(**where(session), reason=reason))
+
+    async def step() -> None:
+        async with resources.database.begin() as db:
+            if await sessions.leave_starting(db, session.id, Status.FAILED, reason):
+                await emit(db, SessionFailed(**where(session), reason=reason))
+
+    await resources.database.persist(step)
 
 
 async def forget(resources: Resources, workspace_id: UUID, once: Once) -> None:
