@@ -20,6 +20,7 @@ import pytest
 from backend.workbench.databases import service
 from backend.workbench.databases.target import Target
 from tests.clients import Caller
+from tests.require import program
 
 PASSWORD = "a good 'password' \\ with quotes"
 
@@ -46,15 +47,6 @@ async def by_tcp(dsn: str) -> AsyncIterator[Target]:
     port = server.sockets[0].getsockname()[1]
     yield Target("postgres", "127.0.0.1", port, "postgres", str(url.username), unquote(str(url.password)))
     server.close()
-
-
-def program(name: str, need: str, package: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where CODEYARD_TEST_REQUIRE names `need`."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found is None:
-        required = need in os.environ.get("CODEYARD_TEST_REQUIRE", "").split(",")
-        (pytest.fail if required else pytest.skip)(f"no {name}: install Debian's package {package}")
-    return str(found)
 
 
 @contextlib.contextmanager

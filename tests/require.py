@@ -41,6 +41,15 @@ def images(*names: str) -> None:
         (pytest.fail if "docker" in os.environ.get("CODEYARD_TEST_REQUIRE", "") else pytest.skip)(reason)
 
 
+def program(name: str, need: str, package: str) -> str:
+    """The path of a program; without it the test is skipped, or fails where CODEYARD_TEST_REQUIRE names `need`."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        required = need in os.environ.get("CODEYARD_TEST_REQUIRE", "").split(",")
+        (pytest.fail if required else pytest.skip)(f"no {name}: install Debian's package {package}")
+    return str(found)
+
+
 def check(item: pytest.Item) -> None:
     """Called before each test."""
     required = os.environ.get("CODEYARD_TEST_REQUIRE", "").split(",")

@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from backend.core.postgres import Postgres
+from tests.require import program
 from tests.server import OWNER, ROOT, Server, alive, wait_until
 
 
@@ -106,8 +107,7 @@ ASKING = {
 
 @pytest.mark.parametrize("shell", ASKING)
 def test_a_shell_completes_commands_and_their_words(shell: str):
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell}: install Debian's package {shell}")
+    program(shell, shell, shell)
     script = run("completion", shell).stdout
     for typed, offered in (("do", "down doctor"), ("pr re", "review"), ("task move demo 1 in_p", "in_progress")):
         asked = ASKING[shell].format(script=script, typed=typed, last=len(typed.split()))

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
-from backend.core import git, worktree
+from backend.core import git, tidying, worktree
 from backend.core.git import Place
 
 
@@ -48,7 +48,7 @@ async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) 
 @contextlib.asynccontextmanager
 async def settling(place: Place) -> AsyncIterator[None]:
     """Around the first checkout of a clone, since a checkout need not wait for it: brings the clone to the disk for good, which
-    git was told to leave, packs its references, which may be very many, and writes the graph that blame and log go by."""
+    git was told to leave, and puts it in order. Both are done when this ends."""
 
     def sync() -> None:
         packs = place.bare / "objects" / "pack"
@@ -59,11 +59,7 @@ async def settling(place: Place) -> AsyncIterator[None]:
             finally:
                 os.close(descriptor)
 
-    writing = asyncio.gather(
-        asyncio.to_thread(sync),
-        git.run("pack-refs", "--all", git_dir=place.bare),
-        git.run("commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare),
-    )
+    writing = asyncio.gather(asyncio.to_thread(sync), tidying.index(place))
     try:
         yield
     finally:

@@ -28,12 +28,14 @@ def is_due(git_dir: Path) -> bool:
 async def pack(place: Place) -> None:
     """Packs the bare repository's objects, those too that no branch leads to, and its references; packs grow in a geometric
     series, so large ones are left alone (git-repack(1), --geometric)."""
-    for words in (
-        ("-c", "pack.threads=1", "repack", "--geometric=2", "-d", "-q"),
-        ("pack-refs", "--all"),
-        ("commit-graph", "write", "--reachable", "--changed-paths"),
-    ):
-        await git.run(*words, git_dir=place.bare, timeout=3600)
+    await git.run("-c", "pack.threads=1", "repack", "--geometric=2", "-d", "-q", git_dir=place.bare, timeout=3600)
+    await index(place)
+
+
+async def index(place: Place) -> None:
+    """Packs the bare repository's references, which may be very many, and writes the graph that blame and log go by."""
+    await git.run("pack-refs", "--all", git_dir=place.bare)
+    await git.run("commit-graph", "write", "--reachable", "--changed-paths", git_dir=place.bare, timeout=3600)
 
 
 def slim(place: Place) -> None:

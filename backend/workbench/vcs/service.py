@@ -18,6 +18,7 @@ from backend.core.git import Place
 from backend.core.resources import Resources
 from backend.ledger.receipts.service import Once
 from backend.workbench.connections import service as connections
+from backend.workbench.files.service import largest
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import service as sessions
 from backend.workbench.sessions.models import Session
@@ -243,7 +244,7 @@ async def pull(resources: Resources, actor: Actor, at: Target, data: schemas.Rem
 async def blame(resources: Resources, at: Target, path: str, revision: str | None) -> schemas.Blame:
     """As of `revision` (HEAD), which is sent to the bare repository where it is not published. Raises TooLarge beyond what one
     call reads of a file: git goes through all of its lines, in memory."""
-    largest = resources.settings.max_file_mb << 20
+    most = largest(resources)
 
     def publish() -> str:
         with git.opened(at.place) as repository:
@@ -253,8 +254,8 @@ async def blame(resources: Resources, at: Target, path: str, revision: str | Non
             commit = history.resolve(repository, revision or str(head))
             with suppress(KeyError, ValueError):  # git says what is not there
                 _, size = repository.odb.read_header(commit.tree[path].id)
-                if size > largest:
-                    raise TooLarge(f"Blame goes through files of up to {largest} bytes.", size=size)
+                if size > most:
+                    raise TooLarge(f"Blame goes through files of up to {most} bytes.", size=size)
             worktree.send(repository, git.open_bare(at.place), [commit.id])
             return str(commit.id)
 
