@@ -1,7 +1,9 @@
 """Which language servers serve which language: what to look for, how to start it, how to install what is missing."""
 
+import contextlib
 import fnmatch
 import shutil
+import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
@@ -17,7 +19,8 @@ class ServerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `memory`: its class, small (up to 100 MB in ordinary use), medium (up to 400) or large; beyond `memory_limit` bytes it is
     started again. `patterns`: of file names (all, if none) and `language_ids` (all, if none) that it takes. `formats`: it,
-    of several, formats. `without`: capabilities that are not used.
+    of several, formats. `without`: capabilities that are not used. `configured_by`: files in a project's root that are for it
+    alone, or tables of its pyproject.toml (`tool.…`): a project that has one chose it.
     """
 
     name: str
@@ -31,6 +34,7 @@ class ServerSpec(msgspec.Struct, frozen=True, kw_only=True):
     language_ids: tuple[str, ...] = ()
     formats: bool = False
     without: frozenset[str] = frozenset()
+    configured_by: frozenset[str] = frozenset()
 
     @property
     def memory_limit(self) -> int:
@@ -65,7 +69,13 @@ RUFF: Final = ServerSpec(
     # It explains its own codes in `noqa` comments only, and every hover would wait for it.
     without=frozenset({"hoverProvider"}),
 )
-TY: Final = ServerSpec(name="ty", command=("ty", "server"), install=_PIP.format("ty"), memory="medium")
+TY: Final = ServerSpec(
+    name="ty",
+    command=("ty", "server"),
+    install=_PIP.format("ty"),
+    memory="medium",
+    configured_by=frozenset({"ty.toml", "tool.ty"}),
+)
 # Without a configuration of the project's own it would show no type errors.
 _PYREFLY_ALWAYS: Final = {"pyrefly": {"displayTypeErrors": "force-on"}}
 PYREFLY: Final = ServerSpec(
@@ -74,16 +84,23 @@ PYREFLY: Final = ServerSpec(
     install=_PIP.format("pyrefly"),
     options=_PYREFLY_ALWAYS,
     settings={"python": _PYREFLY_ALWAYS},
+    configured_by=frozenset({"pyrefly.toml", "tool.pyrefly"}),
 )
+_PYRIGHT: Final = frozenset({"pyrightconfig.json", "tool.pyright"})
 BASEDPYRIGHT: Final = ServerSpec(
     name="basedpyright",
     command=("basedpyright-langserver", "--stdio"),
     install=_PIP.format("basedpyright"),
     settings={"basedpyright": {"analysis": {"typeCheckingMode": "standard", "diagnosticMode": "openFilesOnly"}}},
     memory="large",
+    configured_by=_PYRIGHT | {"tool.basedpyright"},
 )
 PYRIGHT: Final = ServerSpec(
-    name="pyright", command=("pyright-langserver", "--stdio"), install=_NPM.format("pyright"), memory="large"
+    name="pyright",
+    command=("pyright-langserver", "--stdio"),
+    install=_NPM.format("pyright"),
+    memory="large",
+    configured_by=_PYRIGHT,
 )
 TYPESCRIPT: Final = ServerSpec(
     name="typescript",
@@ -235,6 +252,10 @@ Which = Callable[[str], str | None]
 """Command → where it is, None where it is not."""
 
 
+Read = Callable[[str], bytes | None]
+"""Name of a file in the project's root → what it holds, None where it is not."""
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """`servers`: the best of each role that is there, with the words that start it. `missing`: for each role that nothing fills,
     the first that would."""
@@ -248,16 +269,29 @@ def commands(language: Language) -> list[str]:
     return sorted({spec.command[0] for role in language.servers for spec in role})
 
 
-def find(language: Language, which: Which = shutil.which) -> Found:
+def find(language: Language, which: Which = shutil.which, read: Read = lambda _: None) -> Found:
+    """What the project is configured for goes before what is best. `read` is asked where a role can be filled by several."""
     servers, missing = [], []
     for role in language.servers:
-        for spec in role:
+        configured = _configurations(role, read) if len(role) > 1 else set()
+        for spec in sorted(role, key=lambda spec: not spec.configured_by & configured):
             if (path := which(spec.command[0])) is not None:
                 servers.append((spec, [path, *spec.command[1:]]))
                 break
         else:
             missing.append(role[0])
     return Found(servers=servers, missing=missing)
+
+
+def _configurations(role: tuple[ServerSpec, ...], read: Read) -> set[str]:
+    """Those that `role` asks for and the project has."""
+    wanted = frozenset().union(*(spec.configured_by for spec in role))
+    found = {name for name in wanted if not name.startswith("tool.") and read(name) is not None}
+    if wanted - found:
+        with contextlib.suppress(ValueError):  # it is being written
+            tables = tomllib.loads((read("pyproject.toml") or b"").decode()).get("tool")
+            found |= wanted & {f"tool.{name}" for name in (tables if isinstance(tables, dict) else ())}
+    return found
 
 
 def language_of(path: str) -> tuple[Language, str] | None:

@@ -1,9 +1,6 @@
-"""Clones of remote repositories: fetched by the git client into a bare repository, and brought to rest on the disk."""
+"""Clones of remote repositories: fetched by the git client into a bare repository."""
 
 import asyncio
-import contextlib
-import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 from backend.core import git, tidying, worktree
@@ -19,18 +16,19 @@ async def clone(
     default: str = "",
     progress: git.Progress | None = None,
 ) -> str:
-    """Fetches `url` into the bare repository; its default branch, which is asked for unless it is known. `worktree.check_out`
-    makes the session of it, while `settling` does what is left."""
+    """Fetches `url` into the bare repository and puts it in order; its default branch, which is asked for unless it is known.
+    `worktree.check_out` makes the session of it."""
     worktree.create_bare(place)
     who: dict[str, Any] = {"token": token or url.password, "username": url.username, "allow_file": allow_file}
     known = asyncio.create_task(_default_branch(place, url, who) if not default else asyncio.sleep(0, default))
     try:
         await git.run(
-            "-c", "core.fsync=none", "fetch", "--progress", "--no-tags", "--no-recurse-submodules",
+            "fetch", "--progress", "--no-tags", "--no-recurse-submodules",
             "--end-of-options", url.address,
             "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
             git_dir=place.bare, progress=progress, timeout=3600, **who,
         )  # fmt: skip
+        await tidying.index(place)
         return await known
     finally:
         known.cancel()
@@ -43,24 +41,3 @@ async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) 
         if line.startswith("ref: refs/heads/"):
             return line.removeprefix("ref: refs/heads/").partition("\t")[0]
     return "main"
-
-
-@contextlib.asynccontextmanager
-async def settling(place: Place) -> AsyncIterator[None]:
-    """Around the first checkout of a clone, since a checkout need not wait for it: brings the clone to the disk for good, which
-    git was told to leave, and puts it in order. Both are done when this ends."""
-
-    def sync() -> None:
-        packs = place.bare / "objects" / "pack"
-        for path in (*packs.iterdir(), packs):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-    writing = asyncio.gather(asyncio.to_thread(sync), tidying.index(place))
-    try:
-        yield
-    finally:
-        await writing

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from lsp_bridge.capabilities import CLIENT
-from lsp_bridge.catalog import LANGUAGES, RUFF, TY
+from lsp_bridge.catalog import BASEDPYRIGHT, LANGUAGES, RUFF, TY
 from lsp_bridge.framing import TooLarge, Unframer, frame
 from lsp_bridge.process import tree_pss
 from tests.bench.wire import Wire, connect
@@ -27,6 +27,10 @@ LINE = TEXT.count("\n") - 1
 HOVER = {"line": LINE - 1, "character": 13}
 COMPLETION = {"line": LINE, "character": 9}
 SERVERS = (TY, RUFF)
+
+
+CHECKERS = (TY, BASEDPYRIGHT)
+_PROGRAMS = tuple(f"/{spec.command[0]}".encode() for spec in (*CHECKERS, RUFF))
 
 
 def command(spec: Any) -> list[str]:
@@ -121,11 +125,12 @@ async def ours(server: Server, session_id: str) -> AsyncIterator[Editor]:
         yield Editor(socket, "/workspace")
 
 
-def session_of(server: Server, name: str) -> tuple[str, Path]:
-    """A session with a package's source in it, and its folder."""
+def session_of(server: Server, name: str, checker: Any = TY) -> tuple[str, Path]:
+    """A session with a package's source in it that is checked by `checker`, and its folder."""
     session_id = server.ask("POST", "/workspace", {"name": name})["default_session_id"]
     root = server.data / "sessions" / session_id / "workspace"
     shutil.copytree(PACKAGE, root / "httpx", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "pyproject.toml").write_text(f"[tool.{checker.name}]\n")
     return session_id, root
 
 
@@ -135,8 +140,8 @@ def servers_of(pid: int) -> int:
     for one in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             parent = int(Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[1])
-            program = Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[0]
-            if parent == pid and program.endswith((b"/ty", b"/ruff")):
+            words = Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[:2]  # of a script the second is its name
+            if parent == pid and any(word.endswith(_PROGRAMS) for word in words):
                 total += tree_pss(int(one)) or 0
     return total
 

@@ -19,6 +19,26 @@ def test_the_best_of_each_role_is_found():
     assert not found.missing
 
 
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        ({}, "ty"),
+        ({"pyrightconfig.json": b"{}"}, "basedpyright"),
+        ({"pyproject.toml": b"[tool.basedpyright]\n"}, "basedpyright"),
+        ({"pyproject.toml": b"[tool.pyrefly]\n[tool.ruff]\n"}, "ty"),  # which is not there
+        ({"pyproject.toml": b"[tool.ruff]\n"}, "ty"),
+        ({"pyproject.toml": b"[tool"}, "ty"),
+        ({"pyproject.toml": b"\xff"}, "ty"),
+        ({"pyproject.toml": b"tool = 3\n"}, "ty"),
+        ({"pyproject.toml": b"tool = {ty = 1, pyright = 2}\n"}, "ty"),
+    ],
+)
+def test_what_the_project_is_configured_for_goes_before_the_best(files, chosen):
+    there = {name: f"/bin/{name}" for name in ("ty", "basedpyright-langserver", "pyright-langserver", "ruff")}
+    found = find(LANGUAGES["python"], there.get, files.get)
+    assert [spec.name for spec, _ in found.servers] == [chosen, "ruff"]
+
+
 def test_what_is_missing_says_how_to_install_it():
     found = find(LANGUAGES["go"], lambda _: None)
     assert not found.servers and "go install" in found.missing[0].install

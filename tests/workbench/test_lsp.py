@@ -98,6 +98,20 @@ async def test_without_an_engine_they_run_beside_us_and_viewers_see_the_same_pat
         await serves_python(editor)
 
 
+async def test_a_project_that_is_configured_for_another_type_checker_gets_that_one(
+    client, session, without_the_workbenchs_image
+):
+    session.write("pyproject.toml", "[tool.basedpyright]\ntypeCheckingMode = 'strict'\n")
+    async with editing(client, session.id) as editor:
+        told = await editor.told("$/codeyard/servers", all_ready)
+        assert [one["name"] for one in told["servers"]] == ["basedpyright", "ruff"]
+        await editor.open("main.py", MAIN)
+        await editor.told(
+            "textDocument/publishDiagnostics",
+            lambda params: "reportAssignmentType" in {one.get("code") for one in params["diagnostics"]},
+        )
+
+
 async def test_a_language_without_a_server_says_which_is_missing_and_how_to_install_it(
     client, session, without_the_workbenchs_image, monkeypatch
 ):

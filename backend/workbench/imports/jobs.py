@@ -70,8 +70,7 @@ async def import_repository(data: Order, resources: Resources) -> None:
             raise Conflict("The session was deleted while the import waited.")
         if not place.git_dir.exists():
             await _fetch(resources, data, staged, telling)
-            async with cloning.settling(staged):
-                await _check_out(resources, data, session, staged, telling)
+            await _check_out(resources, data, session, staged, telling)
             inside = await _fetch_submodules(resources, data, session, staged, telling)
             await resources.in_thread(_move_in, staged, place, inside)
         await telling.say("declaring")

@@ -1,6 +1,7 @@
 """Where the language servers of a session run: in its workbench container where there is an engine, else beside us."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -8,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from backend.core.errors import AppError
 from backend.core.resources import Resources
 from backend.ledger.secrets import service as secrets
-from backend.workbench.files.service import folder_of
+from backend.workbench.files import disk
+from backend.workbench.files.beneath import Root, parse
+from backend.workbench.files.service import folder_of, largest
 from backend.workbench.services import inside as services
 from backend.workbench.services.definition import SHARED
 from backend.workbench.sessions.models import Session
@@ -37,7 +41,7 @@ async def find(resources: Resources, session: Session, language: catalog.Languag
     if place is None:
         return None
     path, programs = await programs_in(place.driver, place.handle, catalog.commands(language))
-    found = catalog.find(language, lambda name: _COMPOSE if name == _COMPOSE else programs.get(name))
+    found = await resources.in_thread(_find, resources, session, language, programs.get)
 
     async def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Process:
         if argv[0] == _COMPOSE:
@@ -69,7 +73,7 @@ def find_here(resources: Resources, session: Session, language: catalog.Language
     home = env.get("HOME", "")
     ours = (f"{home}/.local/bin", f"{home}/go/bin", f"{home}/.cargo/bin")
     env["PATH"] = os.pathsep.join([*ours, env.get("PATH", ""), str(Path(sys.executable).parent)])
-    found = catalog.find(language, lambda name: _COMPOSE if name == _COMPOSE else shutil.which(name, path=env["PATH"]))
+    found = _find(resources, session, language, lambda name: shutil.which(name, path=env["PATH"]))
 
     async def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Process:
         return await (_our_own(resources, session) if argv[0] == _COMPOSE else spawn_here(argv, cwd, env))
@@ -83,6 +87,15 @@ def find_here(resources: Resources, session: Session, language: catalog.Language
         env=env,
         spawn=spawn,
     )
+
+
+def _find(resources: Resources, session: Session, language: catalog.Language, which: catalog.Which) -> catalog.Found:
+    def read(name: str) -> bytes | None:
+        with contextlib.suppress(AppError), Root(folder_of(resources, session.id)) as root:
+            return disk.read(root, parse(name), largest=largest(resources)).data
+        return None
+
+    return catalog.find(language, lambda name: _COMPOSE if name == _COMPOSE else which(name), read)
 
 
 async def _our_own(resources: Resources, session: Session) -> Process:

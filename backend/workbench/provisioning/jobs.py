@@ -59,8 +59,7 @@ async def clone(data: Clone, resources: Resources) -> None:
         await resources.in_thread(_remove_clone, place)
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
-        async with cloning.settling(place):
-            await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
+        await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
         found = await _fetch_submodules(resources, data, session, place)
     except (AppError, OSError, pygit2.GitError) as error:
         if not isinstance(error, AppError):
