@@ -67,6 +67,27 @@ def test_an_etag_depends_on_the_content_alone(root: Root, folder: Path):
     assert write(root, parse("b"), b"other").etag != first
 
 
+def test_what_is_in_memory_is_read_without_a_thread_and_as_with_one(root: Root, folder: Path):
+    for data in (b"", b"hello", b"x" * disk.SMALL):
+        write(root, parse("a/b"), data)
+        found, slow = disk.read_cached(folder, parse("a/b")), read(root, parse("a/b"))
+        assert found is not None
+        assert (found.data, found.etag, found.size) == (slow.data, slow.etag, slow.size)
+
+
+def test_what_needs_a_look_at_the_disk_or_at_what_it_is_goes_to_a_thread(root: Root, folder: Path):
+    (folder / "plain").write_bytes(b"x")
+    (folder / "large").write_bytes(b"x" * (disk.SMALL + 1))
+    (folder / "link").symlink_to("plain")
+    (folder / "inside").symlink_to(".")
+    (folder / "out").symlink_to("../secret")
+    (folder / "other").hardlink_to(folder.parent / "secret")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    for name in ("large", "link", "inside/plain", "out", "other", "folder", "pipe", "gone", "plain/x"):
+        assert disk.read_cached(folder, parse(name)) is None, name
+
+
 def test_a_part_of_a_file_is_read_with_the_etag_of_all(root: Root):
     etag = write(root, parse("a"), b"0123456789").etag
     part = read(root, parse("a"), offset=2, limit=3)

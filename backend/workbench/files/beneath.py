@@ -166,12 +166,14 @@ class _OpenHow(ctypes.Structure):
 
 _OPENAT2 = 437  # the same number on every architecture
 _STAY_INSIDE = 0x02 | 0x04 | 0x08  # RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
+_CACHED = 0x20  # RESOLVE_CACHED
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def openat2(folder: int, path: bytes, flags: int) -> int:
-    """Opens `path` beneath `folder` where no component is a link. Raises OSError: ELOOP for a link."""
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, _STAY_INSIDE)
+def openat2(folder: int, path: bytes, flags: int, *, cached: bool = False) -> int:
+    """Opens `path` beneath `folder` where no component is a link. Raises OSError: ELOOP for a link; EAGAIN where it is `cached`
+    that is asked for, and the kernel would have to look on the disk."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _STAY_INSIDE | (_CACHED if cached else 0))
     found = _libc.syscall(_OPENAT2, folder, path, ctypes.byref(how), ctypes.sizeof(how))
     if found < 0:
         code = ctypes.get_errno()

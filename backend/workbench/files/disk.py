@@ -23,6 +23,7 @@ from backend.core.errors import AppError, Conflict, Invalid, NotFound, StaleEtag
 from backend.workbench.files.beneath import (
     DIRECTORY,
     MAX_DEPTH,
+    READ,
     TEMPORARY,
     BadPath,
     IsDirectory,
@@ -30,10 +31,12 @@ from backend.workbench.files.beneath import (
     Place,
     Root,
     is_hidden,
+    openat2,
     told,
 )
 
 Parts = tuple[bytes, ...]
+SMALL = 128 << 10  # bytes; hashed in a tenth of a millisecond
 
 
 class Exists(Conflict):
@@ -92,16 +95,35 @@ def read(root: Root, parts: Parts, *, offset: int = 0, limit: int | None = None,
             raise TooLarge(f"One call reads up to {largest} bytes: send `offset` and `limit`.", size=status.st_size)
         if status.st_size > largest:
             return Content(os.pread(found, wanted, offset), status, status.st_size, None)
-        data = _read_all(file, largest)
+        data = _read_all(file, status.st_size, largest)
     part = data if not offset and limit is None else data[offset : None if limit is None else offset + limit]
     return Content(part, status, len(data), etag_of(data))
 
 
-def _read_all(file: BinaryIO, largest: int) -> bytes:
-    """Everything, unless the file grows beyond `largest` meanwhile."""
-    data = file.read(largest + 1) or b""
-    while len(data) <= largest and (more := file.read(largest + 1 - len(data))):
-        data += more
+def read_cached(folder: Path, parts: Parts) -> Content | None:
+    """A whole small file that the kernel has in memory, without ever waiting for a disk, so that no thread is needed for it: with one,
+    a quarter of the call went into passing the interpreter to and fro. None where `read` must be asked, be it for the
+    answer or for what is wrong (openat2(2), RESOLVE_CACHED; preadv2(2), RWF_NOWAIT)."""
+    with suppress(OSError), Root(folder) as root:
+        found = openat2(root.fd, b"/".join(parts), READ, cached=True)
+        try:
+            status = os.fstat(found)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size <= SMALL:
+                data = bytearray(status.st_size + 1)
+                if os.preadv(found, [data], 0, os.RWF_NOWAIT) == status.st_size:
+                    whole = bytes(memoryview(data)[:-1])
+                    return Content(whole, status, len(whole), etag_of(whole))
+        finally:
+            os.close(found)
+    return None
+
+
+def _read_all(file: BinaryIO, size: int, largest: int) -> bytes:
+    """Everything, unless the file grows beyond `largest` meanwhile. A read that is short has met its end."""
+    data = file.read(size + 1)
+    while size < len(data) <= largest:
+        size = len(data)
+        data += file.read(largest + 1 - size)
     if len(data) > largest:
         raise TooLarge
     return data

@@ -67,6 +67,10 @@ async def act(resources: Resources, actor: Actor, session_id: UUID, operation: s
             return await _delete(resources, session, operation)
         case schemas.Move() | schemas.Copy():
             return await _transfer(resources, session, operation)
+        case schemas.Read(offset=0, limit=None):
+            parts = parts_of(operation.path, operation.path_b64)
+            if (found := disk.read_cached(folder_of(resources, session.id), parts)) is not None:
+                return _shown(parts, operation, found)
     return await _beneath(resources, session, lambda root: _act(root, operation, largest(resources)))
 
 
@@ -269,8 +273,8 @@ def _act(
 ) -> schemas.Answer:
     parts = parts_of(operation.path, operation.path_b64)
     match operation:
-        case schemas.Read():
-            return _read(root, parts, operation, largest)
+        case schemas.Read(offset=offset, limit=limit):
+            return _shown(parts, operation, disk.read(root, parts, offset=offset, limit=limit, largest=largest))
         case schemas.Write():
             written = disk.write(
                 root,
@@ -299,8 +303,7 @@ def _content(operation: schemas.Write) -> bytes:
         raise BadContent from None
 
 
-def _read(root: Root, parts: Parts, operation: schemas.Read, largest: int) -> schemas.Content:
-    found = disk.read(root, parts, offset=operation.offset, limit=operation.limit, largest=largest)
+def _shown(parts: Parts, operation: schemas.Read, found: disk.Content) -> schemas.Content:
     truncated = operation.offset + len(found.data) < found.size
     content, encoding = _encode(found.data, operation.encoding, truncated)
     path, path_b64 = show(b"/".join(parts))
