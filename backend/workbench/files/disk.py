@@ -101,9 +101,9 @@ def read(root: Root, parts: Parts, *, offset: int = 0, limit: int | None = None,
 
 
 def read_cached(folder: Path, parts: Parts) -> Content | None:
-    """A whole small file that the kernel has in memory, without ever waiting for a disk, so that no thread is needed for it: with one,
-    a quarter of the call went into passing the interpreter to and fro. None where `read` must be asked, be it for the
-    answer or for what is wrong (openat2(2), RESOLVE_CACHED; preadv2(2), RWF_NOWAIT)."""
+    """A whole small file that the kernel has in memory. It never waits for a disk and so needs no thread, with which a quarter
+    of the call went into passing the interpreter to and fro. None where `read` must be asked, be it for the answer or for what
+    is wrong (openat2(2), RESOLVE_CACHED; preadv2(2), RWF_NOWAIT)."""
     with suppress(OSError), Root(folder) as root:
         found = openat2(root.fd, b"/".join(parts), READ, cached=True)
         try:
