@@ -20,7 +20,7 @@ class Engine:
 
     def __init__(self, *options: str) -> None:
         self.options = options
-        self.folder = Path(tempfile.mkdtemp(prefix="cy-engine-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="cy-engine-"))
         self.folder.chmod(0o755)  # root of a user namespace has to get to its data
         self.socket = str(self.folder / "docker.sock")
         self.process: subprocess.Popen[bytes] | None = None

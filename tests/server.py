@@ -30,7 +30,7 @@ class Server:
     in) and a key that may all."""
 
     def __init__(self, **settings: str) -> None:
-        self.data = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
+        self.data = Path(tempfile.mkdtemp(prefix="cy-"))
         self.data.chmod(0o755)
         self.settings = {
             "CODEYARD_PORT": "0",

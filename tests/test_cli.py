@@ -252,7 +252,7 @@ def test_down_ends_a_server_that_hangs_and_its_terminals_without_loading_the_ser
 
 
 def test_a_worker_beside_a_server_with_a_database_of_its_own_runs_the_jobs():
-    place = Path(tempfile.mkdtemp(prefix="cy-", dir="/tmp"))
+    place = Path(tempfile.mkdtemp(prefix="cy-"))
     place.chmod(0o755)
     postgres = Postgres(place / "pg", durable=False)
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]

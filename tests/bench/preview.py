@@ -263,7 +263,7 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     caddy = [str(Path(sys.executable).parent / "caddy"), "run", "--adapter", "caddyfile", "--config"]
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cy-", dir="/tmp"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cy-"))
         Path(folder).chmod(0o755)
         ours, theirs = multiprocessing.Pipe()
 

@@ -18,7 +18,7 @@ from tests.server import ROOT, alive, wait_until
 
 @pytest.fixture
 def place():
-    made = Path(tempfile.mkdtemp(prefix="cy-pg-", dir="/tmp"))
+    made = Path(tempfile.mkdtemp(prefix="cy-pg-"))
     made.chmod(0o755)
     yield made
     for name in ("run.path", "mount.path"):  # folders elsewhere that it remembers
