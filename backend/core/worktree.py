@@ -164,7 +164,7 @@ def fork(parent: Place, child: Place, branch: str) -> State:
 
 def _fill(place: Place, tree: pygit2.Oid) -> None:
     """Checks `tree` out into a working copy that was just made. The one place where the git client runs on a session: its
-    config is still ours, nobody has been there; and its parallel checkout, a worker for each core, takes half of libgit2's time."""
+    config is still ours, nobody has been there; and its checkout with a worker for each core takes half of libgit2's time."""
     words = ["git", "-c", "checkout.workers=0", "--git-dir", str(place.git_dir), "--work-tree", str(place.work_tree)]
     done = subprocess.run(
         [*words, "read-tree", "-m", "-u", str(tree)],
