@@ -136,7 +136,10 @@ class Pulls:
         found = self._comment(parts["id"])
         if found is None:
             return NOT_FOUND
-        found[1].body = sent["content"]["raw"] if "content" in sent else sent["body"]
+        if "content" in sent:
+            found[1].body = sent["content"]["raw"]
+            return 200, {"id": found[1].id, "content": sent["content"]}
+        found[1].body = sent["body"]
         return 200, {"id": found[1].id, "body": found[1].body}
 
     def _delete(self, _: Any, parts: Any, *__: Any) -> Answer:
@@ -146,12 +149,12 @@ class Pulls:
         found[0].comments.remove(found[1])
         return 204, None
 
-    def _resolve(self, id: Any, resolved: bool) -> Answer:
+    def _resolve(self, id: Any, resolved: bool, done: Answer = (200, {})) -> Answer:
         found = self._comment(id)
         if found is None:
             return NOT_FOUND
         found[1].resolved = resolved
-        return 200, {}
+        return done
 
     def _change(self, pull: Pull, sent: Any) -> None:
         pull.title = sent.get("title", pull.title)
@@ -302,8 +305,9 @@ class Pulls:
             ]
 
         def listed(_: Any, __: Any, q: Any, *___: Any) -> Answer:
-            return 200, [show(one) for one in self.pulls.values() if self.state(one) == "open"
-                         and (one.head, one.base) == (q["source_branch"], q["target_branch"])]  # fmt: skip
+            found = [show(one) for one in self.pulls.values() if self.state(one) == "open"
+                     and (one.head, one.base) == (q["source_branch"], q["target_branch"])]  # fmt: skip
+            return 200, [{name: one[name] for name in one if name != "diff_refs"} for one in found]
 
         def make(_: Any, __: Any, ___: Any, sent: Any, me: str) -> Answer:
             made = self.open(
@@ -328,13 +332,15 @@ class Pulls:
             return 201, {}
 
         def given(pull: Pull, verdict: str) -> list[Any]:
-            return [
-                {"user": {"username": v["author"]}, "state": verdict} for v in pull.verdicts if v["verdict"] == verdict
-            ]
+            return [{"user": {"username": v["author"]}} for v in pull.verdicts if v["verdict"] == verdict]
+
+        def reviewers(pull: Pull, *_: Any) -> Answer:
+            return 200, [one | {"state": "requested_changes"} for one in given(pull, "requested_changes")]
 
         def status(_: Any, parts: Any, __: Any, sent: Any, ___: Any) -> Answer:
-            self.statuses.setdefault(parts["c"], []).insert(0, sent | {"status": sent["state"]})
-            return 201, sent
+            said = {"status" if name == "state" else name: value for name, value in sent.items()}
+            self.statuses.setdefault(parts["c"], []).insert(0, said)
+            return 201, said
 
         return [
             ("GET", f"{R}/merge_requests", listed),
@@ -346,11 +352,11 @@ class Pulls:
             ("POST", f"{M}/discussions", begin),
             ("POST", rf"{M}/discussions/d(?P<d>\d+)/notes", reply),
             ("PUT", rf"{M}/discussions/d(?P<d>\d+)",
-             lambda _, parts, __, sent, ___: self._resolve(parts["d"], sent["resolved"])),
+             lambda _, parts, q, sent, ___: self._resolve(parts["d"], (q | sent)["resolved"] in (True, "true"))),
             ("PUT", rf"{M}/discussions/d\d+/notes/(?P<id>\d+)", self._edit),
             ("DELETE", rf"{M}/discussions/d\d+/notes/(?P<id>\d+)", self._delete),
             ("GET", f"{M}/approvals", lambda pull, *_: (200, {"approved_by": given(pull, "approved")})),
-            ("GET", f"{M}/reviewers", lambda pull, *_: (200, given(pull, "requested_changes"))),
+            ("GET", f"{M}/reviewers", reviewers),
             ("POST", f"{M}/approve", approve),
             ("GET", rf"{R}/repository/commits/(?P<c>\w+)/statuses",
              lambda _, parts, *__: (200, self.statuses.get(parts["c"], []))),
@@ -367,9 +373,8 @@ class Pulls:
             return ends | {
                 "id": pull.number, "links": {"html": {"href": f"https://forge.example/pull-requests/{pull.number}"}},
                 "title": pull.title, "description": pull.body, "state": states[self.state(pull)], "draft": pull.draft,
-                "merge_commit": {"hash": pull.merge_commit[:12]} if pull.merge_commit else None,
                 "participants": [{"user": {"nickname": v["author"]}, "state": v["verdict"]} for v in pull.verdicts],
-            }  # fmt: skip
+            } | ({"merge_commit": {"hash": pull.merge_commit[:12]}} if pull.merge_commit else {})  # fmt: skip
 
         def comment(one: Comment) -> dict[str, Any]:
             parent = {} if one.thread == one.id else {"parent": {"id": one.thread}}
@@ -419,7 +424,8 @@ class Pulls:
             ("POST", f"{P}/comments", say),
             ("PUT", rf"{P}/comments/(?P<id>\d+)", self._edit),
             ("POST", rf"{P}/comments/(?P<id>\d+)/resolve", lambda _, parts, *__: self._resolve(parts["id"], True)),
-            ("DELETE", rf"{P}/comments/(?P<id>\d+)/resolve", lambda _, parts, *__: self._resolve(parts["id"], False)),
+            ("DELETE", rf"{P}/comments/(?P<id>\d+)/resolve",
+             lambda _, parts, *__: self._resolve(parts["id"], False, (204, None))),
             ("DELETE", rf"{P}/comments/(?P<id>\d+)", self._delete),
             ("POST", f"{P}/approve", verdict("approved")),
             ("POST", f"{P}/request-changes", verdict("changes_requested")),

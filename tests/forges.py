@@ -6,8 +6,9 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email import message_from_bytes
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -87,9 +88,32 @@ class OAuth:
         return 204, {}, b""
 
 
+class Exchange(NamedTuple):
+    """What was asked (`path` with its query), and answered."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    sent: bytes
+    status: int
+    said: bytes
+
+
+def read(headers: Mapping[str, str], body: bytes) -> Any:
+    """JSON, or a form of several parts, whose names nest: `position[new_line]`."""
+    if not headers.get("content-type", "").startswith("multipart/form-data"):
+        return json.loads(body) if body else None
+    form = message_from_bytes(f"Content-Type: {headers['content-type']}\r\n\r\n".encode() + body)
+    found: dict[str, Any] = {}
+    for part in form.get_payload():
+        outer, _, inner = str(part.get_param("name", header="content-disposition")).partition("[")
+        (found.setdefault(outer, {}) if inner else found)[inner.rstrip("]") or outer] = part.get_payload()
+    return found
+
+
 class Forge:
     """`base` is where it lives; `answers` can put another answer (status, headers, body) in place of a path's; `accounts` are
-    those that its tokens are of."""
+    those that its tokens are of; `exchanges` is all that was asked of its API."""
 
     def __init__(self, folder: Path) -> None:
         self.base = ""
@@ -97,10 +121,17 @@ class Forge:
         self.pulls = Pulls(folder / f"{NAME}.git")
         self.oauth = OAuth(self)
         self.answers: dict[str, Answered] = {}
+        self.exchanges: list[Exchange] = []
         self.clone_url = ""
         self.default_branch = "main"
 
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        answered = self._answer(method, path, headers, body)
+        if answered is not None:
+            self.exchanges.append(Exchange(method, path, headers, body, answered[0], answered[2]))
+        return answered
+
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
         parts = urlsplit(path)
         if (said := self.oauth.answer(method, parts.path, headers, body)) is not None:
             return said
@@ -117,7 +148,7 @@ class Forge:
         self.me = self.accounts[token]
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         api = {"/api/v3": "github", "/api": "github", "/api/v4": "gitlab", "/2.0": "bitbucket"}[prefix]
-        about = self.pulls.answer(api, method, asked, query, json.loads(body) if body else None, self.me)
+        about = self.pulls.answer(api, method, asked, query, read(headers, body), self.me)
         if about is not None:
             status, said = about
             return status, {"content-type": "application/json"}, b"" if said is None else json.dumps(said).encode()
@@ -166,6 +197,7 @@ class Forge:
             "/groups": [{"full_path": "acme", "full_name": "Acme"}],
             "/projects": listed,
             "/groups/acme/projects": listed,
+            f"/users/{self.me}/projects": listed,
             "/projects/acme%2Fproject": project,
             "/projects/acme%2Fproject/repository/branches": [{"name": "main", "commit": {"id": "0" * 40}}],
         }.get(path)
@@ -176,7 +208,7 @@ class Forge:
                                           {"name": "https", "href": self.url.replace("://", "://ada@", 1)}]}}  # fmt: skip
         listed = {"values": [repository] if "proj" in query.get("q", "proj") else []}
         return {
-            "/user": {"username": self.me},
+            "/user": {"nickname": self.me},
             "/workspaces": {"values": [{"slug": "acme", "name": "Acme"}]},
             "/repositories": listed,
             "/repositories/acme": listed,

@@ -200,7 +200,8 @@ def _shown(one: Any) -> Repository:
 
 
 def _name(user: Any) -> str:
-    return text(user, "username") or text(user, "nickname") or text(user, "display_name")
+    """The nickname, which is all that comments and participants tell of; the user name is told to the account itself alone."""
+    return text(user, "nickname") or text(user, "username") or text(user, "display_name")
 
 
 def _request(name: str, number: int) -> str:
