@@ -22,6 +22,7 @@ from backend.workbench.databases.target import Target
 from tests.clients import Caller
 from tests.require import program
 
+ODD_VALUES = ("\0", "a\0b", "\U0010ffff", {"base64": "%"}, {"base64": "é"}, 10**30, -(10**30), 1e308, [], {}, [[1]])
 PASSWORD = "a good 'password' \\ with quotes"
 
 
@@ -154,6 +155,18 @@ class Browser:
         answer = await self.client.post(f"{self.base}/export", json=body, params=self.params)
         assert answer.status_code == status, answer.text
         return answer
+
+    async def takes_or_refuses(self, odd: Any, placeholder: str) -> None:
+        """`odd` as a parameter, in a statement, as a table's name and in a filter of the table `t`, which has a column `v`."""
+        value = odd if isinstance(odd, float) else str(odd)
+        for path, body in (
+            ("query", {"sql": f"SELECT {placeholder}", "params": [odd]}),
+            ("query", {"sql": f"SELECT '{odd}'"}),
+            ("data", {"table": str(odd)}),
+            ("data", {"table": "t", "filter": [{"column": "v", "op": "=", "value": value}]}),
+        ):
+            answer = await self.client.post(f"{self.base}/{path}", json=body, params=self.params)
+            assert answer.status_code in (200, 400, 404, 422), answer.text
 
 
 async def session_of(client: Caller, organization_id: object) -> str:
