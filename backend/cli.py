@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     reset.add_argument("email")
     operating(
-        "rotate-keys", "rotate_keys", "Seal all secrets of services anew, with a new key; a server may run meanwhile."
+        "rotate-keys", "rotate_keys", "Seal anew all that is kept sealed, with a new key; a server may run meanwhile."
     )
     remote.register(commands)
     parser.set_defaults(run=ask_server)

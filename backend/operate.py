@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from backend import doctor, holding, server
+from backend import doctor, features, holding, server
 from backend.accounts.signin.service import set_password
 from backend.accounts.users import service as users
-from backend.core.db import Database
+from backend.core.db import Base, Database
 from backend.core.errors import AppError
 from backend.core.postgres import Postgres, PostgresError
 from backend.core.settings import SECRET, InvalidSetting, Settings, load
-from backend.ledger.secrets import service as secrets
+from backend.ledger.secrets import sealed
 
 
 def run(name: str, words: argparse.Namespace) -> int:
@@ -77,16 +77,19 @@ def reset_password(words: argparse.Namespace, settings: Settings) -> int:
 
 
 def rotate_keys(_: argparse.Namespace, settings: Settings) -> int:
-    count = asyncio.run(_rotate(settings))
+    count, lost = asyncio.run(_rotate(settings))
     print(f"{count} secrets are sealed with a new key. Older keys stay in {settings.data / 'keys'}, for backups.")
-    return 0
+    if lost:
+        print(f"codeyard: {lost} do not open, their key is not there, and stay as they are", file=sys.stderr)
+    return 1 if lost else 0
 
 
-async def _rotate(settings: Settings) -> int:
+async def _rotate(settings: Settings) -> tuple[int, int]:
+    list(features.each("models"))
     with _reachable_database(settings) as dsn:
         database = Database(dsn, pool_size=1)
         try:
-            return await secrets.rotate(database, settings.data)
+            return await sealed.rotate(database, settings.data, Base.metadata.sorted_tables)
         finally:
             await database.close()
 

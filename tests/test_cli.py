@@ -156,10 +156,10 @@ def test_secrets_are_sealed_with_a_new_key_while_the_server_runs(server: Server)
     there, login = f"/workspace/{workspace}/registries", {"username": "ada", "password": "hush-hush"}
     server.ask("PUT", f"{there}/a.io", login)
     done = run("rotate-keys", settings=server.settings)
-    assert done.returncode == 0 and "3 secrets are sealed with a new key" in done.stdout, done
+    assert done.returncode == 0 and "4 secrets are sealed with a new key" in done.stdout, done
     server.ask("PUT", f"{there}/b.io", login)
     assert [one["username"] for one in server.ask("GET", there)["items"]] == ["ada", "ada"]
-    assert "6 secrets" in run("rotate-keys", settings=server.settings).stdout
+    assert "7 secrets" in run("rotate-keys", settings=server.settings).stdout
 
 
 def test_a_password_is_reset_with_and_without_the_server_and_ends_sign_ins(server: Server):

@@ -6,6 +6,11 @@ from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Time
+from backend.ledger.secrets.sealed import Sealed
+
+
+def sealed_of(user_id: UUID) -> str:
+    return f"second_factors:{user_id}"
 
 
 class SecondFactor(Base):
@@ -16,7 +21,7 @@ class SecondFactor(Base):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     key_id: Mapped[str] = mapped_column(String(16))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed(lambda row: sealed_of(row.user_id)))
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[CreatedAt]
     confirmed_at: Mapped[Time | None]

@@ -15,11 +15,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.factors.models import RecoveryCode, SecondFactor
+from backend.accounts.factors.models import RecoveryCode, SecondFactor, sealed_of
 from backend.core import crypto
 from backend.core.db import now
 from backend.core.errors import Conflict, Unauthorized
-from backend.ledger.secrets.service import vault
+from backend.ledger.secrets.vault import vault
 
 STEP = 30
 CODES = 10
@@ -54,7 +54,7 @@ async def begin(db: AsyncSession, data: Path, user_id: UUID, email: str) -> tupl
     if await find(db, user_id) is not None:
         raise FactorIsSet
     secret = pyotp.random_base32()
-    key_id, sealed = vault(data).seal(secret, of=_of(user_id))
+    key_id, sealed = vault(data).seal(secret, of=sealed_of(user_id))
     values: dict[str, Any] = {"key_id": key_id, "sealed": sealed, "last_step": 0, "confirmed_at": None}
     row = insert(SecondFactor).values(user_id=user_id, **values)
     await db.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
@@ -103,7 +103,7 @@ async def remove(db: AsyncSession, user_id: UUID) -> None:
 
 async def _take_code(db: AsyncSession, data: Path, factor: SecondFactor, code: str) -> None:
     digits = "".join(code.split()).encode()  # apps show them in two groups
-    app = pyotp.TOTP(vault(data).open(factor.key_id, factor.sealed, of=_of(factor.user_id)))
+    app = pyotp.TOTP(vault(data).open(factor.key_id, factor.sealed, of=sealed_of(factor.user_id)))
     current = int(now().timestamp()) // STEP
     steps = range(current - 1, current + 2)
     fitting = [step for step in steps if secrets.compare_digest(app.at(step * STEP).encode(), digits)]
@@ -112,7 +112,3 @@ async def _take_code(db: AsyncSession, data: Path, factor: SecondFactor, code: s
     on = update(SecondFactor).where(SecondFactor.user_id == factor.user_id, SecondFactor.last_step < fitting[-1])
     if await db.scalar(on.values(last_step=fitting[-1]).returning(SecondFactor.user_id)) is None:
         raise WrongCode
-
-
-def _of(user_id: UUID) -> str:
-    return f"second_factors:{user_id}"

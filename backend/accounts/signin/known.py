@@ -8,8 +8,7 @@ from pathlib import Path
 from litestar.datastructures import Cookie
 
 from backend.core.auth import cookie_name
-from backend.ledger.secrets.service import vault
-from backend.ledger.secrets.vault import KeyLost
+from backend.ledger.secrets.vault import KeyLost, vault
 
 _DAYS = 365
 

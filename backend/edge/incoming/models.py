@@ -8,6 +8,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, Time, UpdatedAt
+from backend.ledger.secrets.sealed import Sealed
+
+
+def sealed_of(integration_id: UUID) -> str:
+    return f"webhook_integrations:{integration_id}"
 
 
 class WebhookIntegration(Base):
@@ -23,7 +28,7 @@ class WebhookIntegration(Base):
     name: Mapped[str] = mapped_column(String(200))
     token: Mapped[str] = mapped_column(String(43), unique=True)
     key_id: Mapped[str] = mapped_column(String(16))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed(lambda row: sealed_of(row.id)))
     rules: Mapped[list[Any]] = mapped_column(JSONB)
     enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[CreatedAt]

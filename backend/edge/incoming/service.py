@@ -19,10 +19,10 @@ from backend.core.resources import Resources
 from backend.edge.incoming import providers, repository, rules, schemas
 from backend.edge.incoming.batches import Batches
 from backend.edge.incoming.events import WebhookReceived
-from backend.edge.incoming.models import ReceivedDelivery, WebhookIntegration
+from backend.edge.incoming.models import ReceivedDelivery, WebhookIntegration, sealed_of
 from backend.edge.incoming.providers import PROVIDERS
 from backend.edge.incoming.repository import Addressed, New, Settled, Waiting
-from backend.ledger.secrets.service import vault
+from backend.ledger.secrets.vault import vault
 from backend.workbench.mirrors import service as mirrors
 from backend.workbench.workspaces import service as workspaces
 
@@ -81,7 +81,7 @@ async def receive(resources: Resources, token: str, headers: Mapping[str, str], 
     if found is None:
         raise NoSuchAddress
     provider = PROVIDERS[found.provider]
-    secret = vault(resources.data).open(found.key_id, found.sealed, of=_of(found.id))
+    secret = vault(resources.data).open(found.key_id, found.sealed, of=sealed_of(found.id))
     if not providers.is_signed(provider, secret, headers, body):
         raise BadSignature
     payload = _decoded(body)
@@ -98,10 +98,6 @@ async def receive(resources: Resources, token: str, headers: Mapping[str, str], 
     if new and waits:
         resources.live.ring(TOPIC)
     return new
-
-
-def _of(integration_id: UUID) -> str:
-    return f"webhook_integrations:{integration_id}"
 
 
 def _decoded(body: bytes) -> Any:
@@ -202,7 +198,7 @@ async def create(
     secret = data.secret or crypto.new_token()
     asked = data.rules if data.rules is not None else [schemas.Rule(list(PROVIDERS[data.provider].default))]
     id = new_id()
-    key_id, sealed = vault(resources.data).seal(secret, of=_of(id))
+    key_id, sealed = vault(resources.data).seal(secret, of=sealed_of(id))
     row = WebhookIntegration(
         id=id,
         organization_id=workspace.organization_id,
@@ -223,7 +219,7 @@ async def update(
     resources: Resources, db: AsyncSession, row: WebhookIntegration, data: schemas.IntegrationUpdate
 ) -> WebhookIntegration:
     if not isinstance(data.secret, UnsetType):
-        row.key_id, row.sealed = vault(resources.data).seal(data.secret, of=_of(row.id))
+        row.key_id, row.sealed = vault(resources.data).seal(data.secret, of=sealed_of(row.id))
     if not isinstance(data.rules, UnsetType):
         row.rules = msgspec.to_builtins(data.rules)
     for name in ("name", "enabled"):

@@ -2,10 +2,15 @@
 
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, UpdatedAt
+from backend.ledger.secrets.sealed import Sealed
+
+
+def sealed_of(owner_id: UUID, part: str, name: str) -> str:
+    return f"secrets:{owner_id}:{part}:{name}"
 
 
 class Secret(Base):
@@ -23,6 +28,6 @@ class Secret(Base):
     part: Mapped[str] = mapped_column(String(80), default="")
     name: Mapped[str] = mapped_column(String(200))
     key_id: Mapped[str] = mapped_column(String(16), index=True)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed(lambda row: sealed_of(row.owner_id, row.part, row.name)))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

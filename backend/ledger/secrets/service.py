@@ -1,7 +1,5 @@
 """Keeping, forgetting and using secrets. Values leave here only to be injected into what runs."""
 
-import asyncio
-from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -9,15 +7,9 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.db import Database, new_id, now
-from backend.ledger.secrets.models import Secret
-from backend.ledger.secrets.vault import Vault
-
-
-@cache
-def vault(data: Path) -> Vault:
-    """The keys under `data`, read once: they are added to, never changed."""
-    return Vault(data)
+from backend.core.db import new_id, now
+from backend.ledger.secrets.models import Secret, sealed_of
+from backend.ledger.secrets.vault import vault
 
 
 async def put(
@@ -25,7 +17,7 @@ async def put(
 ) -> None:
     """Sets values by name, in place of older ones."""
     for name, value in values.items():
-        key_id, sealed = vault(data).seal(value, of=_of(owner_id, part, name))
+        key_id, sealed = vault(data).seal(value, of=sealed_of(owner_id, part, name))
         row = insert(Secret).values(
             id=new_id(),
             organization_id=organization_id,
@@ -50,7 +42,7 @@ async def read(db: AsyncSession, data: Path, owner_id: UUID, *, part: str | None
     values: dict[str, dict[str, str]] = {}
     query = select(Secret).where(Secret.owner_id == owner_id)
     for row in await db.scalars(query if part is None else query.where(Secret.part == part)):
-        value = vault(data).open(row.key_id, row.sealed, of=_of(owner_id, row.part, row.name))
+        value = vault(data).open(row.key_id, row.sealed, of=sealed_of(owner_id, row.part, row.name))
         values.setdefault(row.part, {})[row.name] = value
     return values
 
@@ -78,24 +70,3 @@ async def forget_ownerless(db: AsyncSession) -> None:
             " AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = s.owner_id)"
         )
     )
-
-
-async def rotate(database: Database, data: Path) -> int:
-    """Makes a new key and seals everything anew with it; how many values that were. Old keys stay to open backups."""
-    keys = vault(data)
-    current = await asyncio.to_thread(keys.add_key)
-    count = 0
-    while True:
-        async with database.begin() as db:
-            old = select(Secret).where(Secret.key_id != current).limit(200).with_for_update(skip_locked=True)
-            rows = (await db.scalars(old)).all()
-            for row in rows:
-                of = _of(row.owner_id, row.part, row.name)
-                row.key_id, row.sealed = keys.seal(keys.open(row.key_id, row.sealed, of=of), of=of)
-        count += len(rows)
-        if not rows:
-            return count
-
-
-def _of(owner_id: UUID, part: str, name: str) -> str:
-    return f"secrets:{owner_id}:{part}:{name}"

@@ -7,6 +7,7 @@ copied over another one does not open.
 import os
 import secrets
 import time
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -51,9 +52,9 @@ class Vault:
         self._keys[name] = key
         return name
 
-    def seal(self, value: str, *, of: str) -> tuple[str, bytes]:
-        """(key id, sealed value)."""
-        name, nonce = self.current, secrets.token_bytes(12)
+    def seal(self, value: str, *, of: str, by: str | None = None) -> tuple[str, bytes]:
+        """(key id, sealed value); by the newest key where none is named."""
+        name, nonce = by or self.current, secrets.token_bytes(12)
         return name, nonce + AESGCM(self._keys[name]).encrypt(nonce, value.encode(), of.encode())
 
     def open(self, key_id: str, sealed: bytes, *, of: str) -> str:
@@ -66,3 +67,9 @@ class Vault:
             return AESGCM(key).decrypt(sealed[:12], sealed[12:], of.encode()).decode()
         except InvalidTag as error:
             raise KeyLost("a sealed value does not open: it was changed, or belongs to something else") from error
+
+
+@cache
+def vault(data: Path) -> Vault:
+    """The keys under `data`, read once: they are added to, never changed."""
+    return Vault(data)

@@ -2,10 +2,15 @@
 
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, Time
+from backend.ledger.secrets.sealed import Sealed
+
+
+def sealed_of(owner_id: UUID, provider: str, base_url: str, *what: str) -> str:
+    return ":".join(("connections", str(owner_id), provider, base_url, *what))
 
 
 class Connection(Base):
@@ -23,8 +28,10 @@ class Connection(Base):
     account: Mapped[str] = mapped_column(String(200))
     username: Mapped[str] = mapped_column(String(200), default="")
     key_id: Mapped[str] = mapped_column(String(16))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    renewal: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed(lambda row: sealed_of(row.owner_id, row.provider, row.base_url)))
+    renewal: Mapped[bytes | None] = mapped_column(
+        Sealed(lambda row: sealed_of(row.owner_id, row.provider, row.base_url, "renewal"))
+    )
     oauth: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[Time | None]
     renewing_until: Mapped[Time | None]

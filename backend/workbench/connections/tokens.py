@@ -13,9 +13,9 @@ from backend.accounts.providers.exchange import ProviderAway, Tokens
 from backend.core.db import now
 from backend.core.errors import AppError
 from backend.core.resources import Resources
-from backend.ledger.secrets.service import vault
+from backend.ledger.secrets.vault import vault
 from backend.workbench.connections.clients.contract import ProviderRefused, ProviderUnreachable
-from backend.workbench.connections.models import Connection
+from backend.workbench.connections.models import Connection, sealed_of
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +24,19 @@ EARLY: Final = timedelta(minutes=5)
 TURN: Final = timedelta(seconds=60)
 
 
-def _of(owner_id: UUID, provider: str, base_url: str) -> str:
-    return f"connections:{owner_id}:{provider}:{base_url}"
-
-
 def sealed(resources: Resources, owner_id: UUID, provider: str, base_url: str, tokens: Tokens) -> dict[str, Any]:
     """The columns that hold them."""
-    of = _of(owner_id, provider, base_url)
-    key_id, access = vault(resources.data).seal(tokens.access, of=of)
-    renewal = vault(resources.data).seal(tokens.refresh, of=f"{of}:renewal")[1] if tokens.refresh else None
+    whose = (owner_id, provider, base_url)
+    key_id, access = vault(resources.data).seal(tokens.access, of=sealed_of(*whose))
+    renewal = None
+    if tokens.refresh:
+        _, renewal = vault(resources.data).seal(tokens.refresh, of=sealed_of(*whose, "renewal"), by=key_id)
     expires = now() + timedelta(seconds=tokens.lasts) if tokens.lasts is not None else None
     return {"key_id": key_id, "sealed": access, "renewal": renewal, "expires_at": expires, "renewing_until": None}
 
 
 def access_of(resources: Resources, row: Connection) -> str:
-    return vault(resources.data).open(row.key_id, row.sealed, of=_of(row.owner_id, row.provider, row.base_url))
+    return vault(resources.data).open(row.key_id, row.sealed, of=sealed_of(row.owner_id, row.provider, row.base_url))
 
 
 async def renewed(resources: Resources, row: Connection) -> Connection:
@@ -67,7 +65,7 @@ async def renewed(resources: Resources, row: Connection) -> Connection:
 
 async def _renew(resources: Resources, row: Connection) -> Connection:
     assert row.renewal is not None
-    of = f"{_of(row.owner_id, row.provider, row.base_url)}:renewal"
+    of = sealed_of(row.owner_id, row.provider, row.base_url, "renewal")
     values: dict[str, Any] = {"renewing_until": None}
     try:
         provider = catalogue.find(resources.settings, row.provider)

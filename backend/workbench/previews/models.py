@@ -3,10 +3,15 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, CreatedAt, Key, Time, UpdatedAt
+from backend.ledger.secrets.sealed import Sealed
+
+
+def sealed_of(key_id: str) -> str:
+    return f"preview_keys:{key_id}"
 
 
 class Visibility(StrEnum):
@@ -37,7 +42,7 @@ class PreviewKey(Base):
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     vault_key: Mapped[str] = mapped_column(String(16))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed(lambda row: sealed_of(row.id), key="vault_key"))
     created_at: Mapped[CreatedAt]
 
 

@@ -18,9 +18,8 @@ from sqlalchemy import delete, select, text
 
 from backend.core.db import new_id, now
 from backend.core.resources import Resources
-from backend.ledger.secrets.service import vault
-from backend.ledger.secrets.vault import KeyLost
-from backend.workbench.previews.models import PreviewKey
+from backend.ledger.secrets.vault import KeyLost, vault
+from backend.workbench.previews.models import PreviewKey, sealed_of
 
 ENTRY_SECONDS = 30
 PASS_SECONDS = 12 * 3600
@@ -105,7 +104,7 @@ class Signer:
         found = {}
         for row in await self._resources.database.rows("SELECT id, vault_key, sealed FROM preview_keys"):
             try:
-                value = vault(self._resources.data).open(row["vault_key"], row["sealed"], of=_of(row["id"]))
+                value = vault(self._resources.data).open(row["vault_key"], row["sealed"], of=sealed_of(row["id"]))
             except KeyLost:
                 continue  # the data directory is another one: its tokens end, and a new key is made
             found[row["id"]] = bytes.fromhex(value)
@@ -115,7 +114,7 @@ class Signer:
 async def add_key(resources: Resources, *, unless_any: bool = False) -> None:
     """A new key, which signs from now on; ids sort by age."""
     name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(2)}"
-    vault_key, sealed = vault(resources.data).seal(secrets.token_hex(32), of=_of(name))
+    vault_key, sealed = vault(resources.data).seal(secrets.token_hex(32), of=sealed_of(name))
     async with resources.database.begin() as db:
         await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         fresh = PreviewKey.created_at > now() - timedelta(days=KEY_DAYS)
@@ -128,7 +127,7 @@ async def add_key(resources: Resources, *, unless_any: bool = False) -> None:
 
 def _opens(resources: Resources, row: PreviewKey) -> bool:
     try:
-        vault(resources.data).open(row.vault_key, row.sealed, of=_of(row.id))
+        vault(resources.data).open(row.vault_key, row.sealed, of=sealed_of(row.id))
     except KeyLost:
         return False
     return True
@@ -139,10 +138,6 @@ async def turn_keys(resources: Resources) -> None:
     await add_key(resources, unless_any=True)
     async with resources.database.begin() as db:
         await db.execute(delete(PreviewKey).where(PreviewKey.created_at < now() - timedelta(days=KEY_DAYS + 1)))
-
-
-def _of(key_id: str) -> str:
-    return f"preview_keys:{key_id}"
 
 
 def claims_for(host: str, kind: Literal["sign-in", "key"], subject: UUID, *, seconds: int, path: str = "/") -> Claims:
