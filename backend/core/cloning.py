@@ -1,43 +1,31 @@
-"""Clones of remote repositories: fetched by the git client into a bare repository."""
+"""Clones of remote repositories: made bare by the git client, then the server's own."""
 
 import asyncio
-from typing import Any
 
 from backend.core import git, tidying, worktree
 from backend.core.git import Place
 
 
-async def clone(
-    place: Place,
-    url: git.CloneUrl,
-    token: str,
-    *,
-    allow_file: bool,
-    default: str = "",
-    progress: git.Progress | None = None,
-) -> str:
-    """Fetches `url` into the bare repository and puts it in order; its default branch, which is asked for unless it is known.
-    `worktree.check_out` makes the session of it."""
-    worktree.create_bare(place)
-    who: dict[str, Any] = {"token": token or url.password, "username": url.username, "allow_file": allow_file}
-    known = asyncio.create_task(_default_branch(place, url, who) if not default else asyncio.sleep(0, default))
-    try:
-        await git.run(
-            "fetch", "--progress", "--no-tags", "--no-recurse-submodules",
-            "--end-of-options", url.address,
-            "+refs/heads/*:refs/heads/*", "+refs/heads/*:refs/codeyard/remotes/*", "+refs/tags/*:refs/tags/*",
-            git_dir=place.bare, progress=progress, timeout=3600, **who,
-        )  # fmt: skip
-        await tidying.index(place)
-        return await known
-    finally:
-        known.cancel()
-        await asyncio.gather(known, return_exceptions=True)
+async def clone(place: Place, url: git.CloneUrl, *, allow_file: bool, progress: git.Progress | None = None) -> str:
+    """Brings branches and tags of `url` into a new bare repository and puts it in order; the remote's default branch, `main`
+    where it has none. `worktree.check_out` makes the session of it."""
+    await git.run(
+        "clone", "--bare", "--progress", "--template=", "--end-of-options", url.address, place.bare,
+        token=url.password, username=url.username, allow_file=allow_file, progress=progress, timeout=3600,
+    )  # fmt: skip
+    kind, _, branch = (place.bare / "HEAD").read_text(errors="replace").strip().partition(" refs/heads/")
+    worktree.create_bare(place)  # its configuration is ours alone
+    await asyncio.to_thread(_track, place)
+    await tidying.index(place)
+    return branch if kind == "ref:" else "main"
 
 
-async def _default_branch(place: Place, url: git.CloneUrl, who: dict[str, Any]) -> str:
-    said = await git.run("ls-remote", "--symref", "--end-of-options", url.address, "HEAD", git_dir=place.bare, **who)
-    for line in said.decode(errors="replace").splitlines():
-        if line.startswith("ref: refs/heads/"):
-            return line.removeprefix("ref: refs/heads/").partition("\t")[0]
-    return "main"
+def _track(place: Place) -> None:
+    """Notes as the remote's what is to be ours from now on: in the one file where git has put it all (gitrepository-layout(5),
+    packed-refs), for a file for each of 100,000 branches takes a minute."""
+    packed = place.bare / "packed-refs"
+    if packed.exists():
+        heading, *lines = packed.read_bytes().splitlines(keepends=True)
+        ours = [line for line in lines if b" refs/heads/" in line]
+        theirs = [line.replace(b" refs/heads/", b" refs/codeyard/remotes/", 1) for line in ours]
+        packed.write_bytes(b"".join([heading, *theirs, *lines]))  # still sorted

@@ -248,6 +248,7 @@ def environment(token: str = "", username: str = "", *, allow_file: bool = False
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_DEFAULT_REF_FORMAT": "files",  # libgit2 knows no other
         "GIT_ASKPASS": str(_ASKPASS),
         "GIT_ALLOW_PROTOCOL": "https:http:ssh" + (":file" if allow_file else ""),
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20 -F /dev/null",

@@ -88,17 +88,15 @@ async def import_repository(data: Order, resources: Resources) -> None:
 
 async def _fetch(resources: Resources, data: Order, staged: Place, telling: "_Telling") -> None:
     await resources.in_thread(worktree.remove_folder, staged.session)
-    await _clone(resources, data, staged, CloneUrl(data.address), telling, data.branch)
+    await _clone(resources, data, staged, CloneUrl(data.address), telling)
 
 
-async def _clone(
-    resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling", default: str = ""
-) -> str:
+async def _clone(resources: Resources, data: Order, place: Place, url: CloneUrl, telling: "_Telling") -> str:
     """By the owner's connection to that host, where there is one; the default branch."""
     await resources.in_thread(worktree.remove_folder, place.bare)
     url = await connections.with_credential(resources, data.owner_id, url)
     async with telling.following() as progress:
-        return await cloning.clone(place, url, url.password, allow_file=False, default=default, progress=progress)
+        return await cloning.clone(place, url, allow_file=False, progress=progress)
 
 
 async def _fetch_submodules(

@@ -118,7 +118,6 @@ async def _fetch(resources: Resources, session: Session, place: Place, url: Clon
         return await cloning.clone(
             place,
             url,
-            url.password,
             allow_file=resources.settings.allow_file_clone,
             progress=lambda step, percent: steps.put_nowait((step, percent)),
         )
