@@ -305,6 +305,10 @@ def test_every_view_is_accessible_and_fits_a_phone(page, server, theme):
     look("snapshot")
     page.get_by_role("button", name="Branches", exact=True).click()
     expect(page.get_by_text("this session · ")).to_be_visible()
+    page.get_by_role("searchbox", name="Search branches").fill("no such")
+    expect(page.get_by_text("No branch fits.")).to_be_visible()
+    page.get_by_role("searchbox", name="Search branches").fill("")
+    expect(page.get_by_text("this session · ")).to_be_visible()
     look("branches")
 
 

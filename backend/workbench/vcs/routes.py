@@ -194,10 +194,18 @@ async def get_blame(
 
 @get("/branches", guards=[scope("vcs:read")])
 async def list_branches(
-    resources: Hands, actor: Me, session_id: FromPath[UUID], repository: Name = "root"
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    repository: Name = "root",
+    words: Annotated[str, QueryParameter(name="query", max_length=200, description="A part of the name.")] = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
 ) -> Page[schemas.Branch]:
+    """Those that sessions work on before the others, each by name."""
     at = await service.target(resources, actor, session_id, repository, "vcs:read")
-    return Page(await service.branches(resources, at))
+    rows = await service.branches(resources, at, words, after=decode(cursor, tuple[bool, str]), limit=limit)
+    return page(rows, limit, lambda row: row, lambda row: (row.session_id is None, row.name))
 
 
 @post("/merge", guards=[scope("vcs:write")], status_code=200)

@@ -1,5 +1,6 @@
 """Version control of a session: load the rows, act on the disk, say what happened. No transaction is open in between."""
 
+import heapq
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -262,19 +263,23 @@ async def blame(resources: Resources, at: Target, path: str, revision: str | Non
     return await history.blame(at.place, await resources.in_thread(publish), path)
 
 
-async def branches(resources: Resources, at: Target) -> list[schemas.Branch]:
-    """The workspace's published branches and who works on each."""
+async def branches(
+    resources: Resources, at: Target, query: str, *, after: tuple[bool, str] | None, limit: int
+) -> list[schemas.Branch]:
+    """The workspace's published branches and who works on each; up to `limit` + 1."""
     async with resources.database.begin() as db:
-        query = select(Session.branch, Session.id).where(
+        rows = select(Session.branch, Session.id).where(
             Session.workspace_id == at.session.workspace_id, Session.deleted_at.is_(None)
         )
-        by_branch = {row.branch: row.id for row in (await db.execute(query)).all()}
+        by_branch = {row.branch: row.id for row in (await db.execute(rows)).all()}
 
     def look() -> list[schemas.Branch]:
         bare = git.open_bare(at.place)
+        fitting = ((name not in by_branch, name) for name in bare.branches.local if query.lower() in name.lower())
+        found = heapq.nsmallest(limit + 1, (row for row in fitting if after is None or row > after))
         return [
             schemas.Branch(name, str(bare.branches[name].target), name == at.session.branch, by_branch.get(name))
-            for name in sorted(bare.branches.local)
+            for _, name in found
         ]
 
     return await resources.in_thread(look)

@@ -1,5 +1,5 @@
 // The workspace's branches: who works on each, how it differs from this one, and merging it.
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { get, type Page } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { useAnswer } from "../parts/useAnswer";
@@ -17,16 +17,27 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
   const { repositories } = useStore(source.state);
   const busy = useStore(source.busy);
   const { sessions } = useStore(bench.info);
-  const asked = `${source.base}/branches?repository=${encodeURIComponent(repository)}`;
+  const [query, setQuery] = useState("");
+  const asked = `${source.base}/branches?${new URLSearchParams({ repository, query, limit: "100" })}`;
   const { data, failure, load } = useAnswer(asked, () => get<Page<Branch>>(asked));
   const rows = data?.items;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another head, other sessions: other branches
   useEffect(() => void load(), [load, repositories, sessions]);
-  const mine = rows?.find((row) => row.current);
+  const { branch, head } = repositories?.find((row) => row.name === repository) ?? {};
   const nameOf = (id: string | null) => sessions.find((row) => row.id === id)?.name;
   return (
     <div className="branches">
+      <div className="log-filter">
+        <input
+          type="search"
+          aria-label="Search branches"
+          placeholder="Search branches"
+          value={query}
+          onChange={(event) => setQuery(event.target.value)}
+        />
+      </div>
       <Notice text={failure} />
+      {rows?.length === 0 && <p className="soft empty">No branch fits.</p>}
       <ul aria-label="Branches">
         {rows?.map((row) => (
           <li key={row.name} className="branch-row">
@@ -44,7 +55,7 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
                 · <code>{row.head.slice(0, 8)}</code>
               </span>
             </span>
-            {!row.current && mine && (
+            {!row.current && branch && head && (
               <>
                 {row.session_id && (
                   <Tool
@@ -55,13 +66,13 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
                 )}
                 <Tool
                   icon="changes"
-                  label={`Compare ${row.name} with ${mine.name}`}
+                  label={`Compare ${row.name} with ${branch}`}
                   onClick={() =>
                     openCompare(bench, {
                       repository,
-                      from: mine.head,
+                      from: head,
                       to: row.head,
-                      fromName: mine.name,
+                      fromName: branch,
                       toName: row.name,
                     })
                   }
@@ -70,7 +81,7 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
                   <Button
                     kind="quiet"
                     disabled={busy !== ""}
-                    aria-label={`Merge ${row.name} into ${mine.name}`}
+                    aria-label={`Merge ${row.name} into ${branch}`}
                     onClick={() => row.session_id && source.merge(repository, row.session_id, row.name)}
                   >
                     Merge
@@ -81,6 +92,7 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
           </li>
         ))}
       </ul>
+      {data?.next_cursor && <p className="soft small pad">More fit: search for a part of the name.</p>}
       <p className="soft small pad">Each session is a branch. A new one starts from this session as it stands.</p>
     </div>
   );

@@ -158,7 +158,7 @@ function AskMerge({ bench, repository, onClose }: { bench: Bench; repository: st
   const [branches, setBranches] = useState<Branch[]>([]);
   const [chosen, setChosen] = useState("");
   useEffect(() => {
-    get<Page<Branch>>(`${source.base}/branches?repository=${encodeURIComponent(repository)}`).then(
+    get<Page<Branch>>(`${source.base}/branches?limit=200&repository=${encodeURIComponent(repository)}`).then(
       (page) => setBranches(page.items.filter((row) => !row.current && row.session_id)),
       () => setBranches([]),
     );
