@@ -520,9 +520,15 @@ def test_bytes_that_are_no_text_are_left_alone(page, server):
     yard = Yard(server, "bytes")
     (yard.root / "data.bin").write_bytes(base64.b64decode("AAECAwQF/w=="))
     yard.write("windows.txt", "one\r\ntwo\r\n")
+    for name in ("model.bin", "large.png"):
+        yard.write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345678\n")
     yard.open(page)
     page.get_by_role("treeitem", name="data.bin").click()
     expect(page.get_by_text("This file is not text")).to_be_visible()
+    for name in ("large.png", "model.bin"):
+        page.get_by_role("treeitem", name=name).click()
+        expect(page.get_by_text("A pointer to a file of 12 MB in Git LFS")).to_be_visible()
+    picture(page, "editor-pointer")
     page.get_by_role("treeitem", name="windows.txt").dblclick()
     expect(page.locator(".status")).to_contain_text("CRLF")
     line(page, "two").click()

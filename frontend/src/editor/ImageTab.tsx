@@ -4,6 +4,7 @@ import { Notice } from "../parts/controls";
 import { Tool } from "../shell/controls";
 import type { EditorProps } from "../shell/registry";
 import { pictureUrl, useBytes } from "./content";
+import { pointerNote } from "./lfs";
 
 export default function ImageTab({ bench, tab }: EditorProps) {
   const path = tab.path ?? "";
@@ -11,6 +12,7 @@ export default function ImageTab({ bench, tab }: EditorProps) {
   const [url, setUrl] = useState("");
   const [size, setSize] = useState("");
   const [whole, setWhole] = useState(true);
+  const note = content ? pointerNote(new TextDecoder().decode(content.bytes.subarray(0, 1024))) : "";
   useEffect(() => {
     if (!content) return;
     const made = pictureUrl(path, content.bytes);
@@ -27,7 +29,7 @@ export default function ImageTab({ bench, tab }: EditorProps) {
             src={url}
             alt={path}
             onLoad={({ currentTarget: image }) => setSize(`${image.naturalWidth} × ${image.naturalHeight}`)}
-            onError={() => setSize("This is not a picture that the browser can show.")}
+            onError={() => setSize(note || "This is not a picture that the browser can show.")}
           />
         )}
       </section>

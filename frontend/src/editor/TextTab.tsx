@@ -9,6 +9,7 @@ import { useStore } from "../shell/store";
 import { cursor } from "./cursor";
 import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
+import { pointerNote } from "./lfs";
 import { basics, chosen, reach } from "./look";
 import { SERVED, serverLanguage } from "./names";
 import { stay } from "./places";
@@ -58,6 +59,7 @@ function Said({ document }: { document: TextDocument }) {
   return (
     <>
       <Notice text={reason} />
+      {phase === "ready" && <Notice kind="info" text={pointerNote(document.text.sliceString(0, 1024))} />}
       {restored && (
         <Notice kind="info" text="These changes were not saved when the page was left; they are here again.">
           <Button onClick={() => document.save()}>Save</Button>

@@ -1,6 +1,7 @@
 import { ChangeSet, Text } from "@codemirror/state";
 import { expect, test } from "vitest";
 import { parseCsv, separatorOf } from "./csv";
+import { pointerNote } from "./lfs";
 import { pathOf, uriOf, within } from "./paths";
 import { expression, type Match, pieces, replaced, replaceLines } from "./replace";
 import { changesOf, difference, given, offsetOf, taken } from "./text";
@@ -14,6 +15,13 @@ test("line ends come back as they were, mixed ones too", () => {
   }
   expect(taken("a\r\nb\r\n").eol).toBe("\r\n");
   expect(taken("a\r\nb\n").eol).toBe("\n");
+});
+
+test("a pointer of Git LFS is told from what only speaks of one", () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+  expect(pointerNote(pointer)).toContain("12");
+  expect(pointerNote(`# ${pointer}`)).toBe("");
+  expect(pointerNote("size 12345\n")).toBe("");
 });
 
 test("one change leads from a text to another and leaves what both share", () => {
