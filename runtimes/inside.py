@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, Self
 
 from runtimes.engine import EngineAway, demultiplexed
+from runtimes.processes import pid_inside
 from runtimes.spec import CanExec, Runtime, RuntimeFailed, State
 from runtimes.terminal import Control
 
@@ -61,6 +62,14 @@ async def shell_in(driver: CanExec, state: State) -> str:
             "Its log and metrics are there; a shell needs an image with /bin/sh.",
         )
     return shell[0]
+
+
+async def pid_in(driver: CanExec, notes: State) -> int | None:
+    """What a program that was started inside is called there; None where that cannot be told."""
+    with contextlib.suppress(EngineAway):
+        if (pid := await driver.exec_pid(notes)) is not None:
+            return await asyncio.to_thread(pid_inside, pid)
+    return None
 
 
 _PIECE: Final = 256 << 10

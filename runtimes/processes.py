@@ -57,6 +57,15 @@ def _pids() -> Iterator[int]:
     return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
+def pid_inside(pid: int) -> int | None:
+    """What a process is called in its own PID namespace (proc(5), NSpid); None where it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return next(int(line.split()[-1]) for line in file if line.startswith(b"NSpid:"))
+    except (OSError, StopIteration):
+        return None
+
+
 def environment(pid: int) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:

@@ -95,6 +95,8 @@ class Terminal:
         self.pid: int | None = record.get("pid")
         self.argv: list[str] = record.get("argv") or []
         self.labels: dict[str, Any] = record.get("labels") or {}
+        self.pid_inside: int | None = self.labels.get("pid", self.pid)
+        """What its program is called where it runs: in a container by another number than here, where `pid` is None."""
         self.created_at: float = record.get("created_at") or time.time()
         self.cols: int = record.get("cols") or 80
         self.rows: int = record.get("rows") or 24
@@ -317,7 +319,7 @@ class Viewer:
     async def messages(self) -> AsyncIterator[bytes | Attached | Lag | Resized | Exit | Failure]:
         """Everything this viewer is to be sent, in order: bytes as they are, the rest as JSON. Ends after Exit."""
         terminal, ring = self.terminal, self.terminal.ring
-        yield Attached(terminal.id, self.offset, terminal.pid, terminal.cols, terminal.rows)
+        yield Attached(terminal.id, self.offset, terminal.pid_inside, terminal.cols, terminal.rows)
         while not terminal.closed:
             self._wake.clear()
             while self._failures:

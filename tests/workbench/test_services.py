@@ -510,6 +510,8 @@ async def test_a_terminal_opens_in_a_running_container_and_ends_with_its_exit_co
     async with await shell(stack, "web") as socket:
         attached = json.loads(await socket.receive())
         assert attached["type"] == "attached"
+        await socket.send(b"echo it is $$.\n")
+        assert attached["pid"] > 1 and await says(socket, f"it is {attached['pid']}.\r\n".encode())
         await socket.send(b"stty size; echo $WHERE; hostname\n")
         seen = await says(socket, b"\r\nweb\r\n")
         assert b"30 90" in seen and b"\r\ninside\r\n" in seen

@@ -11,7 +11,8 @@ from runtimes.terminal import Terminal as Live
 
 
 class Terminal(msgspec.Struct):
-    """`exit_code` is that of an exited program; one ended by a signal has `exit_signal` ("SIGHUP") instead."""
+    """`pid` is its number where it runs: in a container, the one that `ps` shows there. `exit_code` is that of an exited program;
+    one ended by a signal has `exit_signal` ("SIGHUP") instead."""
 
     id: str
     title: str
@@ -32,7 +33,7 @@ def show(terminal: Live) -> Terminal:
         id=terminal.id,
         title=terminal.labels.get("title", ""),
         service_id=terminal.labels.get("service_id"),
-        pid=terminal.pid,
+        pid=terminal.pid_inside,
         cols=terminal.cols,
         rows=terminal.rows,
         state="running" if terminal.exit is None else "exited",

@@ -19,7 +19,7 @@ from backend.workbench.terminals.events import TerminalClosed, TerminalOpened
 from backend.workbench.terminals.repository import Entrance
 from backend.workbench.vcs.changes import clean
 from backend.workbench.vcs.service import author_of
-from runtimes.inside import Inside, shell_in
+from runtimes.inside import Inside, pid_in, shell_in
 from runtimes.terminal import Terminal, Viewer
 from runtimes.terminals import KeeperLost, KeeperRefused, default_shell, shell_environment
 
@@ -185,6 +185,7 @@ async def _open_inside(resources: Resources, place: services.Inside, wanted: Wan
             "service_id": str(place.service_id) if place.service_id else None,
             "title": _title(wanted) or place.title or os.path.basename(shell),
             "exec": notes,
+            "pid": await pid_in(place.driver, notes),
         },
     )
 
