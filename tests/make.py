@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import argon2
+
 from backend.accounts.keys.models import ApiKey
 from backend.accounts.orgs.models import Membership, Organization
 from backend.accounts.signin.models import SignIn
@@ -14,6 +16,8 @@ from backend.core.auth import Access, Role
 from backend.core.db import Database, new_id, now
 from backend.workbench.access.models import WorkspaceGrant
 
+# Passwords cost next to nothing in this process; servers of their own (tests/server.py) take as long for them as everybody's.
+crypto._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 _PASSWORD_HASH = crypto.hash_password(PASSWORD)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.postgres import Postgres
+from tests import clusters
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNER = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "organization": "Acme"}
@@ -27,9 +28,10 @@ def _first(headers: list[tuple[str, str]]) -> dict[str, str]:
 
 class Server:
     """`codeyard up` as a process, without an engine unless one is given. Use as a context manager: set up with an owner (signed
-    in) and a key that may all."""
+    in) and a key that may all. A `new` one makes its own database, as a first start does, and waits for the disk, as is measured;
+    others find one that has its tables (tests/clusters.py)."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, new: bool = "PYTEST_VERSION" not in os.environ, **settings: str) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="cy-"))
         self.data.chmod(0o755)
         self.settings = {
@@ -38,6 +40,7 @@ class Server:
             "CODEYARD_ALLOW_FILE_CLONE": "1",
             "CODEYARD_DOCKER_SOCKET": "",
         } | settings
+        self.new = new
         self.port = 0
         self.key = ""
         self.organization_id = ""
@@ -73,6 +76,8 @@ class Server:
 
     def start(self) -> str:
         """Starts it and waits until it is ready; the one-time token when one was printed, else an empty string."""
+        if not (self.new or "CODEYARD_DATABASE_URL" in self.settings or (self.data / "postgres").exists()):
+            clusters.copy(self.data / "postgres")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CODEYARD_")} | self.settings
         environment["HOME"] = str(self.data)  # shells start without the dotfiles of whoever runs this
         if self.port:  # a restart comes back where it was

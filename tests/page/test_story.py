@@ -28,7 +28,7 @@ def upstream(tmp_path):
 
 
 def test_the_one_time_link_creates_the_first_account(browser):
-    fresh = Server()
+    fresh = Server(new=True)
     token = fresh.start()
     try:
         context = browser.new_context()

@@ -32,7 +32,9 @@ def image():
         subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("instruction", ["VOLUME /", "HEALTHCHECK CMD kill -9 -1", "USER nobody:nosuchgroup"])
+@pytest.mark.parametrize(
+    "instruction", ["VOLUME /", "HEALTHCHECK --interval=1s CMD kill -9 -1", "USER nobody:nosuchgroup"]
+)
 async def test_attack_33_an_image_that_cannot_run_fails_with_a_reason_or_runs_alone(stack, image, instruction):
     name = image("USER root", instruction)
     await stack.declare(
