@@ -225,6 +225,43 @@ async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stac
     assert found["reason"]["code"] == "disk_limit"
 
 
+HOGS = {
+    "memory": "head -c 1g /dev/zero | tail",
+    "processes": "grow() { grow | grow; }; grow",
+    "descriptors": "for n in $(seq 100000); do exec {held}</dev/null; done",
+    "time": "while :; do :; done",
+    "signals": "kill -STOP $$",
+}
+
+
+@pytest.mark.parametrize("script", HOGS.values(), ids=HOGS.keys())
+async def test_row_52_who_takes_what_there_is_takes_it_from_no_neighbour_and_is_stopped_like_any_other(stack, script):
+    limits = "mem_limit: 64m\n    cpus: 0.5\n    pids_limit: 100\n    stop_grace_period: 1s"
+    await stack.declare(
+        f"services:\n"
+        f"  neighbour:\n    image: {IMAGE}\n    command: sleep 600\n"
+        f"  hog:\n    image: {IMAGE}\n    command: [sleep, '600']\n    init: true\n    {limits}\n"
+    )
+    await stack.well("run-all")
+    async with await shell(stack, "hog") as socket:
+        await socket.receive()
+        await socket.send(f"{script}\n".encode())
+        for _ in range(10):
+            assert await stack.inside("neighbour", "seq 100 | tail -n 1") == (0, b"100\n")
+            assert (await stack.services())["neighbour"]["state"] == "running"
+    await stack.well("stop-all")
+
+
+async def test_row_52_who_needs_more_memory_than_it_may_is_told_so(stack):
+    await stack.declare(
+        f"services:\n  hog:\n    image: {IMAGE}\n    command: [sh, -c, 'exec tail /dev/zero']\n    mem_limit: 32m\n"
+        "    restart: 'no'\n"
+    )
+    await stack.run("run-all")
+    hog = await stack.until("hog", state="exited")
+    assert hog["reason"]["code"] == "out_of_memory" and "more memory" in hog["reason"]["remedy"]
+
+
 async def test_the_working_copy_is_mounted_live(stack):
     await stack.declare(
         "services:\n  web:\n    image: " + IMAGE + "\n    command: sleep 600\n    volumes: ['.:/srv']\n"
