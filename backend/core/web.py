@@ -28,6 +28,7 @@ from pygit2 import GitError
 
 from backend.core.attendance import session_in
 from backend.core.auth import actor_of, calling
+from backend.core.choices import choices
 from backend.core.db import is_away, new_id, unavailable
 from backend.core.errors import (
     AppError,
@@ -235,6 +236,8 @@ def remember_error(error: Exception, scope: Scope) -> None:
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
+    if isinstance(error, ValidationException):
+        _name_choices(request, error)
     told = translate(error)
     if isinstance(error, _HeadAnswered):
         raise error
@@ -246,6 +249,17 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[by
         )
     body = _body(told, request.scope["state"].get("request_id", ""))
     return Response(body, status_code=told.status, media_type="application/json", headers=dict(told.headers or {}))
+
+
+def _name_choices(request: Request[Any, Any, Any], error: ValidationException) -> None:
+    """Which values there are, beside the one that is none of them."""
+    data = request.route_handler.parsed_data_field
+    if data is None or not isinstance(error.extra, list):
+        return
+    for reason in error.extra:
+        odd = reason.get("source") == "body" and reason["message"].startswith(("Invalid enum value", "Invalid value"))
+        if odd and (found := choices(data.annotation, reason["key"])):
+            reason["message"] += f": it is one of {', '.join(found)}"
 
 
 def _body(error: AppError, request_id: str) -> bytes:

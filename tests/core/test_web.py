@@ -87,6 +87,16 @@ async def test_a_call_without_its_body_or_with_a_dead_key_is_told_so(client):
     assert envelope(await client.get("/workspace"), 401)["code"] == "key_refused"
 
 
+async def test_who_gives_a_value_that_is_none_of_a_few_is_told_the_few(client, ada):
+    session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    keys = f"/organizations/{ada.organization_id}/api-keys"
+    error = envelope(await client.post(keys, json={"name": "ci", "scopes": ["admin"], "expires_in": "month"}), 422)
+    assert error["message"] == "expires_in: Invalid enum value 'month': it is one of 1 day, 1 month, 1 year, never"
+    error = envelope(await client.post(f"/workspace/{session}/filesystem", json={"op": "cat", "path": "x"}), 422)
+    assert error["message"].startswith("op: Invalid value 'cat': it is one of ") and "read" in error["message"]
+    assert error["details"]["fields"][0]["message"] in error["message"]
+
+
 async def test_head_is_answered_as_get_without_its_body(client):
     """Attack row 65."""
     for path in ("/workspace", "/auth/me", "/events"):

@@ -79,7 +79,8 @@ def check_events(filters: list[str]) -> None:
     groups = {f"{name.partition('.')[0]}.*" for name in known}
     for name in filters:
         if name not in known | groups:
-            raise NoSuchEvent(f"There is no kind of event {name}: GET /organizations/{{id}}/webhook-events lists them.")
+            words = f"There is no kind of event {name}: GET /organizations/{{id}}/webhook-events lists them."
+            raise NoSuchEvent(words, known=sorted(groups))
 
 
 async def get(db: AsyncSession, actor: Actor, organization_id: UUID, webhook_id: UUID) -> WebhookEndpoint:
