@@ -104,7 +104,7 @@ def over_http(
     seen: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.seen = seen  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
