@@ -237,7 +237,7 @@ def remember_error(error: Exception, scope: Scope) -> None:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     if isinstance(error, ValidationException):
-        _name_choices(request, error)
+        _put_plainly(request, error)
     told = translate(error)
     if isinstance(error, _HeadAnswered):
         raise error
@@ -251,14 +251,19 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[by
     return Response(body, status_code=told.status, media_type="application/json", headers=dict(told.headers or {}))
 
 
-def _name_choices(request: Request[Any, Any, Any], error: ValidationException) -> None:
-    """Which values there are, beside the one that is none of them."""
-    data = request.route_handler.parsed_data_field
-    if data is None or not isinstance(error.extra, list):
-        return
-    for reason in error.extra:
-        odd = reason.get("source") == "body" and reason["message"].startswith(("Invalid enum value", "Invalid value"))
-        if odd and (found := choices(data.annotation, reason["key"])):
+def _put_plainly(request: Request[Any, Any, Any], error: ValidationException) -> None:
+    """Parameters by their names on the wire; beside a value that is none of a few, those few."""
+    handler = request.route_handler
+    reasons = error.extra if isinstance(error.extra, list) else []
+    for reason in (one for one in reasons if isinstance(one, dict)):
+        key = reason.get("key", "")
+        if reason.get("source") == "body":
+            field, path = handler.parsed_data_field, key
+        else:
+            field, path = handler.parsed_fn_signature.parameters.get(key), ""
+            reason["key"] = getattr(field and field.kwarg_definition, "name", None) or key
+        odd = str(reason.get("message")).startswith(("Invalid enum value", "Invalid value"))
+        if odd and field is not None and (found := choices(field.annotation, path)):
             reason["message"] += f": it is one of {', '.join(found)}"
 
 

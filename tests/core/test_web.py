@@ -97,6 +97,13 @@ async def test_who_gives_a_value_that_is_none_of_a_few_is_told_the_few(client, a
     assert error["details"]["fields"][0]["message"] in error["message"]
 
 
+async def test_a_parameter_is_called_in_an_error_as_it_is_on_the_wire(client):
+    workspace = (await client.post("/workspace", json={"name": "one"})).json()["id"]
+    answer = await client.get(f"/workspace/{workspace}/pull-requests", params={"state": "done"})
+    words = envelope(answer, 422)["message"]
+    assert words.startswith("state: Invalid enum value 'done': it is one of ") and "open" in words
+
+
 async def test_head_is_answered_as_get_without_its_body(client):
     """Attack row 65."""
     for path in ("/workspace", "/auth/me", "/events"):
