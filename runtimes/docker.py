@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -233,6 +233,15 @@ class Docker:
                 with contextlib.suppress(EngineError):
                     await self.engine.request("POST", path("containers", container, "unpause"))
         return names
+
+    async def remove_volumes(self, group: str, names: Collection[str]) -> None:
+        with explained():
+            for name in names:
+                try:
+                    await self.engine.request("DELETE", path("volumes", f"{self._name(group)}-{name}"))
+                except EngineError as error:
+                    if error.status != 404:
+                        raise
 
     async def remove_group(self, group: str) -> None:
         await self._remove_containers(group)

@@ -1,6 +1,6 @@
 """What a runtime is asked to run and what it says of it: plain data, and the protocols that every driver keeps."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -282,6 +282,10 @@ class CanKeepVolumes(Protocol):
     async def copy_volumes(self, group: str, to: str) -> list[str]:
         """Copies every volume of a group, content included; their names. The target's own are replaced; half of them where
         it raises RuntimeFailed."""
+        ...
+
+    async def remove_volumes(self, group: str, names: Collection[str]) -> None:
+        """Those volumes of a group, whose services have none of them mounted; gone already is no error."""
         ...
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.mock import Mock, asked_for, events, operation, service, stack
 from tests.page.steps import create, sign_in
+from tests.page.yard import picture
 
 pytestmark = pytest.mark.browser
 
@@ -363,6 +364,17 @@ def test_secrets_are_written_and_never_shown(page, mock):
             "memory_bytes": 1 << 30,
         }
     ]  # fmt: skip
+
+
+def test_what_its_volumes_hold_stays_unless_that_is_to_go_too(page, mock):
+    mock.answers[f"DELETE /services/{DB['id']}"] = {}
+    page.get_by_role("button", name="Change db").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    picture(page, "service-remove")
+    page.get_by_label("Delete what its volumes hold, too").check()
+    with page.expect_request(lambda request: request.method == "DELETE") as asked:
+        page.get_by_role("button", name="Remove", exact=True).click()
+    assert asked_for(asked.value) == {"drop_volumes": "true"}
 
 
 def test_the_order_is_changed_by_keys(page, mock):

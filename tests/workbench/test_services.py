@@ -225,6 +225,26 @@ async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stac
     assert found["reason"]["code"] == "disk_limit"
 
 
+async def test_a_service_is_removed_with_its_volumes_where_that_is_asked_for_but_not_with_anothers(stack):
+    both = "services:\n" + "".join(
+        f"  {name}:\n    image: {IMAGE}\n    command: sleep 600\n    stop_grace_period: 0s\n    volumes: [{volumes}]\n"
+        for name, volumes in {"a": "'own:/own', 'shared:/shared', '/nameless'", "b": "'shared:/shared'"}.items()
+    )
+    await stack.declare(f"{both}volumes: {{own: , shared: }}\n")
+    await stack.well("run-all")
+    assert (await stack.inside("a", "touch /own/x /shared/x /nameless/x"))[0] == 0
+    for query in ({}, {"drop_volumes": True}):
+        await stack.declare(f"{both}volumes: {{own: , shared: }}\n")
+        await stack.well("run-all")
+        left = (await stack.inside("a", "ls /own /nameless"))[1]
+        assert left.count(b"x") == 2
+        gone = await stack.client.delete(f"{stack.path}/services/{(await stack.services())['a']['id']}", params=query)
+        assert gone.status_code == 204, gone.text
+    await stack.declare(f"{both}volumes: {{own: , shared: }}\n")
+    await stack.well("run-all")
+    assert (await stack.inside("a", "ls /own /nameless | grep x; ls /shared")) == (0, b"x\n")
+
+
 HOGS = {
     "memory": "head -c 1g /dev/zero | tail",
     "processes": "grow() { grow | grow; }; grow",

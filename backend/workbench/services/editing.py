@@ -33,7 +33,7 @@ from runtimes.compose import detect, edit, engines
 from runtimes.compose.model import BadCompose
 from runtimes.compose.read import load
 from runtimes.docker import Docker
-from runtimes.spec import Login, RuntimeFailed, Spec
+from runtimes.spec import CanKeepVolumes, Login, RuntimeFailed, Spec
 
 Secrets = dict[str, str]
 
@@ -301,10 +301,11 @@ def _limits(cpus: float | UnsetType | None, memory: int | UnsetType | None) -> d
     return found
 
 
-async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_id: UUID) -> None:
-    """Stops it and takes it out of the file. Its volumes stay until the session is purged."""
+async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_id: UUID, *, drop_volumes: bool) -> None:
+    """Stops it and takes it out of the file. Its volumes stay until the session is purged, unless they are to be dropped: then
+    those go at once that no other service has."""
     session = await enter(resources, actor, session_id, WRITE)
-    _, name = await _declared(resources, session, runtime_id)
+    definition, name = await _declared(resources, session, runtime_id)
     await _edit(
         resources, session, lambda text: edit.remove_service(text, name), None, f"Remove the service {name}", {}
     )
@@ -314,6 +315,12 @@ async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_i
             row.desired = "stopped"
     if row is not None and row.state != Stage.STOPPED:
         await conductor(resources).bring_down(runtime_id)
+    if drop_volumes and isinstance(resources.runtime, CanKeepVolumes):
+        held = {
+            by: {volume.source for volume in one.volumes if volume.kind == "volume"}
+            for by, one in definition.project.services.items()
+        }
+        await resources.runtime.remove_volumes(str(session.id), held.pop(name).difference(*held.values()))
 
 
 async def reorder(resources: Resources, actor: Actor, session_id: UUID, ids: list[UUID]) -> schemas.Services:

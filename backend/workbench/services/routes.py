@@ -54,9 +54,16 @@ async def update_service(
 
 
 @delete("/workspace/{session_id:uuid}/services/{service_id:uuid}", guards=[scope("services:write")])
-async def delete_service(resources: Hands, actor: Me, session_id: FromPath[UUID], service_id: FromPath[UUID]) -> None:
-    """Stop it and take it out of compose.yaml, after a snapshot. Its volumes stay until the session is purged."""
-    await editing.remove(resources, actor, session_id, service_id)
+async def delete_service(
+    resources: Hands,
+    actor: Me,
+    session_id: FromPath[UUID],
+    service_id: FromPath[UUID],
+    drop_volumes: FromQuery[bool] = False,
+) -> None:
+    """Stop it and take it out of compose.yaml, after a snapshot. Its volumes stay until the session is purged; with
+    `drop_volumes` those that no other service has are gone at once and for good, since no snapshot holds them."""
+    await editing.remove(resources, actor, session_id, service_id, drop_volumes=drop_volumes)
 
 
 @put("/workspace/{session_id:uuid}/services/reorder", guards=[scope("services:write")])

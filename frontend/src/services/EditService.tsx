@@ -38,6 +38,7 @@ export function EditService({ sessionId, service, at, last, onMove, onClose, onD
     service.limits.memory_bytes ? String(Math.round(service.limits.memory_bytes / MEBI)) : "",
   );
   const [removing, setRemoving] = useState(false);
+  const [dropping, setDropping] = useState(false);
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
   const path = `/workspace/${sessionId}/services/${service.id}`;
@@ -85,13 +86,22 @@ export function EditService({ sessionId, service, at, last, onMove, onClose, onD
   };
   const remove = () => {
     setBusy(true);
-    call("DELETE", path).then(() => onDone(null), refuse);
+    call("DELETE", `${path}?drop_volumes=${dropping}`).then(() => onDone(null), refuse);
   };
 
   if (removing)
     return (
       <Dialog title={`Remove ${service.name}?`} onClose={onClose} onSubmit={remove}>
-        <p>It is stopped and taken out of compose.yaml. Its volumes stay, and History has a snapshot from before.</p>
+        <p>It is stopped and taken out of compose.yaml. History has a snapshot of the files from before.</p>
+        {service.volumes.some((volume) => !volume.startsWith("./")) && (
+          <label className="option">
+            <input type="checkbox" checked={dropping} onChange={(event) => setDropping(event.target.checked)} />
+            <span>
+              Delete what its volumes hold, too
+              <small className="soft">For good: no snapshot has it.</small>
+            </span>
+          </label>
+        )}
         <Notice text={failure} />
         <div className="row end">
           <Button onClick={() => setRemoving(false)}>Cancel</Button>
