@@ -296,6 +296,15 @@ def test_webhooks_are_made_pinged_and_looked_into(codeyard):
     assert codeyard("webhook", "delete", one["id"]).returncode == 0
 
 
+def test_a_workspace_is_duplicated_with_what_is_in_it(codeyard, server: Server, demo):
+    server.ask("POST", f"/workspace/{demo}/filesystem", {"op": "write", "path": "draft.txt", "content": "mine"})
+    made = codeyard("workspace", "duplicate", "demo", "Demo again", "-o", "json")
+    assert made.returncode == 0, made.stderr
+    copied = json.loads(made.stdout)["default_session_id"]
+    assert codeyard("run", copied, "--", "cat", "draft.txt").stdout == "mine"
+    assert codeyard("workspace", "delete", "demo-again", "--yes").returncode == 0
+
+
 def test_attack_46_a_key_that_may_only_read_may_only_read_by_every_way_in(codeyard, server: Server, demo, tmp_path):
     keys = f"/organizations/{server.organization_id}/api-keys"
     scopes = ["workspaces:read", "sessions:read", "files:read", "services:read", "vcs:read", "pulls:read"]

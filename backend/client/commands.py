@@ -187,6 +187,10 @@ def _workspaces(commands: Any) -> None:
     create.add_argument("--clone", metavar="URL")
     create.add_argument("--template", metavar="ID")
     create.add_argument("--org")
+    again = workspace.verb("duplicate", duplicate_workspace, "A copy with its repositories and sessions as they stand.")
+    again.add_argument("wanted", metavar="WORKSPACE")
+    again.add_argument("name", metavar="NAME")
+    again.add_argument("--with-secrets", action="store_true", help="the values of its services' secrets, too")
     _one(workspace, "workspace", Server.workspace, "/workspace", f"{WORKSPACE} description organization_id created_at")
 
 
@@ -204,6 +208,13 @@ def create_workspace(words: argparse.Namespace, server: Server) -> int:
     else:
         made = server.ask("POST", "/workspace", body | ({"clone_url": words.clone} if words.clone else {}))
     show.one(made, WORKSPACE, words.output)
+    return 0
+
+
+def duplicate_workspace(words: argparse.Namespace, server: Server) -> int:
+    found = server.workspace(words.wanted)
+    body = {"name": words.name, "with_secrets": words.with_secrets}
+    show.one(server.ask("POST", f"/workspace/{found['id']}/duplicate", body), WORKSPACE, words.output)
     return 0
 
 

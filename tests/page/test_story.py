@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.steps import create, run_in_terminal, sign_in, terminal_text
+from tests.page.yard import picture
 from tests.server import OWNER, Server, wait_until
 
 pytestmark = pytest.mark.browser
@@ -145,6 +146,23 @@ def test_a_session_starts_from_another_as_it_stands(page, server):
     expect(page).to_have_title(re.compile("try it"))
     expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
     expect(page.locator(".status").get_by_text("try-it")).to_be_visible()
+
+
+def test_a_workspace_is_duplicated_as_it_stands(page, server):
+    sign_in(page, server)
+    create(page, "original")
+    session = page.url.rsplit("/", 1)[1]
+    server.ask("POST", f"/workspace/{session}/filesystem", {"op": "write", "path": "draft.txt", "content": "x\n"})
+    page.get_by_role("link", name="Codeyard").click()
+    page.get_by_role("button", name="Duplicate original").click()
+    picture(page, "duplicate")
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("original copy")
+    page.get_by_role("checkbox", name="With secrets").check()
+    with page.expect_request(lambda request: request.url.endswith("/duplicate")) as asked:
+        page.get_by_role("textbox", name="Name").press("Enter")
+    assert asked.value.post_data_json == {"name": "original copy", "with_secrets": True}
+    page.get_by_role("link", name="original copy", exact=True).click()
+    expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
 
 
 def test_a_workspace_is_deleted_by_its_name_and_restored(page, server):

@@ -23,6 +23,7 @@ export default function Workspaces({ organization }: PageProps) {
   const [failure, setFailure] = useState("");
   const [making, setMaking] = useState(false);
   const [deleting, setDeleting] = useState<Workspace | null>(null);
+  const [copying, setCopying] = useState<Workspace | null>(null);
   const [giving, setGiving] = useState<Workspace | null>(null);
   const manages = atLeast(organization.role, "admin");
   const makes = atLeast(organization.role, "member");
@@ -117,6 +118,11 @@ export default function Workspaces({ organization }: PageProps) {
               </Button>
             )}
             {makes && (
+              <Button kind="quiet" aria-label={`Duplicate ${row.name}`} onClick={() => setCopying(row)}>
+                Duplicate
+              </Button>
+            )}
+            {makes && (
               <Button kind="quiet" aria-label={`Delete ${row.name}`} onClick={() => setDeleting(row)}>
                 Delete
               </Button>
@@ -139,6 +145,7 @@ export default function Workspaces({ organization }: PageProps) {
         </details>
       )}
       {making && <NewWorkspace organization={organization} onClose={() => setMaking(false)} />}
+      {copying && <Duplicate workspace={copying} onClose={() => setCopying(null)} />}
       {giving && <Access organization={organization} workspace={giving} onClose={() => setGiving(null)} />}
       {deleting && (
         <Sure
@@ -156,6 +163,45 @@ export default function Workspaces({ organization }: PageProps) {
         </Sure>
       )}
     </>
+  );
+}
+
+function Duplicate({ workspace, onClose }: { workspace: Workspace; onClose: () => void }) {
+  const [name, setName] = useState(`${workspace.name} copy`);
+  const [secrets, setSecrets] = useState(false);
+  const [failure, setFailure] = useState("");
+  const [busy, setBusy] = useState(false);
+  const copy = () => {
+    setBusy(true);
+    post(`/workspace/${workspace.id}/duplicate`, { name: name.trim(), with_secrets: secrets }).then(
+      onClose,
+      (error: Refused) => {
+        setFailure(error.message);
+        setBusy(false);
+      },
+    );
+  };
+  return (
+    <Dialog title={`Duplicate ${workspace.name}`} onClose={onClose} onSubmit={copy}>
+      <p>Its repositories and every session come along as they stand, uncommitted changes included.</p>
+      <Field label="Name" value={name} onChange={(event) => setName(event.target.value)} required autoFocus />
+      <label className="option">
+        <input type="checkbox" checked={secrets} onChange={(event) => setSecrets(event.target.checked)} />
+        <span>
+          With secrets
+          <small className="soft">
+            The values of its services' secrets and variables. What runs there can read them.
+          </small>
+        </span>
+      </label>
+      <Notice text={failure} />
+      <div className="row end">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button type="submit" kind="main" disabled={busy}>
+          {busy ? "Duplicating…" : "Duplicate"}
+        </Button>
+      </div>
+    </Dialog>
   );
 }
 
