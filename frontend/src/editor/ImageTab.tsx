@@ -22,7 +22,6 @@ export default function ImageTab({ bench, tab }: EditorProps) {
   return (
     <>
       <Notice text={failure} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
       <section className={`picture ${whole ? "fit" : ""}`} aria-label={path} tabIndex={whole ? undefined : 0}>
         {url && (
           <img

@@ -81,7 +81,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
                   {unfolded.has(schema.name) ? "▾" : "▸"}
                 </span>
                 <span className="name">{schema.name}</span>
-                <span className="soft">{schema.tables.length}</span>
+                <span className="soft small">{schema.tables.length}</span>
               </button>
               {unfolded.has(schema.name) && (
                 <ul>
@@ -101,7 +101,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
                         </span>
                         <span className="name">{table.name}</span>
                         {table.rows_estimate !== null && table.rows_estimate >= 0 && (
-                          <span className="soft" title="rows, about">
+                          <span className="soft small" title="rows, about">
                             {short(table.rows_estimate)}
                           </span>
                         )}

@@ -12,7 +12,7 @@ export function Variables({ workspaceId, onClose }: { workspaceId: string; onClo
       title="Variables of this workspace"
       about={
         <>
-          A compose file asks for them as <code>{"${NAME}"}</code>. They are kept encrypted and not shown again; a
+          A compose file asks for them as <code>$&#123;NAME&#125;</code>. They are kept encrypted and not shown again; a
           restart brings a change into effect.
         </>
       }
