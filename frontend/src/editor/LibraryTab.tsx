@@ -9,7 +9,7 @@ import { useSetting } from "../shell/settings";
 import { useStore } from "../shell/store";
 import { cursor } from "./cursor";
 import { languageOf } from "./languages";
-import { basics, chosen, reach } from "./look";
+import { basics, chosen, complaining, reach } from "./look";
 import { SERVED, serverLanguage } from "./names";
 import { stay } from "./places";
 
@@ -42,7 +42,8 @@ export default function LibraryTab({ bench, tab, visible, focused }: EditorProps
       const moved = EditorView.updateListener.of(({ view, selectionSet, focusChanged }) => {
         if (view.hasFocus && (selectionSet || focusChanged)) cursor.set({ view, path: uri, document: null });
       });
-      const extensions = [server, chosen(top), basics, language, EditorState.readOnly.of(true), moved];
+      const readOnly = EditorState.readOnly.of(true);
+      const extensions = [server, chosen(top), basics, complaining(bench), language, readOnly, moved];
       const label = EditorView.contentAttributes.of({ "aria-label": found.path, "aria-readonly": "true" });
       made = new EditorView({ parent: place.current, doc, extensions: [...extensions, label] });
       leave = stay(bench, uri, made);

@@ -10,7 +10,7 @@ import { cursor } from "./cursor";
 import { documentsOf, followed, type TextDocument } from "./documents";
 import { languageOf } from "./languages";
 import { pointerNote } from "./lfs";
-import { basics, chosen, reach } from "./look";
+import { basics, chosen, complaining, reach } from "./look";
 import { SERVED, serverLanguage } from "./names";
 import { stay } from "./places";
 
@@ -129,9 +129,7 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
         basics,
         language.of([]),
         EditorView.contentAttributes.of({ "aria-label": path }),
-        EditorView.exceptionSink.of((error) =>
-          bench.questions.tell(`The editor: ${(error as Error).message ?? error}`),
-        ),
+        complaining(bench),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !update.transactions.some((one) => one.annotation(followed)))
             document.changed(view, update.changes, update.state.doc);

@@ -17,7 +17,7 @@ import {
   lineNumbers,
   rectangularSelection,
 } from "@codemirror/view";
-import type { Goal } from "../shell/bench";
+import type { Bench, Goal } from "../shell/bench";
 import { settingOf } from "../shell/settings";
 import { painted } from "./painted";
 
@@ -48,6 +48,10 @@ export function chosen(lines: Iterable<string>): Extension {
     settingOf<boolean>("editor.lineNumbers") ? lineNumbers() : [],
   ];
 }
+
+/** What an extension fails with is told, not logged: of a language server it is a plain object. */
+export const complaining = (bench: Bench): Extension =>
+  EditorView.exceptionSink.of((error) => bench.questions.tell(`The editor: ${(error as Error).message ?? error}`));
 
 export const basics: Extension = [
   EditorView.contentAttributes.of({ tabindex: "0" }), // so that what scrolls is known to be reached by keys

@@ -1,10 +1,13 @@
 import { expect, test, vi } from "vitest";
 import type { Bench } from "../../shell/bench";
 
-const sockets: { onopen?: () => void; onclose?: () => void; sent: string[] }[] = [];
+const sockets: Socket[] = [];
 class Socket {
   static OPEN = 1;
   readyState = 1;
+  onopen?: () => void;
+  onclose?: () => void;
+  onmessage?: (event: { data: string }) => void;
   sent: string[] = [];
   constructor() {
     sockets.push(this);
@@ -37,4 +40,27 @@ test("a server that never begins is told of, is no error of the page, and says n
   await vi.advanceTimersByTimeAsync(15_000);
   expect(health()).toMatchObject({ link: "away", reason: "It did not start: Request timed out." });
   vi.useRealTimers();
+});
+
+test("a signature that a server refuses is told to who asked for it, and to nobody who only types", async () => {
+  const bench = { sessionId: "s", ends: new Set() } as unknown as Bench;
+  const { client } = new LanguageClient(bench, "python");
+  const socket = sockets.at(-1);
+  socket?.onopen?.();
+  const answer = (parts: object) => {
+    const { id } = JSON.parse(socket?.sent.at(-1) ?? "{}");
+    socket?.onmessage?.({ data: JSON.stringify({ jsonrpc: "2.0", id, ...parts }) });
+  };
+  answer({ result: { capabilities: {} } });
+  await client.initializing;
+  const refusal = { code: -32801, message: "content modified" };
+  const ask = async (triggerKind: number) => {
+    const asked = client.request("textDocument/signatureHelp", { context: { triggerKind } });
+    await Promise.resolve();
+    answer({ error: refusal });
+    return asked;
+  };
+  expect(await ask(2)).toBeNull(); // typed
+  expect(await ask(3)).toBeNull(); // moved
+  await expect(ask(1)).rejects.toEqual(refusal); // by its keys
 });

@@ -28,6 +28,7 @@ const FORMATTING = 2000; // milliseconds that a file waits to be formatted befor
 const QUIET = 250; // milliseconds without typing before the servers are told
 const PAUSE = 100; // milliseconds between two looks at what they say
 const LINES = 1000; // of output that is kept
+const INVOKED = 1; // LSP 3.17, SignatureHelpTriggerKind
 
 class OpenFile implements WorkspaceFile {
   version = 0;
@@ -161,6 +162,13 @@ export class LanguageClient {
         () => to?.send(JSON.stringify({ jsonrpc: "2.0", method, params })),
         () => undefined,
       );
+    };
+    // And that a server has no signature for what is being typed: only who asked for one is told so.
+    const request: LSPClient["request"] = this.client.request.bind(this.client);
+    this.client.request = <Params, Result>(method: string, params: Params): Promise<Result> => {
+      const answer = request<Params, Result>(method, params);
+      const asked = (params as { context?: { triggerKind?: number } }).context?.triggerKind === INVOKED;
+      return method === "textDocument/signatureHelp" && !asked ? answer.catch(() => null as Result) : answer;
     };
     const leave = link(bench.sessionId, language, {
       open: (opened) => {
