@@ -14,6 +14,16 @@ from tests.server import wait_until
 pytestmark = pytest.mark.browser
 
 GREETING = "import os\n\n\ndef greet(name: str) -> str:\n    return 'hello ' + name\n"
+SLOW = """
+addEventListener("close", event => {
+  if (!event.isTrusted) return;
+  event.stopImmediatePropagation();
+  setTimeout(() => event.target.dispatchEvent(new Event("close")), 2000);
+}, true);
+const { postMessage } = MessagePort.prototype;
+MessagePort.prototype.postMessage = function (...words) { setTimeout(() => postMessage.apply(this, words), 300); };
+"""
+"""As on a busy machine: keys come before it is told that a dialog closed, and before React draws what may wait."""
 CALLER = "from greeting import greet\n\nprint(greet('x'))\n"
 
 
@@ -52,6 +62,33 @@ def focused(page: Page) -> str:
         "(at => at.matches('.entry, [role=menuitem]') ? at.innerText : '')(document.activeElement)"
     )
     return found
+
+
+def test_a_line_is_gone_to_as_soon_as_its_file_is_chosen(page, server):
+    yard = Yard(server, "in haste")
+    yard.write("caller.py", CALLER)
+    page.add_init_script(SLOW)
+    held = []
+
+    def hold(route):
+        first = not held and "caller.py" in (route.request.post_data or "")
+        held.append(route) if first else route.fallback()
+
+    page.route("**/filesystem", hold)
+    yard.open(page)
+    quick_open(page, "caller", "caller.py")
+    press(page, "Control+g")
+    expect(page.get_by_role("combobox", name="Line")).to_be_focused()
+    wait_until(lambda: page.evaluate("1") and held)
+    held[0].continue_()
+    expect(code(page, "caller.py")).to_be_visible()
+    page.keyboard.type("3:8\n")
+    expect(page.locator(".status")).to_contain_text("Ln 3, Col 8")
+    expect(code(page, "caller.py")).to_be_focused()
+
+    command(page, "go to a line", "Go to a line")
+    page.keyboard.type("1\n")
+    expect(page.locator(".status")).to_contain_text("Ln 1, Col 1")
 
 
 def test_code_is_written_moved_through_and_changed(page, server):

@@ -130,7 +130,7 @@ command({
   group: "Code",
   title: "Go to a line…",
   keys: "Ctrl-G",
-  when: isText,
+  when: (bench) => bench.tab?.kind === "text", // its editor may still be on the way
   run: (bench) => bench.asking.set(":"),
 });
 

@@ -50,6 +50,7 @@ function chosen(text: string) {
 export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: string; onClose: () => void }) {
   const [text, setText] = useState(prefix);
   const [answer, setAnswer] = useState<{ to: string; rows: Found[] } | null>(null);
+  const newest = useRef(answer); // drawn a moment later
   const hasty = useRef(false); // Enter came before the answer
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -58,17 +59,26 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
   const { found, query } = chosen(text);
   const rows = answer?.rows ?? null;
 
-  const choose = useCallback((row: Found | undefined) => {
-    if (!row) return;
+  /** At once, not with the event that tells of it: who presses a key in between would open what is about to go. */
+  const leave = useCallback(() => {
     dialog.current?.close();
-    row.run();
-  }, []);
+    onClose();
+  }, [onClose]);
+  const choose = useCallback(
+    (row: Found | undefined) => {
+      if (!row) return;
+      leave();
+      row.run();
+    },
+    [leave],
+  );
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => {
     let left = false;
     const take = (next: Found[]) => {
       if (left) return;
-      setAnswer({ to: text, rows: next.slice(0, SHOWN) });
+      newest.current = { to: text, rows: next.slice(0, SHOWN) };
+      setAnswer(newest.current);
       setAt(0);
       if (hasty.current) choose(next[0]);
     };
@@ -89,7 +99,7 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
     if (event.key === "ArrowDown") setAt(count ? (at + 1) % count : 0);
     else if (event.key === "ArrowUp") setAt(count ? (at + count - 1) % count : 0);
     else if (event.key !== "Enter") return;
-    else if (answer?.to === text) choose(rows?.[at]);
+    else if (newest.current?.to === text) choose(newest.current.rows[newest.current === answer ? at : 0]);
     else hasty.current = true;
     event.preventDefault();
   };
@@ -99,8 +109,9 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
       ref={dialog}
       className="palette"
       aria-label={found?.title}
-      onClose={onClose}
-      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+      onCancel={leave}
+      onClose={leave}
+      onClick={(event) => event.target === dialog.current && leave()}
     >
       <div className="palette-box">
         <input

@@ -1,6 +1,6 @@
 // The workbench's frame: title bar, views at the left, editors, panel below, dock at the right, status bar. What stands in them
 // is registered elsewhere; registry.ts says how.
-import { createElement, type ReactNode, Suspense, useMemo } from "react";
+import { createElement, type ReactNode, Suspense, useCallback, useMemo } from "react";
 import { Boundary } from "../parts/Boundary";
 import { Notice } from "../parts/controls";
 import { Arrival, byArrows } from "./Arrival";
@@ -22,6 +22,7 @@ export function Shell({ bench, children }: { bench: Bench; children: ReactNode }
   const layout = useStore(bench.layout);
   const frame = useKeptSizes();
   const asking = useStore(bench.asking);
+  const asked = useCallback(() => bench.asking.set(null), [bench]);
   const menu = useStore(bench.menu);
   const helping = useStore(bench.dialog) === "keys";
   const filled = layout.dock && layout.wide ? "wide" : layout.panel && layout.tall ? "tall" : "";
@@ -59,7 +60,7 @@ export function Shell({ bench, children }: { bench: Bench; children: ReactNode }
         )}
       </div>
       <StatusBar bench={bench} />
-      {asking !== null && <Palette bench={bench} prefix={asking} onClose={() => bench.asking.set(null)} />}
+      {asking !== null && <Palette key={asking} bench={bench} prefix={asking} onClose={asked} />}
       {helping && <KeyboardMap onClose={() => bench.dialog.set(null)} />}
       <QuestionsView bench={bench} />
       {menu && <Menu at={menu.at} items={menu.items} onClose={() => bench.menu.set(null)} />}

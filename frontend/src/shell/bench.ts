@@ -118,7 +118,10 @@ export class Bench {
   openFile(path: string, at: Omit<Goal, "path"> | number | null = null, preview = false): void {
     const other = at === null && [...editors.values()].find((one) => one.opens?.(path));
     this.openText(path, preview, other ? other.kind : "text");
-    if (at !== null || !preview) this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
+    if (at === null && preview) return;
+    const from = document.activeElement;
+    if (from instanceof HTMLElement && from.closest(".xterm")) from.blur(); // keys that come before the editor does are not the shell's
+    this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });
   }
 
   openText(path: string, preview = false, kind = "text"): void {
