@@ -134,6 +134,7 @@ def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_ke
     grace = enter(her, "/o/acme")
     expect(grace.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
     ada.goto(f"{server.url}/o/acme/tasks/demo")
+    expect(ada.get_by_role("link", name=HOSTILE)).to_be_visible()
     look(ada, "board")
     ada.get_by_role("link", name=HOSTILE).click()
     ada.get_by_role("button", name="Edit").click()
