@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.axe import violations
 from tests.page.mock import Mock, asked_for, events, operation, service, stack
 from tests.page.steps import create, sign_in
 from tests.page.yard import picture
@@ -364,6 +365,83 @@ def test_secrets_are_written_and_never_shown(page, mock):
             "memory_bytes": 1 << 30,
         }
     ]  # fmt: skip
+
+
+def fill_in(page: Page, *words: str) -> None:
+    """Types one into each field from the one with the focus on, and Enter."""
+    for number, word in enumerate(words):
+        if number:
+            page.keyboard.press("Tab")
+        page.keyboard.type(word)
+    page.keyboard.press("Enter")
+
+
+def test_variables_are_set_and_forgotten_by_keys(page, mock, server, tolerated):
+    tolerated.append("status of 404")
+    opener = page.get_by_role("button", name="Variables")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Variables of this workspace")
+    name, value = dialog.get_by_label("Name"), dialog.get_by_label("Value")
+    names = dialog.get_by_role("list")
+    expect(dialog).to_contain_text("None yet.")
+    expect(name).to_be_focused()
+    fill_in(page, "2 words", "x")
+    assert name.evaluate("field => field.validity.patternMismatch")  # the browser says so
+    name.fill("")
+    for one in ("API_TOKEN", "REGION"):
+        expect(name).to_be_focused()  # ready for the next
+        fill_in(page, one, "very secret")
+        expect(names).to_contain_text(one)
+        expect(name).to_have_value("")
+        expect(value).to_have_value("")
+    expect(dialog.get_by_text("very secret")).to_have_count(0)
+    assert violations(page) == []
+    picture(page, "service-variables")
+
+    workspace = server.ask("GET", f"/sessions/{mock.session}")["workspace_id"]
+    dialog.get_by_role("button", name="Forget REGION").focus()
+    page.keyboard.press("Enter")
+    expect(names.get_by_role("listitem")).to_have_count(1)
+    expect(name).to_be_focused()
+    server.ask("DELETE", f"/workspace/{workspace}/variables/API_TOKEN")  # somebody else, meanwhile
+    dialog.get_by_role("button", name="Forget API_TOKEN").focus()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("The workspace has no such variable.")
+    expect(dialog).to_contain_text("None yet.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def test_a_registry_that_is_none_is_refused_and_what_was_typed_stays(page, mock, server):
+    opener = page.get_by_role("button", name="Registries")
+    picture(page, "services")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Registries of this workspace")
+    expect(dialog).to_contain_text("None yet.")
+    expect(dialog.get_by_label("Registry")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Set")).to_be_disabled()
+    fill_in(page, "nowhere", "robot", "very secret")
+    expect(dialog.get_by_role("alert")).to_contain_text("Write the host that its images begin with")
+    expect(dialog.get_by_label("Password")).to_have_value("very secret")
+    dialog.get_by_label("Registry").fill(" registry.example.com:5000 ")
+    page.keyboard.press("Enter")
+    row = dialog.get_by_role("listitem")
+    expect(row).to_contain_text("registry.example.com:5000")
+    expect(row).to_contain_text("robot")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    expect(dialog.get_by_label("Password")).to_have_value("")
+    assert violations(page) == []
+    picture(page, "service-registries")
+    row.get_by_role("button", name="Forget registry.example.com:5000").focus()
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("None yet.")
+    dialog.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
 
 
 def test_what_its_volumes_hold_stays_unless_that_is_to_go_too(page, mock):

@@ -6,6 +6,7 @@ import {
   type ReactNode,
   useEffect,
   useId,
+  useLayoutEffect,
   useRef,
 } from "react";
 
@@ -71,6 +72,11 @@ export function Dialog({
     // Browsers go to what comes first, which is right for fields. Of buttons it is the one that Enter is for, if it destroys nothing.
     if (!document.activeElement?.matches("input, textarea, select"))
       dialog.current?.querySelector<HTMLElement>(".button.main[type=submit]")?.focus();
+  }, []);
+  // Browsers give the focus back when a dialog closes, and not when it is merely taken away, as its own buttons do.
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    return () => shown?.close();
   }, []);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

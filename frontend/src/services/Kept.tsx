@@ -1,5 +1,5 @@
 // What a workspace keeps encrypted for its services, and only ever takes: a list of names, and a form to set one.
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { call, get, type Page, type Refused } from "../api";
 import { Button, Dialog, Notice } from "../parts/controls";
 import { useAnswer } from "../parts/useAnswer";
@@ -19,24 +19,27 @@ type Props<Row> = {
 
 export function Kept<Row>({ title, about, path, shown, name, body, ready, onDone, onClose, children }: Props<Row>) {
   const [failure, setFailure] = useState("");
+  const list = useRef<HTMLUListElement>(null);
   const { data, failure: away, load } = useAnswer(path, () => get<Page<Row>>(path));
   useEffect(() => void load(), [load]);
   const pathOf = (name: string) => `${path}/${encodeURIComponent(name)}`;
   const attempt = (work: Promise<unknown>) =>
-    work.then(
-      () => {
-        setFailure("");
-        onDone();
-        return load();
-      },
-      (error: Refused) => setFailure(error.message),
-    );
+    work
+      .then(
+        () => {
+          setFailure("");
+          onDone();
+          list.current?.closest("form")?.querySelector("input")?.focus(); // for the next; the button of one that is forgotten goes
+        },
+        (error: Refused) => setFailure(error.message),
+      )
+      .then(load); // what is refused may be gone already
 
   return (
     <Dialog title={title} onClose={onClose} onSubmit={() => attempt(call("PUT", pathOf(name), body))}>
       <p className="soft">{about}</p>
       {data?.items.length === 0 && <p className="soft">None yet.</p>}
-      <ul className="names">
+      <ul className="names" ref={list}>
         {data?.items.map(shown).map((one) => (
           <li key={one.name} className="row">
             <code>{one.name}</code>
