@@ -76,8 +76,8 @@ def test_from_an_invitation_to_a_merge_on_both_sides(server, page, new_page, ups
     # Somebody pushes to its branch there while she commits here: she takes theirs in by a click.
     who = ["-c", "user.name=Forge", "-c", "user.email=forge@example.com"]
     theirs = upstream.pulls.git(*who, "commit-tree", f"{there.head}^{{tree}}", "-p", there.head, "-m", "Pushed there")
-    upstream.pulls.git("update-ref", f"refs/heads/{there.head}", theirs)
     head.write("more.txt", "more\n")
+    upstream.pulls.git("update-ref", f"refs/heads/{there.head}", theirs)
     head.commit("More")
     expect(twin).to_contain_text("is not in step")
     for theme, width in (("dark", 320), ("light", 1280)):
