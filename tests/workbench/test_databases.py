@@ -11,7 +11,7 @@ from backend.workbench.databases.queries import Queries, while_there
 from backend.workbench.databases.relay import BUDGET, relay_to
 from backend.workbench.databases.schemas import Column
 from backend.workbench.databases.target import Target, engine_of, target_of
-from tests import make
+from tests import make, require
 from tests.databases import Browser
 from tests.workbench.test_services import Stack, make_stack, stack  # noqa: F401 - a fixture
 
@@ -176,6 +176,7 @@ def browser(stack: Stack, service: dict) -> Browser:  # noqa: F811
 
 @pytest.mark.docker
 async def test_databases_of_a_running_stack_are_looked_into(stack):  # noqa: F811
+    require.images("postgres", "mariadb", "redis")
     await stack.declare(COMPOSE)
     services = await stack.services()
     before = await stack.client.get(f"{browser(stack, services['db']).base}")
