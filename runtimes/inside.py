@@ -68,7 +68,7 @@ async def pid_in(driver: CanExec, notes: State) -> int | None:
     """What a program that was started inside is called there; None where that cannot be told."""
     with contextlib.suppress(EngineAway):
         if (pid := await driver.exec_pid(notes)) is not None:
-            return await asyncio.to_thread(pid_inside, pid)
+            return pid_inside(pid)
     return None
 
 

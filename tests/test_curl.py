@@ -2,19 +2,17 @@
 
 import json
 import re
-import shutil
 import subprocess
 
-import pytest
-
+from tests.require import program
 from tests.server import ROOT, Server
 from tests.workbench.yard import by_hand
 
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 def test_the_readmes_lines_lead_from_a_clone_to_a_merge(tmp_path):
+    program("curl", "curl", "curl")
     by_hand(tmp_path, "init", "-q", "-b", "main")
     (tmp_path / "Makefile").write_text("test:\n\t@cat hello.txt\n")
     by_hand(tmp_path, "add", "-A")
