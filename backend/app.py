@@ -16,6 +16,7 @@ from backend import features
 from backend.accounts.signin.authenticate import authenticate
 from backend.core import jobs
 from backend.core.auth import Actor, Admissions, Credential, Me, anyone, provide_actor
+from backend.core.bodies import Ask
 from backend.core.db import Database
 from backend.core.live import Live
 from backend.core.resources import Hands, Resources, provide_resources
@@ -89,6 +90,7 @@ def create_app(resources: Resources) -> Litestar:
         after_exception=[remember_error],
         state=State({"resources": resources}),
         lifespan=[lifespan],
+        request_class=Ask,
         openapi_config=OpenAPIConfig(
             title="Codeyard",
             version="1",

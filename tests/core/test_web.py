@@ -87,6 +87,30 @@ async def test_a_call_without_its_body_or_with_a_dead_key_is_told_so(client):
     assert envelope(await client.get("/workspace"), 401)["code"] == "key_refused"
 
 
+async def test_a_post_whose_fields_all_have_defaults_needs_no_body(client):
+    """`curl -X POST …/merge` means what `-d '{}'` does, and the description says so."""
+    session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    tree = f"/workspace/{session}/file-tree"
+    assert (await client.post(tree)).json() == (await client.post(tree, json={})).json()
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    needless = {
+        path for path, at in paths.items() if at.get("post", {}).get("requestBody", {}).get("required") is False
+    }
+    merge = "/api/v1/workspace/{workspace_id}/pull-requests/{pull}/merge"
+    assert {merge, "/api/v1/workspace/{session_id}/version-controls/push"} <= needless and len(needless) >= 15
+    for path in needless:
+        at = f"http://localhost:8300{re.sub(r'{[^}]*}', str(UUID(int=0)), path)}"
+        without, empty = await client.post(at), await client.post(at, json={})
+        assert (without.status_code, without.text[:60]) == (empty.status_code, empty.text[:60]), path
+        assert "needs a body" not in without.text, path
+
+
+async def test_a_put_says_what_is_to_be_and_needs_its_body(client):
+    workspace = (await client.post("/workspace", json={"name": "one"})).json()
+    rules = f"/workspace/{workspace['id']}/sessions/{workspace['default_session_id']}/pull-requests/rules"
+    assert "needs a body of JSON" in envelope(await client.put(rules), 422)["message"]
+
+
 async def test_who_gives_a_value_that_is_none_of_a_few_is_told_the_few(client, ada):
     session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
     keys = f"/organizations/{ada.organization_id}/api-keys"

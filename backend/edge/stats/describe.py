@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from backend.core.auth import ANYONE, cookie_name
+from backend.core.bodies import may_lack_body
 from backend.core.errors import ErrorEnvelope
 
 REFUSAL = {
@@ -45,6 +46,8 @@ def describe(app: Litestar) -> dict[str, Any]:
         names[name] = names.get(name, 0) + 1
         operation["operationId"] = name if names[name] == 1 else f"{name}_{names[name]}"
         operation["summary"] = name.replace("_", " ").capitalize()
+        if may_lack_body(handler):
+            operation["requestBody"]["required"] = False
         _describe_answers(operation["responses"], handler.opt.get("produces", ()))
         needs = next((guard.needs for guard in handler.guards or () if hasattr(guard, "needs")), ANYONE)
         if needs != ANYONE:
