@@ -134,7 +134,7 @@ MATRIX = [
     open_to_all("POST", "/auth/invitation", 403, body={"invitation": "x"}),
     open_to_all("POST", "/auth/login", 401, body={"email": "{unique}@example.com", "password": "wrong"}),
     personal("POST", "/auth/logout", ok=204),
-    personal("GET", "/auth/me"),
+    Row("GET", "/auth/me", "signed-in", (401, 200, 200, 200, 200, 200, 401, 401)),
     personal("GET", "/account/settings"),
     personal("PUT", "/account/settings", body={"settings": {"theme": "dark"}}),
     personal("GET", "/account/profile"),

@@ -75,6 +75,16 @@ def test_a_person_signs_in_with_a_password_and_out_again(codeyard, server: Serve
     assert codeyard("whoami", by_key=False).returncode == 4
 
 
+def test_a_key_of_few_rights_signs_in_and_says_what_it_is(codeyard, server: Server):
+    made = codeyard("key", "create", "narrow", "--scope", "files:read", "--days", "1", "-o", "json")
+    key = json.loads(made.stdout)["key"]
+    entered = codeyard("login", server.url, "--key", key, by_key=False)
+    assert (entered.returncode, entered.stdout) == (0, f"Signed in to {server.url} by the API key narrow of Acme.\n")
+    told = codeyard("whoami", by_key=False).stdout
+    assert "files:read" in told and "acme" in told and key not in told
+    assert codeyard("logout", by_key=False).returncode == 0
+
+
 def test_a_wrong_password_and_a_wrong_key_are_refused(codeyard, server: Server):
     told = codeyard("login", server.url, "--email", OWNER["email"], by_key=False, stdin="wrong password\n")
     assert told.returncode == 4

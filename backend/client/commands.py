@@ -57,11 +57,13 @@ def sign_in(words: argparse.Namespace) -> int:
     if words.key:
         found = account.Account(url, key=words.key)
         with Server(found) as server:
-            server.ask("GET", "/organizations")
+            me = server.ask("GET", "/auth/me")
+        whom = f"by the API key {me['key']['name']} of {me['organizations'][0]['name']}"
     else:
         found = _by_password(url, words.email or input("E-mail: "))
+        whom = f"as {found.email}"
     account.keep(found)
-    print(f"Signed in to {url}" + (f" as {found.email}." if found.email else " by an API key."))
+    print(f"Signed in to {url} {whom}.")
     return 0
 
 
@@ -90,12 +92,11 @@ def logout(_: argparse.Namespace, server: Server) -> int:
 
 
 def whoami(words: argparse.Namespace, server: Server) -> int:
-    rows = list(server.pages("/organizations"))
-    me = server.ask("GET", "/auth/me")["user"] if server.account.cookie else {"email": "by an API key", "name": ""}
+    me = server.ask("GET", "/auth/me")
+    rows = me["organizations"]
     chosen = server.account.organization or (rows[0]["slug"] if len(rows) == 1 else None)
-    show.one(
-        me | {"server": server.account.url, "organization": chosen}, "server email name organization", words.output
-    )
+    columns = "server email name organization" if me["user"] else f"server {KEY} organization"
+    show.one((me["user"] or me["key"]) | {"server": server.account.url, "organization": chosen}, columns, words.output)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Signing in: the first account, sign-up, login, sign-ins, and the ways in which each is refused."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -216,7 +216,20 @@ async def test_a_new_password_signs_every_other_browser_out(call, ada, client):
 
 async def test_a_key_is_nobody_who_could_sign_out(call, database, ada):
     key = await make.key(database, ada.organization_id, "admin")
-    assert (await call(key).get("/auth/me")).json()["error"]["code"] == "needs_person"
+    assert (await call(key).post("/auth/logout")).json()["error"]["code"] == "needs_person"
+
+
+async def test_a_key_learns_what_it_is_of_and_what_it_may_whatever_that_is(call, database, ada):
+    """As a CI job asks before it begins."""
+    ends = now() + timedelta(days=1)
+    key = await make.key(database, ada.organization_id, "files:write", expires_at=ends, requests_per_minute=60)
+    me = (await call(key).get("/auth/me")).json()
+    assert (me["user"], me["csrf_token"]) == (None, "")
+    assert [(one["id"], one["role"]) for one in me["organizations"]] == [(str(ada.organization_id), None)]
+    shown = me["key"]
+    assert (shown["id"], shown["scopes"], shown["requests_per_minute"]) == (str(key.key_id), ["files:write"], 60)
+    assert datetime.fromisoformat(shown["expires_at"]) == ends and "key" not in shown
+    assert (await call(ada).get("/auth/me")).json()["key"] is None
 
 
 async def test_mass_assignment_is_refused(call, database):

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.keys.events import KeyChanged
 from backend.accounts.keys.models import ApiKey
 from backend.accounts.keys.schemas import ApiKeyCreate, Lasts
+from backend.accounts.orgs.models import Organization
 from backend.accounts.orgs.service import require
 from backend.core import crypto
 from backend.core.auth import SCOPES, Actor
@@ -72,6 +73,13 @@ async def create(db: AsyncSession, actor: Actor, organization_id: UUID, data: Ap
     await db.flush()
     await _tell(db, row, "created")
     return row, key
+
+
+async def get(db: AsyncSession, key_id: UUID) -> tuple[ApiKey, Organization] | None:
+    """A key with the organisation that it is of."""
+    query = select(ApiKey, Organization).join(Organization, Organization.id == ApiKey.organization_id)
+    found = (await db.execute(query.where(ApiKey.id == key_id))).one_or_none()
+    return found and (found[0], found[1])
 
 
 async def list_all(db: AsyncSession, actor: Actor, organization_id: UUID) -> Sequence[ApiKey]:

@@ -3,11 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.keys import service as keys
+from backend.accounts.keys.schemas import ApiKey
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.orgs.routes import show as show_organization
 from backend.accounts.signin import account, addresses, outbox, schemas, service
@@ -16,7 +19,7 @@ from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
 from backend.core import crypto
-from backend.core.auth import Actor, Me, anyone, cookie_name, is_secure, person
+from backend.core.auth import Actor, KeyRefused, Me, anyone, cookie_name, is_secure, person, signed_in
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.events import position
@@ -60,8 +63,11 @@ async def logout(db: Db, actor: Me, request: AnyRequest, resources: Hands) -> Re
     return Response(None, status_code=204, cookies=[cookie(request, resources, "", max_age=0)])
 
 
-@get("/me", guards=[person])
+@get("/me", guards=[signed_in])
 async def get_me(db: Db, actor: Me) -> schemas.MeAnswer:
+    """Who calls: a person, or a key, which learns here what it is of, what it may and until when."""
+    if actor.user_id is None:
+        return await show_key(db, actor)
     user = await users.get(db, actor.id)
     if user is None:
         raise Unauthorized
@@ -100,7 +106,16 @@ async def enter(
 
 async def show_me(db: AsyncSession, actor: Actor, user: User) -> schemas.MeAnswer:
     mine = [show_organization(row, role) for row, role in await organizations.of_user(db, user.id)]
-    return schemas.MeAnswer(await account.show_user(db, user), mine, actor.csrf_token, await position(db))
+    return schemas.MeAnswer(await account.show_user(db, user), None, mine, actor.csrf_token, await position(db))
+
+
+async def show_key(db: AsyncSession, actor: Actor) -> schemas.MeAnswer:
+    found = await keys.get(db, actor.id)
+    if found is None:
+        raise KeyRefused
+    row, organization = found
+    key = msgspec.convert(row, ApiKey, from_attributes=True)
+    return schemas.MeAnswer(None, key, [show_organization(organization, None)], "", await position(db))
 
 
 def show(row: SignIn, actor: Actor) -> schemas.SignIn:

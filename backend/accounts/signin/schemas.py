@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from backend.accounts.keys.schemas import ApiKey
 from backend.accounts.orgs.schemas import Name, Organization
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
@@ -122,10 +123,12 @@ class FactorRemoval(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MeAnswer(msgspec.Struct):
-    """Who is signed in. `csrf_token` goes into X-CSRF-Token of every unsafe request by cookie. `feed` is the cursor of the event
-    streams at this moment: who follows them from there misses nothing that happened since."""
+    """Who calls: the `user` who is signed in, or the API `key` of one organisation; the other is null. `csrf_token` goes into
+    X-CSRF-Token of every unsafe request by cookie. `feed` is the cursor of the event streams at this moment: who follows them
+    from there misses nothing that happened since."""
 
-    user: User
+    user: User | None
+    key: ApiKey | None
     organizations: list[Organization]
     csrf_token: str
     feed: str
