@@ -226,7 +226,8 @@ async def test_suggestions_become_one_commit_and_their_threads_are_resolved(desk
     assert applied["head_commit"] != pull["head_commit"] and await head.files() == {}
     found = await thread(desk, pull)
     assert found["resolved"] and found["comments"][0]["applied_commit"] == applied["head_commit"]
-    assert (await apply(ids["1"], status=422))["error"]["code"] == "no_suggestion"
+    again = (await apply(ids["1"], status=422))["error"]
+    assert again["message"] == f"That was applied already, as {applied['head_commit'][:10]}."
 
 
 async def test_a_review_is_a_verdict_with_its_comments_all_or_nothing(desk, pull, someone):
@@ -262,6 +263,35 @@ async def test_required_approvals_hold_a_merge_back(desk, pull, head, yard, some
     assert (await desk.merge(pull, 422))["error"]["code"] == "not_approved"
     await desk.ask("PUT", rules, {"required_approvals": 2, "dismiss_stale": False})
     assert (await desk.merge(pull))["state"] == "merged"
+
+
+async def test_a_verdict_counts_while_its_giver_may_give_one(desk, pull, yard, call, database, ada, workspace, client):
+    """Whoever may only read by now approves nothing and holds nothing back, be it by their role or by what was given here."""
+    await desk.ask("PUT", f"/sessions/{yard.id}/pull-requests/rules", {"required_approvals": 1})
+    first, second = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(2)]
+    await review(Desk(call(first), workspace["id"]), pull, "approve")
+    await review(Desk(call(second), workspace["id"]), pull, "request_changes")
+    members = f"/organizations/{ada.organization_id}/members"
+    assert (await client.put(f"{members}/{second.user_id}", json={"role": "viewer"})).status_code == 204
+    assert (await desk.get(pull))["blocked_by"] == []
+    teams = f"/organizations/{ada.organization_id}/teams"
+    team = (await client.post(teams, json={"name": "Readers"})).json()["id"]
+    assert (await client.put(f"{teams}/{team}/members/{first.user_id}")).status_code == 204
+    given = f"/workspace/{workspace['id']}/access"
+    assert (await client.put(f"{given}/teams/{team}", json={"access": "viewer"})).status_code == 204
+    assert (await desk.get(pull))["blocked_by"] == ["approvals"]
+    assert (await desk.merge(pull, 422))["error"]["details"]["approved_by"] == []
+    assert (await client.put(f"{given}/people/{first.user_id}", json={"access": "member"})).status_code == 204
+    assert (await desk.get(pull))["blocked_by"] == []
+    assert (await client.delete(f"{members}/{first.user_id}")).status_code == 204
+    assert (await desk.get(pull))["blocked_by"] == ["approvals"]
+
+
+async def test_nobody_is_asked_for_what_they_may_not_see(desk, head, database, ada, workspace):
+    somebody = await make.person(database, ada.organization_id, Role.MEMBER)
+    await make.grant(database, somebody, workspace["id"], Access.NONE)
+    body = {"head_session_id": head.id, "title": "t", "reviewers": [str(somebody.user_id)]}
+    assert (await desk.ask("POST", "/pull-requests", body, 422))["error"]["code"] == "not_member"
 
 
 async def test_rules_are_the_admins_to_set(desk, pull, yard, someone, client):

@@ -1,6 +1,6 @@
 """Queries on organisations and their members."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, Select, select
@@ -49,6 +49,13 @@ async def members(db: AsyncSession, organization_id: UUID) -> Sequence[Row[Membe
 
 async def membership(db: AsyncSession, organization_id: UUID, user_id: UUID) -> Membership | None:
     return await db.get(Membership, (organization_id, user_id))
+
+
+async def roles(db: AsyncSession, organization_id: UUID, people: Collection[UUID]) -> dict[UUID, Role]:
+    """Of those of `people` who are members."""
+    query = select(Membership.user_id, Membership.role).where(Membership.organization_id == organization_id)
+    found = await db.execute(query.where(Membership.user_id.in_(people)))
+    return {row.user_id: row.role for row in found}
 
 
 async def owners(db: AsyncSession, organization_id: UUID) -> Sequence[UUID]:

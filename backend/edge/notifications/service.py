@@ -18,7 +18,7 @@ from backend.core.errors import NotFound
 from backend.core.events import EventRow, emit, scopes_by_name
 from backend.edge.notifications.events import Notified
 from backend.edge.notifications.models import Notification
-from backend.workbench.access.models import WorkspaceGrant
+from backend.workbench.access import service as access
 
 
 class NoSuchInvitation(NotFound):
@@ -27,13 +27,7 @@ class NoSuchInvitation(NotFound):
 
 async def tell(db: AsyncSession, fact: Any, about: str, source: str, whom: Mapping[UUID, str]) -> None:
     """`whom` says for each person the kind; once for each `source`."""
-    here = Membership.organization_id == fact.organization_id, Membership.user_id.in_(whom)
-    barred = select(WorkspaceGrant.user_id).where(
-        WorkspaceGrant.workspace_id == fact.workspace_id,
-        WorkspaceGrant.access == "none",
-        WorkspaceGrant.user_id.is_not(None),
-    )
-    allowed = set(await db.scalars(select(Membership.user_id).where(*here, Membership.user_id.not_in(barred))))
+    allowed = await access.who_may(db, fact.organization_id, fact.workspace_id, whom, "workspaces:read")
     rows = [
         {
             "id": new_id(),

@@ -4,11 +4,11 @@ What was given to a person counts before what their teams were given, and of sev
 all of every workspace whatever is given to them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,19 +44,30 @@ async def still_may(db: AsyncSession, organization_id: UUID, workspace_id: UUID,
     if key is not None:
         lasts = key.expires_at is None or key.expires_at > now()
         return lasts and key.organization_id == organization_id and scope in key.scopes
-    membership = await organizations.membership(db, organization_id, holder_id)
-    if membership is None:
-        return False
-    scopes = ROLES[membership.role]
-    held = WorkspaceGrant.user_id == holder_id, TeamMember.user_id == holder_id
-    query = select(WorkspaceGrant.user_id, WorkspaceGrant.access).outerjoin(
+    return holder_id in await who_may(db, organization_id, workspace_id, [holder_id], scope)
+
+
+async def who_may(
+    db: AsyncSession, organization_id: UUID, workspace_id: UUID, people: Collection[UUID], scope: str
+) -> set[UUID]:
+    """Those of `people` who have `scope` in the workspace now; see the head of this file."""
+    roles = await organizations.roles(db, organization_id, people)
+    holder = func.coalesce(WorkspaceGrant.user_id, TeamMember.user_id)
+    query = select(holder, WorkspaceGrant.user_id.is_not(None), WorkspaceGrant.access).outerjoin(
         TeamMember, TeamMember.team_id == WorkspaceGrant.team_id
     )
-    given = (await db.execute(query.where(WorkspaceGrant.workspace_id == workspace_id, or_(*held)))).all()
-    if given and "admin" not in scopes:
-        own = [access for user_id, access in given if user_id is not None]
-        scopes = frozenset().union(*(ACCESS[access] for access in own or [access for _, access in given]))
-    return scope in scopes
+    given: dict[UUID, dict[bool, set[str]]] = {}
+    for person, own, access in await db.execute(
+        query.where(WorkspaceGrant.workspace_id == workspace_id, holder.in_(roles))
+    ):
+        given.setdefault(person, {}).setdefault(own, set()).update(ACCESS[access])
+    found = set()
+    for person, role in roles.items():
+        scopes, here = ROLES[role], given.get(person, {})
+        held = scopes if "admin" in scopes or not here else here.get(True, here.get(False, set()))
+        if scope in held:
+            found.add(person)
+    return found
 
 
 async def give(

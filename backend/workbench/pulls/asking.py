@@ -13,9 +13,11 @@ from sqlalchemy.orm import aliased
 
 from backend.accounts.teams.models import Team, TeamMember
 from backend.accounts.users.models import User
-from backend.workbench.pulls import repository, schemas
+from backend.workbench.access import service as access
+from backend.workbench.pulls import schemas
 from backend.workbench.pulls.errors import NoSuchTeam, NotMember
 from backend.workbench.pulls.models import PullRequest, PullReview, PullReviewer, PullReviewerTeam
+from backend.workbench.pulls.repository import READ
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,11 @@ class Asked:
     reviewer_teams: tuple[UUID, ...] = ()
 
 
-async def check(db: AsyncSession, organization_id: UUID, people: Sequence[UUID], teams: Sequence[UUID]) -> None:
-    """Raises NotMember, NoSuchTeam for who is not of the organisation."""
-    if people and not await repository.are_members(db, organization_id, people):
+async def check(
+    db: AsyncSession, organization_id: UUID, workspace_id: UUID, people: Sequence[UUID], teams: Sequence[UUID]
+) -> None:
+    """Raises NotMember for who may not see the pull request, NoSuchTeam for one of another organisation."""
+    if people and not set(people) <= await access.who_may(db, organization_id, workspace_id, people, READ):
         raise NotMember
     ours = select(func.count()).where(Team.organization_id == organization_id, Team.id.in_(teams))
     if teams and await db.scalar(ours) != len(set(teams)):
@@ -49,7 +53,7 @@ async def change(db: AsyncSession, pull: PullRequest, data: schemas.PullUpdate) 
     """Whoever is not listed any more is asked no more."""
     people = () if data.reviewers is UNSET else data.reviewers
     teams = () if data.reviewer_teams is UNSET else data.reviewer_teams
-    await check(db, pull.organization_id, people, teams)
+    await check(db, pull.organization_id, pull.workspace_id, people, teams)
     if data.reviewers is not UNSET:
         gone = PullReviewer.pull_id == pull.id, PullReviewer.user_id.not_in(people)
         await db.execute(delete(PullReviewer).where(*gone))

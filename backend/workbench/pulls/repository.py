@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.orgs.models import Membership
 from backend.core.auth import Actor
 from backend.workbench.pulls.models import (
     ALIVE,
@@ -122,16 +121,6 @@ async def reviews(db: AsyncSession, ids: Iterable[UUID]) -> Sequence[PullReview]
     return (
         await db.scalars(select(PullReview).where(PullReview.pull_id.in_(ids)).order_by(PullReview.created_at))
     ).all()
-
-
-async def members(db: AsyncSession, organization_id: UUID) -> set[UUID]:
-    """Those who are in the organisation now: a verdict of somebody who left counts no more."""
-    return set(await db.scalars(select(Membership.user_id).where(Membership.organization_id == organization_id)))
-
-
-async def are_members(db: AsyncSession, organization_id: UUID, ids: Sequence[UUID]) -> bool:
-    query = select(func.count()).where(Membership.organization_id == organization_id, Membership.user_id.in_(ids))
-    return await db.scalar(query) == len(set(ids))
 
 
 async def threads(db: AsyncSession, pull_id: UUID) -> Sequence[PullThread]:

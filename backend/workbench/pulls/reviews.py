@@ -400,8 +400,10 @@ async def apply(
 
 
 def _replacement(comment: PullComment, thread: PullThread) -> Replacement:
+    if comment.applied_commit is not None:
+        raise NoSuggestion(f"That was applied already, as {comment.applied_commit[:10]}.", comment_id=comment.id)
     text = suggestion_in(comment.body)
-    if text is None or thread.outdated or thread.side != "head" or comment.applied_commit is not None:
+    if text is None or thread.outdated or thread.side != "head":
         raise NoSuggestion(comment_id=comment.id)
     if thread.now_path is None or thread.now_first is None or thread.now_last is None:
         raise NoSuggestion(comment_id=comment.id)

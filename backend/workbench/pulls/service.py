@@ -156,7 +156,7 @@ async def open_(
         workspace = await workspace_of(db, actor, workspace_id, WRITE)
         base_id = data.base_session_id or workspace.default_session_id
         head, base = [await _session(db, workspace, id) for id in (data.head_session_id, base_id)]
-        await asking.check(db, workspace.organization_id, data.reviewers, data.reviewer_teams)
+        await asking.check(db, workspace.organization_id, workspace.id, data.reviewers, data.reviewer_teams)
     if head.id == base.id:
         raise SameSession
     found = await workspace_rows.find_repository(resources.database, workspace.id, data.repository)

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.workbench.access import service as access
 from backend.workbench.pulls import asking, repository, schemas
 from backend.workbench.pulls.models import ALIVE, PullMirror, PullRequest, State
 
@@ -39,11 +40,14 @@ class Standing:
 
 
 async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, Standing]:
-    """Of each pull request. The last verdict of each member other than the author counts; giving one needed `pulls:write`."""
+    """Of each pull request. The last verdict of everybody but the author counts while they may give one: of somebody who left, or
+    who may only read by now, it counts no more."""
     ids = [pull.id for pull in pulls]
     people, teams = await asking.people(db, ids), await asking.teams(db, ids)
     reviews = await repository.reviews(db, ids)
-    members = {org: await repository.members(db, org) for org in {pull.organization_id for pull in pulls}}
+    givers = {review.author_id for review in reviews if review.author_id is not None}
+    places = {(pull.organization_id, pull.workspace_id) for pull in pulls}
+    entitled = {place: await access.who_may(db, *place, givers, repository.WRITE) for place in places}
     rules = {id: await repository.rule(db, id) for id in {pull.base_session_id for pull in pulls}}
     mirrors = await repository.mirrors(db, ids)
     found = {}
@@ -54,7 +58,8 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
             for review in reviews
             if review.pull_id == pull.id and review.verdict != "comment" and review.author_id != pull.author_id
         }
-        counted = [review for person, review in last.items() if person in members[pull.organization_id]]
+        here = entitled[pull.organization_id, pull.workspace_id]
+        counted = [review for person, review in last.items() if person in here]
         approved = [
             schemas.Author(review.author_id, review.author_label)
             for review in counted
