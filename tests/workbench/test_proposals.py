@@ -1,0 +1,90 @@
+"""What is proposed for a repository without a compose file runs as it stands, and answers: one small project of each stack, with
+only what its language brings."""
+
+import pytest
+
+from tests import require
+from tests.workbench.test_services import stack
+from tests.workbench.test_templates_catalogue import ask
+
+__all__ = ["stack"]  # a fixture
+pytestmark = pytest.mark.docker
+
+NODE = "require('http').createServer((_, answer) => answer.end('node says hello')).listen(process.env.PORT)"
+GO = """\
+package main
+
+import "net/http"
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("go says hello")) })
+	http.ListenAndServe(":8080", nil)
+}
+"""
+RUST = """\
+use std::io::{Read, Write};
+fn main() {
+    for asked in std::net::TcpListener::bind("0.0.0.0:8080").unwrap().incoming().flatten() {
+        let mut asked = asked;
+        let _ = asked.read(&mut [0; 1024]);
+        let _ = asked.write_all(b"HTTP/1.0 200 OK\\r\\n\\r\\nrust says hello");
+    }
+}
+"""
+JAVA = """\
+import com.sun.net.httpserver.HttpServer;
+import java.net.InetSocketAddress;
+
+class Main {
+    public static void main(String[] words) throws Exception {
+        HttpServer server = HttpServer.create(new InetSocketAddress(8080), 0);
+        server.createContext("/", asked -> {
+            byte[] said = "java says hello".getBytes();
+            asked.sendResponseHeaders(200, said.length);
+            asked.getResponseBody().write(said);
+            asked.close();
+        });
+        server.start();
+    }
+}
+"""
+RUBY = """\
+require "socket"
+words = ARGV.each_slice(2).to_h # as Sinatra takes them
+server = TCPServer.new(words["-o"], words["-p"].to_i)
+while (asked = server.accept)
+  asked.readpartial(1024) rescue nil
+  asked.write("HTTP/1.0 200 OK\\r\\n\\r\\nruby says hello")
+  asked.close
+end
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "language", "files"),
+    [
+        ("node", "node", {"package.json": '{"scripts": {"start": "node server.js"}}', "server.js": NODE}),
+        ("python", "python", {"main.py": "from wsgiref.simple_server import demo_app, make_server\n"
+                              "make_server('', 8000, demo_app).serve_forever()"}),
+        ("golang", "go", {"go.mod": "module hello\n\ngo 1.24\n", "main.go": GO}),
+        ("rust", "rust", {"Cargo.toml": '[package]\nname = "hello"\nversion = "1.0.0"\n', "src/main.rs": RUST}),
+        ("gradle", "java", {"build.gradle": "apply plugin: 'application'\nmainClassName = 'Main'\n",
+                            "src/main/java/Main.java": JAVA}),
+        ("ruby", "ruby", {"Gemfile": "# frozen_string_literal: true\n", "app.rb": RUBY}),
+        ("php", "php", {"composer.json": "{}", "public/index.php": "<?= 'php says hello' ?>"}),
+        ("python", "static", {"public/index.html": "<h1>static says hello</h1>"}),
+    ],
+)  # fmt: skip
+async def test_a_proposal_runs_as_it_stands_and_answers(stack, image, language, files):
+    require.images(image)
+    for path, content in files.items():
+        await stack.write(path, content)
+    found = (await stack.client.get(f"{stack.path}/services")).json()["proposal"]
+    await stack.declare(found["compose"])
+    await stack.well("run-all")
+    [web] = (await stack.services()).values()
+    assert (web["state"], web["health"]["status"]) == ("running", "healthy"), web
+    asked = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    port = web["ports"][0]["target"]
+    said = await ask(stack.resources, stack.session["id"], "web", port, asked, until_closed=True)
+    assert ("Hello world!" if language == "python" else f"{language} says hello") in said, found
