@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from backend.core.auth import Role
+from backend.workbench.services.conductor import Conductor
 from tests import make
 from tests.clients import Closed
 from tests.workbench.lsp_editor import Failed, editing
@@ -74,6 +75,18 @@ async def test_in_the_sessions_container_a_linter_and_a_type_checker_serve_as_on
             assert (await status(client, session))["servers"][0]["viewers"] == 2
             told = await second.told("textDocument/publishDiagnostics", lambda params: params["diagnostics"])
             assert told["uri"] == "file:///workspace/main.py"
+
+
+@pytest.mark.docker
+async def test_who_comes_while_the_workbench_starts_waits_for_it(client, session, resources):
+    """As a page does, with a terminal and a language for each of its tabs."""
+    changed = resources.kept.get(Conductor).changed
+    async with asyncio.timeout(60), changed:
+        run = asyncio.create_task(client.post(f"/workspace/{session.id}/run", json={"command": "true"}))
+        await changed.wait()  # it has begun to start
+    async with editing(client, session.id, "json") as editor:
+        await editor.told("$/codeyard/servers", all_ready)
+    assert (await run).json()["exit_code"] == 0
 
 
 @pytest.mark.docker

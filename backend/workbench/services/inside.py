@@ -78,13 +78,15 @@ async def _workbench(resources: Resources, session_id: UUID, *, unused: bool) ->
         row = await repository.get(db, runtime_id)
     if session is None:
         return None
-    up = row is not None and row.state in UP and row.desired == "running"
+    up = (
+        row is not None and row.state in UP and row.desired == "running" and row.handle
+    )  # without one it is being started
     if row is not None and up and unused:
         up = row.digest == fingerprint(await resources.in_thread(workbench, resources, session))
     if not up:
         async with resources.database.begin() as db:
             await repository.want(db, session, {runtime_id: WORKBENCH}, "running", driver.name)
-        row = await conductor.spawn(conductor.bring_up(runtime_id, _quiet))
+        row = await conductor.spawn(conductor.bring_up(runtime_id, _quiet))  # waits for who starts it already
     if row is None or not row.handle:
         raise RuntimeFailed("stopped", "The workbench was stopped while it started.", "Try again.")
     return Inside(driver, row.handle, session_id, None, "")
