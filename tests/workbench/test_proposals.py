@@ -1,5 +1,8 @@
-"""What is proposed for a repository without a compose file runs as it stands, and answers: one small project of each stack, with
-only what its language brings."""
+"""What a repository without a compose file gets runs as it stands: a proposal for each stack, with only what its language brings,
+a Procfile, a devcontainer.json."""
+
+import asyncio
+import contextlib
 
 import pytest
 
@@ -84,7 +87,63 @@ async def test_a_proposal_runs_as_it_stands_and_answers(stack, image, language, 
     await stack.well("run-all")
     [web] = (await stack.services()).values()
     assert (web["state"], web["health"]["status"]) == ("running", "healthy"), web
-    asked = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
-    port = web["ports"][0]["target"]
-    said = await ask(stack.resources, stack.session["id"], "web", port, asked, until_closed=True)
+    said = await said_by(stack, "web")
     assert ("Hello world!" if language == "python" else f"{language} says hello") in said, found
+
+
+PROCFILE = """\
+release: python -c "open('released', 'w').write('once')"
+web: gunicorn --bind 0.0.0.0:$PORT app:app
+worker: python -c "import time; print('working', flush=True); time.sleep(600)"
+"""
+APP = """\
+def app(asked, answer):
+    answer("200 OK", [])
+    return [open("released").read().encode()]
+"""
+
+
+async def test_a_procfile_runs_as_it_stands(stack):
+    require.images("python")
+    for path, content in {"Procfile": PROCFILE, "requirements.txt": "gunicorn==23.0.0\n", "app.py": APP}.items():
+        await stack.write(path, content)
+    await stack.well("run-all")
+    states = {name: one["state"] for name, one in (await stack.services()).items()}
+    assert states == {"release": "exited", "web": "running", "worker": "running"}
+    assert (await said_by(stack, "web")).endswith("once")
+    await stack.says("worker", 1)
+
+
+DEVCONTAINER = """\
+{
+  // as editors write it
+  "name": "Work",
+  "build": {"dockerfile": "Dockerfile", "args": {"WORD": "built"}},
+  "containerEnv": {"WORD": "told"},
+  "forwardPorts": [8000],
+  "postCreateCommand": "echo \\"$(cat /word) $WORD\\" > index.html",
+  "postStartCommand": "python3 -m http.server 8000",
+}
+"""
+DOCKERFILE = "FROM python:3.11\nARG WORD\nRUN echo $WORD > /word\n"
+
+
+async def test_a_devcontainer_runs_as_it_stands(stack):
+    require.images("python")
+    await stack.write(".devcontainer/devcontainer.json", DEVCONTAINER)
+    await stack.write(".devcontainer/Dockerfile", DOCKERFILE)
+    await stack.well("run-all")
+    assert (await said_by(stack, "work")).endswith("built told\n")
+
+
+async def said_by(stack, service) -> str:
+    """What it answers at `/` on its first port, once it listens there."""
+    [port, *_] = (await stack.services())[service]["ports"]
+    asked = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(OSError):
+                return await ask(
+                    stack.resources, stack.session["id"], service, port["target"], asked, until_closed=True
+                )
+            await asyncio.sleep(0.1)
