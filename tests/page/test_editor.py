@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.page.steps import sign_in
 from tests.page.yard import Yard, picture
@@ -44,6 +44,48 @@ def quick_open(page: Page, letters: str, name: str) -> None:
     page.get_by_role("combobox", name="Files").fill(letters)
     expect(page.locator(".palette").get_by_role("option").first).to_contain_text(name)
     page.keyboard.press("Enter")
+
+
+def test_among_a_hundred_thousand_files_enter_opens_the_first_hit_when_the_answer_comes(page, server, tolerated):
+    yard = Yard(server, "huge")
+    for folder in range(100):
+        (yard.root / f"d{folder}").mkdir()
+        for number in range(1000):
+            (yard.root / f"d{folder}" / f"f{number}.txt").touch()
+    yard.open(page)
+    options = page.locator(".palette").get_by_role("option")
+    quick_open(page, "f55", "f55.txt")  # of those that one answer holds, the nearest
+    expect(page.get_by_role("tab", name="f55.txt")).to_be_visible()
+    page.keyboard.press("Control+p")
+    page.get_by_role("combobox", name="Files").fill("f9")
+    page.get_by_role("listbox", name="Files").press("ArrowUp")
+    expect(options.last).to_contain_text("More files than the 5,000 nearest to the top fit: type on")
+
+    held: list[Route] = []
+    with page.expect_request(lambda request: "d99f999" in (request.post_data or "")):
+        page.route("**/file-tree", lambda route: held.append(route))
+        page.get_by_role("combobox", name="Files").fill("d99 f999")
+        page.keyboard.press("Enter")
+    expect(page.locator(".palette").get_by_role("progressbar", name="Looking")).to_be_attached()
+    picture(page, "editor-huge")
+    wait_until(lambda: page.evaluate("1") and held)
+    held[0].continue_()
+    expect(page.get_by_role("tab", name="f999.txt")).to_have_attribute("title", re.compile("d99/f999.txt"))
+    expect(code(page, "d99/f999.txt")).to_be_focused()
+
+    page.unroute("**/file-tree")
+    tolerated += ["status of 503"]
+    refusal = {"error": {"code": "busy", "message": "It is busy: try again."}}
+    page.route("**/file-tree", lambda route: route.fulfill(status=503, json=refusal))
+    page.keyboard.press("Control+p")
+    page.get_by_role("combobox", name="Files").fill("d98 f998")
+    expect(page.locator(".palette").get_by_role("alert")).to_have_text("It is busy: try again.")
+    expect(page.get_by_text("Nothing fits.")).to_have_count(0)
+    page.unroute("**/file-tree")
+    page.get_by_role("combobox", name="Files").fill("d98 f997")
+    expect(options.first).to_contain_text("f997.txt")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="f997.txt")).to_be_visible()
 
 
 def served(page: Page) -> None:
@@ -186,6 +228,28 @@ def test_one_completes_jumps_renames_fixes_commits_and_restores_while_another_ed
     expect(page.locator(".note", has_text="Restored before the mess.")).to_be_visible()
     picture(page, "editor-restores")
     assert "import greet" in yard.read("httpx/caller.py") and "LEFT_OUT" in yard.read("httpx/_models.py")
+
+
+def test_a_librarys_file_is_where_one_was_after_a_reload(page, server):
+    yard = Yard(server, "library")
+    yard.write("a.py", "len('x')\n")
+    yard.open(page)
+    quick_open(page, "a.py", "a.py")
+    served(page)
+    line(page, "len(").click(position={"x": 10, "y": 8})
+    tab = page.get_by_role("tab", name="builtins.pyi")
+    jump(page, tab.is_visible)
+    expect(line(page, "def len(")).to_be_visible()
+    expect(code(page)).to_be_focused()
+    page.keyboard.press("Control+End")
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    place = page.locator(".status").get_by_text(re.compile("Ln [0-9]+, Col"))
+    wait_until(lambda: int(re.findall("[0-9]+", place.inner_text())[0]) > 1000)
+    before = place.inner_text()
+    page.reload()
+    expect(place).to_have_text(before)
+    expect(page.locator(".tab-body:not([hidden]) .cm-activeLine").first).to_be_in_viewport()
 
 
 def test_a_language_server_that_is_killed_or_hangs_is_named_and_the_editor_goes_on(page, server):

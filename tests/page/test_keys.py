@@ -183,6 +183,44 @@ def test_code_is_written_moved_through_and_changed(page, server):
     picture(page, "keys-split")
 
 
+def test_pull_requests_are_listed_walked_through_and_opened(page, server):
+    yard = Yard(server, "pulls by keys")
+    yard.write("a.txt", "a\n")
+    yard.commit("Base")
+    workspace = server.ask("GET", f"/sessions/{yard.session}")["workspace_id"]
+    for name in ("first", "second", "third"):
+        head = yard.fork(name)
+        head.write(f"{name}.txt", "x\n")
+        head.commit(name)
+        body = {"head_session_id": head.session, "title": f"The {name}"}
+        server.ask("POST", f"/workspace/{workspace}/pull-requests", body)
+    yard.open(page)
+    command(page, "show pull", "Show Pull requests")
+    expect(page.get_by_role("searchbox", name="Find a pull request")).to_be_focused()
+    rows = page.get_by_role("list", name="Pull requests").get_by_role("button")
+    expect(rows).to_have_count(3)
+    tab_to(page, rows.first)
+    press(page, "ArrowDown", "ArrowDown")
+    expect(rows.last).to_be_focused()
+    press(page, "ArrowUp")
+    expect(rows.nth(1)).to_be_focused()
+    picture(page, "keys-pulls")
+    press(page, "Enter")
+    expect(page.get_by_role("heading", name="The second #2")).to_be_visible()
+    command(page, "show pull", "Show Pull requests")
+    page.keyboard.type("third")
+    expect(rows).to_have_count(1)
+    tab_to(page, rows.first)
+    press(page, " ")
+    expect(page.get_by_role("heading", name="The third #3")).to_be_visible()
+
+    page.goto(f"{server.url}/w/{workspace}/pulls")
+    tab_to(page, rows.nth(1))
+    press(page, "Enter")
+    expect(page).to_have_url(f"{server.url}/w/{workspace}/pulls/2")
+    expect(page.get_by_role("heading", name="The second #2")).to_be_visible()
+
+
 def test_files_searches_commits_snapshots_and_terminals(page, server):
     yard = Yard(server, "keys too")
     yard.write("a.txt", "".join(f"line {n}\n" for n in range(30)))

@@ -177,6 +177,35 @@ def test_history_has_lanes_is_searched_and_rolled_back_to(page, server):
     assert yard.read("a.txt") == "two\n"
 
 
+def test_a_session_to_merge_is_found_by_a_part_of_its_name(page, server):
+    yard = Yard(server, "merges")
+    yard.write("a.txt", "a\n")
+    yard.commit("Base")
+    for number in range(4):
+        yard.fork(f"Try it {number}")
+    other = yard.fork("Mend the fence")
+    other.write("b.txt", "b\n")
+    other.commit("Mended")
+    yard.open(page)
+    command(page, "merge another", "Merge another session")
+    dialog = page.get_by_role("dialog", name="Merge another session into this")
+    expect(dialog.get_by_role("radio")).to_have_count(5)
+    dialog.get_by_role("radio", name="Try it 2").check()
+    expect(dialog.get_by_role("button", name="Merge")).to_be_enabled()
+    page.keyboard.press("Shift+Tab")
+    expect(dialog.get_by_label("Find a session")).to_be_focused()
+    page.keyboard.type("the fen")
+    expect(dialog.get_by_role("radio")).to_have_count(1)
+    expect(dialog.get_by_role("button", name="Merge")).to_be_disabled()  # what was chosen is no longer in sight
+    assert violations(page) == []
+    picture(page, "source-merges")
+    page.keyboard.press("Tab")
+    page.keyboard.press(" ")
+    page.keyboard.press("Enter")
+    expect(said(page)).to_contain_text("Moved forward to what mend-the-fence has.")
+    assert yard.read("b.txt") == "b\n"
+
+
 def test_what_keeps_a_merge_from_happening_is_told_and_can_be_settled(page, server, tolerated):
     tolerated += ["status of 409"]
     yard = Yard(server, "conflict")

@@ -165,6 +165,19 @@ def test_a_workspace_is_duplicated_as_it_stands(page, server):
     expect(page.get_by_role("treeitem", name="draft.txt")).to_be_visible()
 
 
+def test_secrets_are_offered_for_a_copy_to_whom_the_server_gives_them(server, page, joined):
+    made = server.ask("POST", "/workspace", {"name": "guarded"})
+    person, cookie = joined("Grace")
+    server.ask("PUT", f"/workspace/{made['id']}/access/people/{person}", {"access": "viewer"})
+    name, _, value = cookie.partition("=")
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url}])
+    with page.expect_response(lambda answer: answer.url.endswith(f"/{made['id']}/access/mine")):
+        page.goto(server.url)
+        page.get_by_role("button", name="Duplicate guarded").click()
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("guarded copy")
+    expect(page.get_by_role("checkbox", name="With secrets")).to_have_count(0)
+
+
 def test_a_workspace_is_deleted_by_its_name_and_restored(page, server):
     sign_in(page, server)
     create(page, "doomed")

@@ -198,7 +198,9 @@ async def list_branches(
     actor: Me,
     session_id: FromPath[UUID],
     repository: Name = "root",
-    words: Annotated[str, QueryParameter(name="query", max_length=200, description="A part of the name.")] = "",
+    words: Annotated[
+        str, QueryParameter(name="query", max_length=200, description="A part of its name, or its session's.")
+    ] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Page[schemas.Branch]:

@@ -221,12 +221,13 @@ class Blame(msgspec.Struct):
 
 
 class Branch(msgspec.Struct):
-    """`session_id` is the session that works on it, if one does."""
+    """`session_id` is the session that works on it, if one does, and `session_name` its name."""
 
     name: str
     head: str
     current: bool
     session_id: UUID | None
+    session_name: str | None
 
 
 class Merge(msgspec.Struct, forbid_unknown_fields=True):

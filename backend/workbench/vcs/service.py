@@ -268,17 +268,26 @@ async def branches(
 ) -> list[schemas.Branch]:
     """The workspace's published branches and who works on each; up to `limit` + 1."""
     async with resources.database.begin() as db:
-        rows = select(Session.branch, Session.id).where(
+        rows = select(Session.branch, Session.id, Session.name).where(
             Session.workspace_id == at.session.workspace_id, Session.deleted_at.is_(None)
         )
-        by_branch = {row.branch: row.id for row in (await db.execute(rows)).all()}
+        by_branch = {branch: (id, name) for branch, id, name in (await db.execute(rows)).all()}
+    part = query.lower()
+
+    def fits(name: str) -> bool:
+        return part in name.lower() or (name in by_branch and part in by_branch[name][1].lower())
 
     def look() -> list[schemas.Branch]:
         bare = git.open_bare(at.place)
-        fitting = ((name not in by_branch, name) for name in bare.branches.local if query.lower() in name.lower())
+        fitting = ((name not in by_branch, name) for name in bare.branches.local if fits(name))
         found = heapq.nsmallest(limit + 1, (row for row in fitting if after is None or row > after))
         return [
-            schemas.Branch(name, str(bare.branches[name].target), name == at.session.branch, by_branch.get(name))
+            schemas.Branch(
+                name,
+                str(bare.branches[name].target),
+                name == at.session.branch,
+                *by_branch.get(name, (None, None)),
+            )
             for _, name in found
         ]
 

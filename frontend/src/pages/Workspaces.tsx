@@ -11,6 +11,7 @@ import { stepOf } from "../source/words";
 import { PageHead } from "./Frame";
 import { Import } from "./integrations/Import";
 import { useConnections } from "./integrations/useConnections";
+import { useLoad } from "./load";
 import { makeWorkspace } from "./newWorkspace";
 import { Access } from "./people/Access";
 import { atLeast, type PageProps } from "./places";
@@ -171,6 +172,7 @@ function Duplicate({ workspace, onClose }: { workspace: Workspace; onClose: () =
   const [secrets, setSecrets] = useState(false);
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
+  const mine = useLoad<{ scopes: string[] }>(`/workspace/${workspace.id}/access/mine`, /access/);
   const copy = () => {
     setBusy(true);
     post(`/workspace/${workspace.id}/duplicate`, { name: name.trim(), with_secrets: secrets }).then(
@@ -185,15 +187,17 @@ function Duplicate({ workspace, onClose }: { workspace: Workspace; onClose: () =
     <Dialog title={`Duplicate ${workspace.name}`} onClose={onClose} onSubmit={copy}>
       <p>Its repositories and every session come along as they stand, uncommitted changes included.</p>
       <Field label="Name" value={name} onChange={(event) => setName(event.target.value)} required autoFocus />
-      <label className="option">
-        <input type="checkbox" checked={secrets} onChange={(event) => setSecrets(event.target.checked)} />
-        <span>
-          With secrets
-          <small className="soft">
-            The values of its services' secrets and variables. What runs there can read them.
-          </small>
-        </span>
-      </label>
+      {mine.data?.scopes.includes("services:write") && (
+        <label className="option">
+          <input type="checkbox" checked={secrets} onChange={(event) => setSecrets(event.target.checked)} />
+          <span>
+            With secrets
+            <small className="soft">
+              The values of its services' secrets and variables. What runs there can read them.
+            </small>
+          </span>
+        </label>
+      )}
       <Notice text={failure} />
       <div className="row end">
         <Button onClick={onClose}>Cancel</Button>

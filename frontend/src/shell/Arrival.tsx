@@ -3,7 +3,8 @@ import { type KeyboardEvent, useEffect, useRef } from "react";
 import type { Bench } from "./bench";
 import { useStore } from "./store";
 
-const FIRST = "input:not([type=checkbox]), textarea, [role=tree], [role=listbox], .entry, .diff-view";
+const ENTRY = ".entry, .pull-row";
+const FIRST = `input:not([type=checkbox]), textarea, [role=tree], [role=listbox], ${ENTRY}, .diff-view`;
 
 /** Stands in a view or tab that may be called by keys (`bench.entering`): the focus goes to its field or list, else to itself. */
 export function Arrival({ bench, id }: { bench: Bench; id: string }) {
@@ -23,8 +24,8 @@ export function Arrival({ bench, id }: { bench: Bench; id: string }) {
 export function byArrows(event: KeyboardEvent<HTMLElement>): void {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   const from = event.target as HTMLElement;
-  if (!step || !(from === event.currentTarget || from.matches(".entry"))) return;
-  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>(".entry")];
+  if (!step || !(from === event.currentTarget || from.matches(ENTRY))) return;
+  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>(ENTRY)];
   rows[Math.max(0, rows.indexOf(from) + step)]?.focus();
   event.preventDefault();
 }

@@ -1,5 +1,6 @@
 // The palette: files, commands, and whatever else a finder finds, by a few letters.
 import { type KeyboardEvent, useCallback, useEffect, useId, useRef, useState } from "react";
+import { Notice } from "../parts/controls";
 import type { Bench } from "./bench";
 import { best } from "./fuzzy";
 import { Icon } from "./icons";
@@ -49,7 +50,7 @@ function chosen(text: string) {
 
 export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: string; onClose: () => void }) {
   const [text, setText] = useState(prefix);
-  const [answer, setAnswer] = useState<{ to: string; rows: Found[] } | null>(null);
+  const [answer, setAnswer] = useState<{ to: string; rows: Found[]; failure: string } | null>(null);
   const newest = useRef(answer); // drawn a moment later
   const hasty = useRef(false); // Enter came before the answer
   const [at, setAt] = useState(0);
@@ -75,9 +76,9 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => {
     let left = false;
-    const take = (next: Found[]) => {
+    const take = (next: Found[], failure = "") => {
       if (left) return;
-      newest.current = { to: text, rows: next.slice(0, SHOWN) };
+      newest.current = { to: text, rows: next.slice(0, SHOWN), failure };
       setAnswer(newest.current);
       setAt(0);
       if (hasty.current) choose(next[0]);
@@ -85,7 +86,7 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
     hasty.current = false;
     const rows = found?.find(bench, query.trim()) ?? [];
     if (Array.isArray(rows)) take(rows);
-    else rows.then(take, () => take([]));
+    else rows.then(take, (error: Error) => take([], error.message));
     return () => {
       left = true;
     };
@@ -127,6 +128,7 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
           onChange={(event) => setText(event.target.value)}
           onKeyDown={key}
         />
+        {answer?.to !== text && <div className="loading" role="progressbar" aria-label="Looking" />}
         <div className="palette-list" role="listbox" id={id} aria-label={found?.title} ref={list}>
           {rows?.map((row, number) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field above listens to the keys
@@ -150,7 +152,8 @@ export function Palette({ bench, prefix, onClose }: { bench: Bench; prefix: stri
             </div>
           ))}
         </div>
-        {rows?.length === 0 && <p className="soft palette-none">Nothing fits.</p>}
+        <Notice text={answer?.failure ?? ""} />
+        {rows?.length === 0 && !answer?.failure && <p className="soft palette-none">Nothing fits.</p>}
         <p className="palette-foot soft">
           {[...finders.values()]
             .filter((one) => one !== found)

@@ -24,7 +24,6 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
   // biome-ignore lint/correctness/useExhaustiveDependencies: another head, other sessions: other branches
   useEffect(() => void load(), [load, repositories, sessions]);
   const { branch, head } = repositories?.find((row) => row.name === repository) ?? {};
-  const nameOf = (id: string | null) => sessions.find((row) => row.id === id)?.name;
   return (
     <div className="branches">
       <div className="log-filter">
@@ -47,12 +46,8 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
                 <code>{row.name}</code>
               </span>
               <span className="soft small">
-                {row.current
-                  ? "this session"
-                  : row.session_id
-                    ? `session ${nameOf(row.session_id) ?? "…"}`
-                    : "no session"}{" "}
-                · <code>{row.head.slice(0, 8)}</code>
+                {row.current ? "this session" : row.session_id ? `session ${row.session_name}` : "no session"} ·{" "}
+                <code>{row.head.slice(0, 8)}</code>
               </span>
             </span>
             {!row.current && branch && head && (
@@ -92,7 +87,7 @@ export function Branches({ bench, repository }: { bench: Bench; repository: stri
           </li>
         ))}
       </ul>
-      {data?.next_cursor && <p className="soft small pad">More fit: search for a part of the name.</p>}
+      {data?.next_cursor && <p className="soft small pad">More fit: search for a part of a name.</p>}
       <p className="soft small pad">Each session is a branch. A new one starts from this session as it stands.</p>
     </div>
   );

@@ -1,7 +1,8 @@
 // Around the whole workbench: looks what has changed, and asks what must be asked.
 import { type ReactNode, useEffect, useState } from "react";
 import { get, type Page, post } from "../api";
-import { Button, Dialog, Field } from "../parts/controls";
+import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { useAnswer } from "../parts/useAnswer";
 import type { Bench } from "../shell/bench";
 import { useStore } from "../shell/store";
 import { followEditors } from "./beside";
@@ -154,36 +155,53 @@ function AskSnapshot({ bench, onClose }: { bench: Bench; onClose: () => void }) 
 
 function AskMerge({ bench, repository, onClose }: { bench: Bench; repository: string; onClose: () => void }) {
   const source = sourceOf(bench);
-  const { sessions } = useStore(bench.info);
-  const [branches, setBranches] = useState<Branch[]>([]);
+  const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState("");
-  useEffect(() => {
-    get<Page<Branch>>(`${source.base}/branches?limit=200&repository=${encodeURIComponent(repository)}`).then(
-      (page) => setBranches(page.items.filter((row) => !row.current && row.session_id)),
-      () => setBranches([]),
-    );
-  }, [source, repository]);
+  const asked = `${source.base}/branches?${new URLSearchParams({ repository, query, limit: "50" })}`;
+  const { data, failure, load } = useAnswer(asked, () => get<Page<Branch>>(asked));
+  useEffect(() => void load(), [load]);
+  const rows = data?.items.filter((row) => !row.current && row.session_id);
+  const branch = rows?.find((row) => row.session_id === chosen); // what is not in sight is not merged
   const submit = () => {
-    const branch = branches.find((row) => row.session_id === chosen);
     if (!branch) return;
     onClose();
     void source.merge(repository, chosen, branch.name);
   };
   return (
     <Dialog title="Merge another session into this" onClose={onClose} onSubmit={submit}>
-      <div className="field">
-        <label htmlFor="merge-from">Session</label>
-        <select id="merge-from" value={chosen} onChange={(event) => setChosen(event.target.value)}>
-          <option value="">Choose one</option>
-          {branches.map((row) => (
-            <option key={row.name} value={row.session_id ?? ""}>
-              {sessions.find((one) => one.id === row.session_id)?.name ?? row.name} ({row.name})
-            </option>
-          ))}
-        </select>
-        <small>What it has committed comes here. Where both changed the same lines nothing is touched.</small>
+      <p>What it has committed comes here. Where both changed the same lines nothing is touched.</p>
+      <Field
+        label="Find a session"
+        type="search"
+        autoFocus
+        value={query}
+        placeholder="A part of its name or of its branch"
+        onChange={(event) => setQuery(event.target.value)}
+      />
+      <Notice text={failure} />
+      <div className="merge-from" role="radiogroup" aria-label="Session" aria-busy={!data && !failure}>
+        {rows?.map((row) => (
+          <label key={row.name} className="option">
+            <input
+              type="radio"
+              name="from"
+              checked={row.session_id === chosen}
+              onChange={() => setChosen(row.session_id ?? "")}
+            />
+            <span>
+              {row.session_name}
+              <small className="soft">
+                <code>{row.name}</code> at <code>{row.head.slice(0, 8)}</code>
+              </small>
+            </span>
+          </label>
+        ))}
+        {rows?.length === 0 && <p className="soft">{query ? "No session fits." : "There is no other session."}</p>}
+        {data?.next_cursor && data.items.at(-1)?.session_id && (
+          <p className="soft small">More fit: search for a part of a name.</p>
+        )}
       </div>
-      <Buttons verb="Merge" onClose={onClose} disabled={!chosen} />
+      <Buttons verb="Merge" onClose={onClose} disabled={!branch} />
     </Dialog>
   );
 }

@@ -52,7 +52,13 @@ export type Snapshot = {
   created_at: string;
   files_changed: number;
 };
-export type Branch = { name: string; head: string; current: boolean; session_id: string | null };
+export type Branch = {
+  name: string;
+  head: string;
+  current: boolean;
+  session_id: string | null;
+  session_name: string | null;
+};
 export type BlameHunk = {
   commit_id: string;
   start: number;

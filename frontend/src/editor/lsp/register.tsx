@@ -100,7 +100,8 @@ finder({
   find: async (bench, query) => {
     const at = cursor.get();
     if (!at) return [];
-    const rows = (await (await actions()).symbols(at.view)) ?? [];
+    const rows = await (await actions()).symbols(at.view);
+    if (!rows) throw new Error("No server knows the names of this file.");
     return best(query, rows, (one) => one.name, 100).map(({ item, fit }) => ({
       id: `${item.name}:${item.range.start.line}:${item.range.start.character}`,
       title: item.name,
