@@ -109,6 +109,25 @@ async def test_many_are_ordered_and_changed_at_once_all_or_none(board, client, w
     assert [t["title"] for t in (await board("GET"))["items"]] == ["t3"]
 
 
+async def test_tasks_that_are_ordered_at_once_have_a_place_each(board, client, workspace):
+    ids = [(await board("POST", "", {"title": "t"}, 201))["id"] for _ in range(6)]
+
+    async def first(one):
+        body = {"workspace_id": workspace["id"], "task_ids": [one], "order": True}
+        assert (await client.post("/task-management", json=body)).status_code == 200
+
+    await asyncio.gather(*(first(one) for one in ids * 2))
+    assert len({task["position"] for task in (await board("GET"))["items"]}) == 6
+
+
+async def test_a_task_is_for_nobody_who_may_not_see_it(board, database, ada, workspace):
+    barred = await make.person(database, ada.organization_id, Role.MEMBER)
+    await make.grant(database, barred, workspace["id"], Access.NONE)
+    refused = await board("POST", "", {"title": "t", "assignee_id": str(barred.user_id)}, 422)
+    assert refused["error"]["code"] == "not_assignable"
+    assert (await board("POST", "", {"title": "t", "body": f"@{barred.email}"}, 201))["assignee_id"] is None
+
+
 async def test_numbers_are_given_once_each_to_many_at_once(board):
     made = await asyncio.gather(*(board("POST", "", {"title": "t"}, 201) for _ in range(8)))
     assert sorted(task["number"] for task in made) == list(range(1, 9))

@@ -56,6 +56,15 @@ async def test_people_are_told_what_concerns_them_and_nothing_else(client, at, c
     assert await told(theirs) == []
 
 
+async def test_whom_a_task_mentions_besides_is_told_once(client, at, call, database, ada, told):
+    grace, linus, alan = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(3)]
+    await client.post(f"{at}/tasks", json={"title": "t", "body": f"@{grace.email}, ask @{linus.email}"})
+    await client.put(f"{at}/tasks/1", json={"body": f"@{linus.email} and @{alan.email}", "assignee_id": None})
+    await client.put(f"{at}/tasks/1", json={"status": "done"})
+    assert await told(call(grace)) == [("assigned", "task", 1)]
+    assert await told(call(linus)) == await told(call(alan)) == [("mentioned", "task", 1)]
+
+
 async def test_members_of_a_team_are_told_that_it_was_asked(client, at, call, database, ada, told):
     grace = await make.person(database, ada.organization_id, Role.MEMBER)
     teams = f"/organizations/{ada.organization_id}/teams"

@@ -7,7 +7,7 @@ from backend.core.events import Event
 
 
 class TaskEvent(Event, frozen=True):
-    """`assigned` is who is newly to do it."""
+    """`assigned` is who is newly to do it, `mentioned` who else is newly named in its body."""
 
     scope: ClassVar[str] = "tasks:read"
     task_id: UUID
@@ -17,6 +17,7 @@ class TaskEvent(Event, frozen=True):
     by_name: str
     assigned: UUID | None = None
     assigned_team: UUID | None = None
+    mentioned: tuple[UUID, ...] = ()
 
 
 class TaskCreated(TaskEvent, frozen=True):

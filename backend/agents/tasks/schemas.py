@@ -25,7 +25,8 @@ Links = Annotated[list[Link], Meta(max_length=50)]
 
 
 class TaskCreate(msgspec.Struct, forbid_unknown_fields=True):
-    """For a person or a team; where neither is named, for the first member whom the body mentions (`@name`)."""
+    """For a person or a team; where neither is named, for the first member whom the body mentions (`@name`). The others are
+    told."""
 
     title: Title
     body: Markdown = ""

@@ -9,7 +9,6 @@ from msgspec import UNSET
 from sqlalchemy import Select, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.orgs import repository as organizations
 from backend.accounts.teams.models import Team
 from backend.agents.tasks import schemas
 from backend.agents.tasks.events import TaskCreated, TaskDeleted, TaskUpdated
@@ -19,6 +18,7 @@ from backend.core.auth import Actor
 from backend.core.db import new_id
 from backend.core.errors import Invalid, NotFound
 from backend.core.events import emit
+from backend.workbench.access import service as access
 from backend.workbench.pulls.models import PullRequest
 from backend.workbench.pulls.schemas import Author
 from backend.workbench.sessions.models import Session
@@ -36,7 +36,7 @@ class NoSuchPlace(NotFound):
 
 
 class NotAssignable(Invalid):
-    """A task is for a member or a team of the organisation, and for one of them."""
+    """A task is for a member who may see it or a team of the organisation, and for one of them."""
 
 
 class BadLink(Invalid):
@@ -115,9 +115,9 @@ async def create(
     if source is not None and await db.scalar(visible(workspace).where(Task.source == source)) is not None:
         return None
     await _check(db, workspace, data.assignee_id, data.team_id, data.links)
-    assignee = data.assignee_id
+    assignee, named = data.assignee_id, await _named(db, workspace, data.body)
     if assignee is None and data.team_id is None:
-        assignee = next(iter(await mentioned(db, workspace.organization_id, data.body)), None)
+        assignee = next(iter(named), None)
     last = select(func.max(Task.number), func.max(Task.position)).where(Task.workspace_id == workspace.id)
     number, position = (await db.execute(last)).one()
     task = Task(
@@ -140,8 +140,17 @@ async def create(
     db.add(task)
     await db.flush()
     await db.refresh(task)
-    await emit(db, TaskCreated(**facts(task, actor), assigned=task.assignee_id, assigned_team=task.team_id))
+    others = tuple(one for one in named if one != assignee)
+    told = facts(task, actor)
+    await emit(db, TaskCreated(**told, assigned=task.assignee_id, assigned_team=task.team_id, mentioned=others))
     return task
+
+
+async def _named(db: AsyncSession, workspace: Workspace, body: str) -> list[UUID]:
+    """Whom it mentions of those who may see it, in the order of the text."""
+    found = await mentioned(db, workspace.organization_id, body)
+    seeing = await access.who_may(db, workspace.organization_id, workspace.id, found, READ) if found else set()
+    return [one for one in found if one in seeing]
 
 
 async def _check(
@@ -149,7 +158,7 @@ async def _check(
 ) -> None:
     if assignee is not None and team is not None:
         raise NotAssignable
-    if assignee is not None and await organizations.membership(db, workspace.organization_id, assignee) is None:
+    if assignee and not await access.who_may(db, workspace.organization_id, workspace.id, [assignee], READ):
         raise NotAssignable
     if team is not None:
         found = await db.get(Team, team)
@@ -169,6 +178,7 @@ async def change(db: AsyncSession, actor: Actor, either: UUID, ref: str, data: s
     workspace = await place(db, actor, either, WRITE)
     task = await get(db, actor, either, ref, WRITE)
     before = task.assignee_id, task.team_id
+    known = [] if data.body is UNSET else await _named(db, workspace, task.body)
     links = data.links if data.links is not UNSET else []
     with db.no_autoflush:  # a team that is not there is told of before the database sees it
         _assign(task, data.assignee_id, data.team_id)
@@ -180,9 +190,10 @@ async def change(db: AsyncSession, actor: Actor, either: UUID, ref: str, data: s
     if data.links is not UNSET:
         task.links = msgspec.to_builtins(data.links)
     untouched = data.assignee_id is UNSET and data.team_id is UNSET
-    if data.body is not UNSET and untouched and (task.assignee_id, task.team_id) == (None, None):
-        task.assignee_id = next(iter(await mentioned(db, workspace.organization_id, data.body)), None)
-    await _changed(db, actor, task, before)
+    named = [] if data.body is UNSET else await _named(db, workspace, data.body)
+    if untouched and (task.assignee_id, task.team_id) == (None, None):
+        task.assignee_id = next(iter(named), None)
+    await _changed(db, actor, task, before, tuple(one for one in named if one not in (*known, task.assignee_id)))
     return task
 
 
@@ -196,12 +207,18 @@ def _assign(task: Task, assignee: Any, team: Any) -> None:
         task.assignee_id = None if team is not None and assignee is UNSET else task.assignee_id
 
 
-async def _changed(db: AsyncSession, actor: Actor, task: Task, before: tuple[UUID | None, UUID | None]) -> None:
+async def _changed(
+    db: AsyncSession,
+    actor: Actor,
+    task: Task,
+    before: tuple[UUID | None, UUID | None],
+    named: tuple[UUID, ...] = (),
+) -> None:
     await db.flush()
     await db.refresh(task)
     assigned = task.assignee_id if task.assignee_id != before[0] else None
     team = task.team_id if task.team_id != before[1] else None
-    await emit(db, TaskUpdated(**facts(task, actor), assigned=assigned, assigned_team=team))
+    await emit(db, TaskUpdated(**facts(task, actor), assigned=assigned, assigned_team=team, mentioned=named))
 
 
 async def remove(db: AsyncSession, actor: Actor, either: UUID, ref: str) -> None:
@@ -240,11 +257,12 @@ async def manage(db: AsyncSession, actor: Actor, data: schemas.TaskManagement) -
 
 
 async def _room(db: AsyncSession, workspace: Workspace, count: int, after: UUID | None) -> int:
-    """The first of `count` free places: before all others, or after that task, whose followers make room."""
+    """The first of `count` free places: before all others, or after that task, whose followers make room. The workspace is held,
+    so that no two are put in the same place."""
+    await db.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update(key_share=True))
     if after is None:
         first = await db.scalar(select(func.min(Task.position)).where(Task.workspace_id == workspace.id)) or 0
         return first - count
-    await db.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update(key_share=True))
     place = await db.scalar(visible(workspace).with_only_columns(Task.position).where(Task.id == after))
     if place is None:
         raise NoSuchTask(ids=[str(after)])

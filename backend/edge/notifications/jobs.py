@@ -89,9 +89,9 @@ async def member_invited(event: MemberInvited, resources: Resources) -> None:
 
 
 @on(TaskEvent)
-async def task_assigned(event: TaskEvent, resources: Resources) -> None:
+async def task_given(event: TaskEvent, resources: Resources) -> None:
     async with resources.database.begin() as db:
-        whom = {event.assigned: "assigned"} if event.assigned else {}
+        whom = dict.fromkeys(event.mentioned, "mentioned") | ({event.assigned: "assigned"} if event.assigned else {})
         if event.assigned_team is not None:
             whom |= dict.fromkeys(await _members(db, [event.assigned_team]), "assigned")
         for user_id, kind in whom.items():
