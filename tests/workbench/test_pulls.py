@@ -265,9 +265,12 @@ async def test_conflicts_are_shown_and_settled_on_the_head(desk, yard, fork):
 async def test_deleted_sessions_keep_their_pull_requests_and_refuse_merges(desk, head, client):
     pull = await desk.open(head)
     await client.delete(f"/sessions/{head.id}")
-    assert (await desk.get(pull))["state"] == "open"
+    shown = await desk.get(pull)
+    assert (shown["state"], shown["blocked_by"]) == ("open", ["session_gone"])
     assert (await desk.merge(pull, 409))["error"]["code"] == "session_gone"
     assert [f["path"] for f in (await desk.diff(pull))["items"]] == ["b.txt"]
+    await client.post(f"/sessions/{head.id}/restore")
+    assert (await desk.get(pull))["blocked_by"] == []
 
 
 async def test_somebodys_work_is_pulled_into_my_session(desk, head, yard, fork):

@@ -1,6 +1,6 @@
 """Queries on pull requests."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, or_, select
@@ -19,6 +19,7 @@ from backend.workbench.pulls.models import (
     PullView,
     State,
 )
+from backend.workbench.sessions.models import Session
 from backend.workbench.workspaces.models import Workspace
 
 READ, COMMENT, WRITE = "pulls:read", "pulls:comment", "pulls:write"
@@ -109,6 +110,11 @@ async def alive_of(db: AsyncSession, session_id: UUID) -> Sequence[UUID]:
     """Open ones from or into a session."""
     either = or_(PullRequest.head_session_id == session_id, PullRequest.base_session_id == session_id)
     return (await db.scalars(select(PullRequest.id).where(either, PullRequest.state.in_(ALIVE)))).all()
+
+
+async def alive(db: AsyncSession, sessions: Collection[UUID]) -> set[UUID | None]:
+    """Those of `sessions` that are not deleted, be it into the bin."""
+    return set(await db.scalars(select(Session.id).where(Session.id.in_(sessions), Session.deleted_at.is_(None))))
 
 
 async def rule(db: AsyncSession, session_id: UUID | None) -> BranchRule:

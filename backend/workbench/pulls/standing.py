@@ -13,7 +13,8 @@ from backend.workbench.pulls.models import ALIVE, PullMirror, PullRequest, State
 
 @dataclass(frozen=True)
 class Standing:
-    """Who was asked, who approves, who asks for changes, how many approvals the base wants, and the mirror."""
+    """Who was asked, who approves, who asks for changes, how many approvals the base wants, the mirror, and whether one of the
+    two sessions is deleted."""
 
     asked: list[schemas.Reviewer]
     asked_teams: list[schemas.Reviewer]
@@ -21,6 +22,7 @@ class Standing:
     refused: list[schemas.Author]
     required: int
     mirror: PullMirror | None
+    gone: bool
 
     def lacks(self, pull: PullRequest) -> list[str]:
         """What keeps it from being merged, in the words of `blocked_by`."""
@@ -29,7 +31,7 @@ class Standing:
         return [
             word
             for word, holds in (
-                ("session_gone", pull.head_session_id is None or pull.base_session_id is None),
+                ("session_gone", self.gone),
                 ("draft", pull.state == State.DRAFT),
                 ("conflicts", bool(pull.conflicts)),
                 ("approvals", len(self.approved) < self.required),
@@ -50,6 +52,8 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
     entitled = {place: await access.who_may(db, *place, givers, repository.WRITE) for place in places}
     rules = {id: await repository.rule(db, id) for id in {pull.base_session_id for pull in pulls}}
     mirrors = await repository.mirrors(db, ids)
+    sides = {id for pull in pulls for id in (pull.head_session_id, pull.base_session_id) if id is not None}
+    alive = await repository.alive(db, sides)
     found = {}
     for pull in pulls:
         rule = rules[pull.base_session_id]
@@ -71,7 +75,8 @@ async def standings(db: AsyncSession, pulls: list[PullRequest]) -> dict[UUID, St
             if review.verdict == "request_changes"
         ]
         asked = people.get(pull.id, []), teams.get(pull.id, [])
-        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals, mirrors.get(pull.id))
+        gone = not {pull.head_session_id, pull.base_session_id} <= alive
+        found[pull.id] = Standing(*asked, approved, refused, rule.required_approvals, mirrors.get(pull.id), gone)
     return found
 
 
