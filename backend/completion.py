@@ -10,7 +10,10 @@ def script(shell: str, parser: argparse.ArgumentParser) -> str:
     if shell == "bash":
         return _bash(parser)
     if shell == "zsh":
-        return "autoload -U bashcompinit && bashcompinit\n" + _bash(parser)
+        return (
+            "(( $+functions[compdef] )) || { autoload -U compinit && compinit -i }\n"  # a .zshrc need not have done so
+            "autoload -U bashcompinit && bashcompinit\n" + _bash(parser)
+        )
     lines = ["complete -c codeyard -f", "complete -c codeyard -n '__fish_seen_subcommand_from cp' -F"]
     for name, sub in _below(parser).items():
         lines.append(f"complete -c codeyard -n __fish_use_subcommand -a {name} -d {_quote(sub.description or '')}")

@@ -2,9 +2,12 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -150,7 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=0)] = 4
     """Jobs that this process runs at a time; 0 leaves them to `codeyard worker`."""
 
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
 
 
@@ -164,6 +167,61 @@ SECRET = {
     "google_client_secret",
     "oidc_client_secret",
 }
+
+
+KINDS = {
+    "Expected `bool`": "it is 0 or 1",
+    "Expected `int`,": "it is a whole number",
+    "Expected `float`": "it is a number",
+    "expected Path": "it is a folder",
+    "Invalid enum value": "it is debug, info, warning or error",
+}
+"""How msgspec begins to say what it expected, and what the reader is told."""
+
+
+def _is_address(text: str, *schemes: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in schemes and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _is_origin(text: str) -> bool:
+    return _is_web(text) and re.fullmatch(r"https?://[^/?#@A-Z]+/?", text) is not None
+
+
+def _is_web(text: str) -> bool:
+    return _is_address(text, "http", "https")
+
+
+def _is_mail_server(text: str) -> bool:
+    return _is_address(text, "smtp", "smtps")
+
+
+def _is_host(text: str) -> bool:
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*", text) is not None
+
+
+def _are_networks(text: str) -> bool:
+    try:
+        return text == "*" or all(ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        return False
+
+
+CHECKS = {
+    "public_url": (_is_origin, "it is like https://code.example.com, in small letters and without a path"),
+    "trusted_proxies": (_are_networks, "it is addresses or networks, such as 10.0.0.2,172.16.0.0/12"),
+    "smtp_url": (_is_mail_server, "it is like smtp://user:password@host:587 or smtps://…"),
+    "github_url": (_is_web, "it is like https://github.example.com"),
+    "gitlab_url": (_is_web, "it is like https://gitlab.example.com"),
+    "bitbucket_url": (_is_web, "it is like https://bitbucket.org"),
+    "oidc_issuer": (_is_web, "it is like https://login.example.com/realms/staff"),
+    "preview_domain": (_is_host, "it is a host's name, such as previews.example.net"),
+}
+"""Of text that is not empty: whether it fits, and what it is to be. Told at the start, since a socket that is refused or a mail
+that is not sent much later is hard to trace to it."""
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -182,6 +240,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise InvalidSetting(_blame(values, str(error))) from None
+    for name, (fits, wanted) in CHECKS.items():
+        if values.get(name) and not fits(values[name]):
+            raise InvalidSetting(_unusable(values, name, wanted))
     return msgspec.structs.replace(settings, data=settings.data.expanduser().absolute())
 
 
@@ -193,8 +254,10 @@ def _decode(kind: type, value: object) -> object:
 
 def _blame(values: dict[str, str], message: str) -> str:
     """msgspec names the field as `$.port`; the reader knows it as CODEYARD_PORT."""
-    for name in values:
-        if f"$.{name}" in message:
-            reason = message.split(" - at ")[0]
-            return f"{PREFIX}{name.upper()}={values[name] if name not in SECRET else '…'!r} is not usable: {reason}."
-    return message
+    reason, _, place = message.partition(" - at ")
+    wanted = next((ours for theirs, ours in KINDS.items() if reason.startswith(theirs)), reason)
+    return next((_unusable(values, name, wanted) for name in values if f"$.{name}`" in place), message)
+
+
+def _unusable(values: dict[str, str], name: str, wanted: str) -> str:
+    return f"{PREFIX}{name.upper()}={values[name] if name not in SECRET else '…'!r} is not usable: {wanted}."
