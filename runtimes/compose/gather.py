@@ -2,6 +2,7 @@
 include, extends). Paths in it are the working copy's, whatever folder the file that has them is in."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -19,17 +20,23 @@ _NO_EFFECT: Final = {
 }
 _COPIES: Final = 4 * NODES  # what `extends` and `env_file` may multiply a project to
 _REMOTE: Final = "only files of the working copy can be taken"
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+_VARIABLES: Final = 100
+_GENERATED: Final = "generated-at-the-first-start"  # stands where a value is to be made that is not there yet
 
 
 class Gathering:
-    """One reading of one working copy. `files` are those taken so far, `problems` what has no effect."""
+    """One reading of one working copy. `files` are those taken so far, `problems` what has no effect, `generated` the variables
+    whose values are to be made."""
 
     def __init__(self, root: os.PathLike[str], variables: Mapping[str, str], instead: Mapping[str, str]) -> None:
         self.root = root
         self.instead = instead
         self.files: list[str] = []
         self.problems: list[Problem] = []
+        self.generated: list[str] = []
         self.filling = Filling(variables)
+        self._maps: dict[str, Map] = {}
         self._tops: dict[tuple[str, str, Filling], Map] = {}
         self._lines: dict[tuple[str, bool], dict[str, str]] = {}
         self._left = _COPIES
@@ -40,6 +47,8 @@ class Gathering:
 
     def project(self, names: Collection[str]) -> Map:
         """Those files, each over the one before it."""
+        for name in names:
+            self._declared(name)
         found: Any = Map()
         for number, name in enumerate(names):
             above = self._file(name, (name, None), (), os.path.dirname(name), self.filling)
@@ -50,6 +59,32 @@ class Gathering:
             if isinstance(body, Map):
                 self._environment(body, f"services.{name}")
         return made
+
+    def _declared(self, relative: str) -> None:
+        """`x-codeyard.variables` as a list: the value of a variable where nobody gave it one, a default or one to be made."""
+        text = self._text(relative, (relative, None))
+        extra = self._parsed(relative, text).get("x-codeyard") if text is not None and "x-codeyard" in text else None
+        if not isinstance(extra, Map) or not isinstance(extra.get("variables"), Seq):
+            return
+        below: dict[str, str] = {}
+        for one in extra["variables"]:
+            name = one.get("name") if isinstance(one, Map) else None
+            if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or name in self.filling.variables:
+                continue
+            if len(below) >= _VARIABLES:
+                where = extra.where["variables"]
+                raise bad("too_complex", f"{_VARIABLES} variables at most", path="x-codeyard.variables", where=where)
+            if one.get("generate"):
+                self.generated.append(name)
+                below[name] = _GENERATED
+            elif one.get("default") is not None:
+                below[name] = str(one["default"])
+        self.filling = Filling({**below, **self.filling.variables}, self.filling)
+
+    def _parsed(self, relative: str, text: str) -> Map:
+        if relative not in self._maps:
+            self._maps[relative] = parsed(text, relative)
+        return self._maps[relative]
 
     def _text(self, relative: str, where: Where) -> str | None:
         if relative not in self.files and len(self.files) >= FILES:
@@ -72,7 +107,7 @@ class Gathering:
             text = self._text(relative, where)
             if text is None:
                 raise bad("no_file", f"there is no file {relative}", where=where)
-            top = interpolate(parsed(text, relative), filling)
+            top = interpolate(self._parsed(relative, text), filling)
             _canonical(top, base)
             self._tops[key] = top
         return self._tops[key]

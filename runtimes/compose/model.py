@@ -144,3 +144,5 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[Problem] = []
     variables: list[str] = []
     """Every `${NAME}` that the file asks for."""
+    generated: list[str] = []
+    """Variables that have no value yet, and ask for one to be made (`x-codeyard.variables`, `generate`)."""

@@ -85,6 +85,7 @@ def _project(gathering: Gathering, names: list[str], profiles: Collection[str]) 
         files=gathering.files,
         problems=reading.problems,
         variables=sorted(gathering.filling.asked),
+        generated=gathering.generated,
     )
 
 

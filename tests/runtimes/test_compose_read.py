@@ -236,6 +236,34 @@ def test_attack_31_the_servers_own_environment_is_never_read(read, refused, monk
     assert line == 3 and "set it" in message
 
 
+DECLARED = """\
+x-codeyard:
+  variables:
+    - {name: PASSWORD, generate: password}
+    - {name: SIZE, default: 5}
+    - {name: "not a name", generate: password}
+    - PASSWORD
+services:
+  a: {image: x, environment: {P: "${PASSWORD:?set it}", S: $SIZE}}
+"""
+
+
+def test_a_declared_variable_has_its_default_or_waits_to_be_made_until_somebody_gives_it_a_value(read):
+    waits = read(DECLARED)
+    assert (waits.generated, waits.problems, waits.services["a"].environment["S"]) == (["PASSWORD"], [], "5")
+    for given in (
+        read(DECLARED, variables={"PASSWORD": "p", "SIZE": "6"}),
+        read(DECLARED, **{".env": "PASSWORD=p\nSIZE=6\n"}),
+    ):
+        assert (given.generated, given.services["a"].environment) == ([], {"P": "p", "S": "6"})
+
+
+def test_attack_31_no_file_makes_variables_without_end(refused):
+    names = "".join(f"    - {{name: V{n}, generate: password}}\n" for n in range(101))
+    text = f"x-codeyard:\n  variables:\n{names}services:\n  a: {{image: x}}\n"
+    assert refused(text) == [("x-codeyard.variables", 2, "100 variables at most")]
+
+
 def test_the_working_copys_own_env_file_fills_in_and_the_workspaces_variables_win(read):
     files = {".env": "A=file\nB=file\n"}
     project = read(

@@ -3,11 +3,12 @@ a Procfile, a devcontainer.json."""
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 
 from tests import require
-from tests.workbench.test_services import stack
+from tests.workbench.test_services import IMAGE, stack
 from tests.workbench.test_templates_catalogue import ask
 
 __all__ = ["stack"]  # a fixture
@@ -91,6 +92,37 @@ async def test_a_proposal_runs_as_it_stands_and_answers(stack, image, language, 
     assert ("Hello world!" if language == "python" else f"{language} says hello") in said, found
 
 
+API = """\
+import os, asyncpg, fastapi
+
+app = fastapi.FastAPI()
+
+
+@app.get("/")
+async def answer():
+    database = await asyncpg.connect(os.environ["DATABASE_URL"])
+    return await database.fetchval("SELECT 6 * 7")
+"""
+PACKAGE = {"private": True, "scripts": {"dev": "vite"}, "devDependencies": {"vite": "7.0.0"}}
+
+
+async def test_a_page_its_api_and_their_database_run_as_proposed_with_a_password_made_at_the_first_start(stack):
+    require.images("python", "node", "postgres")
+    await stack.write("api/requirements.txt", "fastapi\nuvicorn\nasyncpg\n")
+    await stack.write("api/main.py", API)
+    await stack.write("web/package.json", json.dumps(PACKAGE))
+    await stack.write("web/index.html", "<h1>The page</h1>")
+    found = (await stack.client.get(f"{stack.path}/services")).json()["proposal"]
+    await stack.declare(found["compose"])
+    assert (await stack.client.get(f"{stack.path}/services")).json()["problems"] == []
+    await stack.well("run-all")
+    assert (await said_by(stack, "api")).endswith("42") and "The page" in await said_by(stack, "web")
+    await stack.well("restart", "postgres")  # which keeps the password that it was given first
+    assert (await said_by(stack, "api")).endswith("42")
+    variables = await stack.client.get(f"/workspace/{stack.session['workspace_id']}/variables")
+    assert [one["name"] for one in variables.json()["items"]] == ["POSTGRES_PASSWORD"]
+
+
 PROCFILE = """\
 release: python -c "open('released', 'w').write('once')"
 web: gunicorn --bind 0.0.0.0:$PORT app:app
@@ -147,3 +179,31 @@ async def said_by(stack, service) -> str:
                     stack.resources, stack.session["id"], service, port["target"], asked, until_closed=True
                 )
             await asyncio.sleep(0.1)
+
+
+MADE = f"""\
+x-codeyard:
+  variables: [{{name: PASSWORD, generate: password}}]
+services:
+  web:
+    image: {IMAGE}
+    command: [sleep, "600"]
+    init: true
+    environment: {{PASSWORD: "$PASSWORD"}}
+    stop_grace_period: 0s
+"""
+
+
+async def test_a_value_that_was_made_and_forgotten_is_made_again_by_who_starts_it_not_by_a_text_that_all_know(stack):
+    await stack.declare(MADE)
+    await stack.well("run-all")
+    _, first = await stack.inside("web", "echo $PASSWORD")
+    assert len(first.strip()) == 32
+    gone = await stack.client.delete(f"/workspace/{stack.session['workspace_id']}/variables/PASSWORD")
+    assert gone.status_code == 204
+    await stack.inside("web", "kill -9 $(pidof sleep)")
+    stopped = await stack.until("web", state="failed")
+    assert stopped["reason"]["code"] == "variable_missing", stopped
+    await stack.well("run-all")
+    _, second = await stack.inside("web", "echo $PASSWORD")
+    assert len(second.strip()) == 32 and second != first

@@ -13,9 +13,17 @@ from backend.ledger.secrets.vault import vault
 
 
 async def put(
-    db: AsyncSession, data: Path, organization_id: UUID, owner_id: UUID, values: dict[str, str], *, part: str = ""
-) -> None:
-    """Sets values by name, in place of older ones."""
+    db: AsyncSession,
+    data: Path,
+    organization_id: UUID,
+    owner_id: UUID,
+    values: dict[str, str],
+    *,
+    part: str = "",
+    new: bool = False,
+) -> list[str]:
+    """Sets values by name, in place of older ones, or with `new` only those that are not there; says which it set."""
+    done = []
     for name, value in values.items():
         key_id, sealed = vault(data).seal(value, of=sealed_of(owner_id, part, name))
         row = insert(Secret).values(
@@ -27,8 +35,14 @@ async def put(
             key_id=key_id,
             sealed=sealed,
         )
-        again = {"key_id": key_id, "sealed": sealed, "updated_at": now()}
-        await db.execute(row.on_conflict_do_update(index_elements=["owner_id", "part", "name"], set_=again))
+        if new:
+            row = row.on_conflict_do_nothing(index_elements=["owner_id", "part", "name"])
+        else:
+            again = {"key_id": key_id, "sealed": sealed, "updated_at": now()}
+            row = row.on_conflict_do_update(index_elements=["owner_id", "part", "name"], set_=again)
+        if (await db.execute(row.returning(Secret.name))).scalar() is not None:
+            done.append(name)
+    return done
 
 
 async def names(db: AsyncSession, owner_id: UUID) -> set[tuple[str, str]]:

@@ -5,6 +5,7 @@ names (never the values) of the workspace's variables.
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -75,11 +76,13 @@ def main(folder: str, names: list[str]) -> None:
 
     def variables() -> dict[str, str]:
         known = dict.fromkeys(names, "a variable of the workspace")
-        try:
+        with suppress(BadCompose):
+            made = load(root, variables=given).generated
+            known = dict.fromkeys(made, "a variable of the workspace, made at the first start") | known
+        with suppress(BadCompose):
             of_file = env_lines(read_text(root, ".env") or "", ".env", Filling(given), raw=True)
-        except BadCompose:
-            return known
-        return dict.fromkeys(of_file, "of the file .env") | known
+            return dict.fromkeys(of_file, "of the file .env") | known
+        return known
 
     serve(Knows(problems, _fields(), {"services.*": _without_use()}, _VALUES, variables))
 
@@ -108,7 +111,10 @@ def _fields() -> dict[str, dict[str, str]]:
         "": top,
         "services.*": known,
         "services.*.x-codeyard": _OURS,
-        "x-codeyard": {"shared": "Variables of every service."},
+        "x-codeyard": {
+            "shared": "Variables of every service.",
+            "variables": "What the workspace's variables are at first: each a `name` with a `default` or `generate: password`.",
+        },
         "services.*.depends_on.*": {"condition": "How far the other must be.", "required": "false: start without it."},
         "services.*.healthcheck": {
             "test": "A list that begins with CMD or CMD-SHELL, or a line.",

@@ -129,6 +129,9 @@ def environments(resources: Resources, definition: Definition) -> dict[str, dict
 def wanted(resources: Resources, definition: Definition, name: str) -> tuple[Spec, str]:
     """What the driver is asked, and the digest that `look` gives. Reads configs and secrets, so it runs in a thread. Raises
     BadCompose, RuntimeFailed."""
+    if definition.project.generated:  # forgotten since: a known text in its place would be everybody's password
+        names = ", ".join(definition.project.generated)
+        raise RuntimeFailed("variable_missing", f"{names} has no value any more.", "Start it again: one is made then.")
     environment = environments(resources, definition)[name]
     return _spec(resources, definition, name, environment), _digest(definition, name, environment)
 

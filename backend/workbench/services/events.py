@@ -57,7 +57,7 @@ class RegistryChanged(Event, frozen=True):
 
 
 class VariableChanged(Event, frozen=True):
-    """A variable of the workspace was set or forgotten: `how` says which. The value is told nowhere."""
+    """A variable of the workspace was set, generated or forgotten: `how` says which. The value is told nowhere."""
 
     name: ClassVar[str] = "workspace.variable_changed"
     scope: ClassVar[str] = "services:read"

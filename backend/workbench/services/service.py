@@ -10,7 +10,7 @@ from backend.core.auth import Actor
 from backend.core.db import new_id, now
 from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.core.resources import Resources
-from backend.workbench.services import addresses, repository, schemas
+from backend.workbench.services import addresses, repository, schemas, variables
 from backend.workbench.services import definition as definitions
 from backend.workbench.services.conductor import Conductor, reason_of
 from backend.workbench.services.definition import Definition, service_id
@@ -165,6 +165,9 @@ async def ask(resources: Resources, session: Session, kind: str, runtime_id: UUI
         definition, names, desired = None, await _to_stop(resources, session, runtime_id), "stopped"
     else:
         definition = await read(resources, session)
+        if definition.project.generated:
+            await variables.generate(resources, session, definition.project.generated)
+            definition = await read(resources, session)
         names, desired = await _to_start(resources, definition, kind, runtime_id), "running"
     steps = [
         schemas.Step(service=n, service_id=service_id(session.id, n), step="waiting", status="waiting") for n in names

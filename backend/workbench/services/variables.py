@@ -2,6 +2,7 @@
 registries, whose images they name."""
 
 import re
+import secrets as randomness
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from backend.ledger.secrets import service as secrets
 from backend.workbench.services import schemas
 from backend.workbench.services.definition import LOGIN, SHARED
 from backend.workbench.services.events import RegistryChanged, VariableChanged
+from backend.workbench.sessions.models import Session
 from backend.workbench.workspaces.models import Workspace
 
 _HOST: Final = re.compile(
@@ -40,6 +42,17 @@ async def put(resources: Resources, workspace: Workspace, name: str, value: str)
     async with resources.database.begin() as db:
         await secrets.put(db, resources.data, workspace.organization_id, workspace.id, {name: value})
         await emit(db, VariableChanged(**_of(workspace), variable=name, how="set"))
+
+
+async def generate(resources: Resources, session: Session, wanted: list[str]) -> None:
+    """Values of 192 random bits for those that have none."""
+    of = {"organization_id": session.organization_id, "workspace_id": session.workspace_id}
+    async with resources.database.begin() as db:
+        made = {name: randomness.token_urlsafe(24) for name in wanted}
+        for name in await secrets.put(
+            db, resources.data, session.organization_id, session.workspace_id, made, new=True
+        ):
+            await emit(db, VariableChanged(**of, variable=name, how="generated"))
 
 
 async def forget(resources: Resources, workspace: Workspace, name: str) -> None:

@@ -22,8 +22,6 @@ from backend.workbench.templates import catalogue, schemas
 from backend.workbench.vcs import schemas as vcs_schemas
 from backend.workbench.vcs import service as vcs
 from backend.workbench.workspaces.schemas import Workspace, WorkspaceCreate
-from runtimes.compose.model import BadCompose
-from runtimes.compose.read import NAMES
 
 
 class NoSuchTemplate(NotFound):
@@ -113,8 +111,6 @@ async def _fill(
             session = await sessions.get(db, session_id)
         if session is None or session.status != Status.READY:
             created.problem = "The repository is still being cloned: run the services when it is there."
-        if template is None and created.problem is None:
-            variables = await resources.in_thread(_own_variables, folder_of(resources, session_id), variables)
         async with resources.database.begin() as db:
             await secrets.put(db, resources.data, workspace.organization_id, workspace.id, variables)
         if created.problem is not None:
@@ -128,17 +124,6 @@ async def _fill(
     except AppError as error:
         created.problem = error.message
     return created
-
-
-def _own_variables(folder: Path, given: dict[str, str]) -> dict[str, str]:
-    """Those that a repository's compose file asks to be generated."""
-    for name in NAMES:
-        if (folder / name).is_file():
-            try:
-                return catalogue.values(catalogue.describe("", (folder / name).read_text()), given)[0]
-            except (BadCompose, OSError, UnicodeDecodeError):
-                return given
-    return given
 
 
 def _unpack(resources: Resources, archive: tuple[UUID, str, Format], session_id: UUID) -> None:
