@@ -1,4 +1,6 @@
-"""What may stand where only a few values may, for errors to say: msgspec tells the wrong one alone."""
+"""What may stand where a wrong value stands, for errors to say: of few values, which; of a pattern, what it means. msgspec tells
+the wrong value alone, and the pattern as Python writes it.
+"""
 
 import re
 from typing import Any
@@ -32,3 +34,21 @@ def _each(kind: inspect.Type) -> list[inspect.Type]:
     if isinstance(kind, inspect.Metadata):
         return _each(kind.type)
     return [part for one in kind.types for part in _each(one)] if isinstance(kind, inspect.UnionType) else [kind]
+
+
+_MEANINGS = {
+    r"^[^\x00-\x1f\x7f]*$": "one line of text, without control characters",
+    r"^[^\x00-\x1f\x7f]+$": "one line of text, without control characters",
+    r"^[^\S\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": "one line of text that is not blank",
+    r"^[^\x00]*$": "text without NUL",
+    r"^[^\x00]+$": "text without NUL",
+    r"^\s*[^\s\x00][^\x00]*$": "text that is not blank, without NUL",
+    r"\S": "text that is not blank",
+    r"^[0-9a-f]{40,64}$": "the id of a commit in full, 40 hexadecimal digits",
+}
+
+
+def in_words(pattern: str) -> str:
+    """What a text must be to match that."""
+    plain = pattern.removesuffix(r"(?!\n)")
+    return _MEANINGS.get(plain, f"text that matches {plain}")

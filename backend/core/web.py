@@ -2,6 +2,7 @@
 sockets refused with a real status, and the end of sockets whose access changed. One thin ASGI layer, since each costs.
 """
 
+import ast
 import asyncio
 import errno
 import logging
@@ -28,7 +29,7 @@ from pygit2 import GitError
 
 from backend.core.attendance import session_in
 from backend.core.auth import actor_of, calling
-from backend.core.choices import choices
+from backend.core.choices import choices, in_words
 from backend.core.db import is_away, new_id, unavailable
 from backend.core.errors import (
     AppError,
@@ -262,9 +263,17 @@ def _put_plainly(request: Request[Any, Any, Any], error: ValidationException) ->
         else:
             field, path = handler.parsed_fn_signature.parameters.get(key), ""
             reason["key"] = getattr(field and field.kwarg_definition, "name", None) or key
-        odd = str(reason.get("message")).startswith(("Invalid enum value", "Invalid value"))
+        said = str(reason.get("message"))
+        odd = said.startswith(("Invalid enum value", "Invalid value"))
         if odd and field is not None and (found := choices(field.annotation, path)):
             reason["message"] += f": it is one of {', '.join(found)}"
+        elif unmatched := _UNMATCHED.fullmatch(said):
+            reason["message"] = f"Expected {in_words(ast.literal_eval(unmatched[1]))}"
+
+
+_UNMATCHED = re.compile(r"Expected `str` matching regex ('.*'|\".*\")")
+_MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)'")
+"""How the framework says that a text does not fit, and that a parameter is not there."""
 
 
 def _body(error: AppError, request_id: str) -> bytes:
@@ -344,6 +353,8 @@ def _translate_http(error: HTTPException) -> AppError:
         reasons = error.extra if isinstance(error.extra, list) else []
         if reasons == [_NO_BODY]:
             return InvalidRequest("This call needs a body of JSON, and has none.")
+        if missing := _MISSING.match(error.detail or ""):
+            reasons = [{"message": "This call needs it", "key": missing[2], "source": missing[1]}]
         first = next((f"{e.get('key', 'body')}: {e.get('message')}" for e in reasons if isinstance(e, dict)), "")
         return InvalidRequest(first or None, fields=reasons)
     if isinstance(cause, RecursionError):

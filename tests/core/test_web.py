@@ -128,6 +128,24 @@ async def test_a_parameter_is_called_in_an_error_as_it_is_on_the_wire(client):
     assert words.startswith("state: Invalid enum value 'done': it is one of ") and "open" in words
 
 
+async def test_who_leaves_out_a_parameter_is_told_which(client):
+    session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    error = envelope(await client.get(f"/workspace/{session}/version-controls/blame"), 422)
+    assert error["message"] == "path: This call needs it"
+    assert error["details"]["fields"] == [{"message": "This call needs it", "key": "path", "source": "query"}]
+
+
+async def test_a_text_that_does_not_fit_is_told_in_words_what_would(client):
+    for name in ("  ", "two\nlines"):
+        error = envelope(await client.post("/workspace", json={"name": name}), 422)
+        assert error["message"] == "name: Expected one line of text that is not blank"
+    session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    error = envelope(await client.post(f"/workspace/{session}/version-controls/commit", json={"message": " "}), 422)
+    assert error["message"] == "message: Expected text that is not blank"
+    error = envelope(await client.put(f"/workspace/{session}/variables/9", json={"value": "x"}), 422)
+    assert error["message"] == "name: Expected text that matches ^[A-Za-z_][A-Za-z0-9_]{0,199}$"
+
+
 async def test_head_is_answered_as_get_without_its_body(client):
     """Attack row 65."""
     for path in ("/workspace", "/auth/me", "/events"):
