@@ -108,7 +108,7 @@ ASKING = {  # no file of anybody's is read by them: what completion needs, its s
 def test_a_shell_completes_commands_and_their_words(shell: str, tmp_path: Path):
     program(shell, shell, shell)
     script = run("completion", shell).stdout
-    for typed, offered in (("do", "down doctor"), ("pr re", "review"), ("task move demo 1 in_p", "in_progress")):
+    for typed, offered in (("do", "down doctor"), ("pr rev", "review"), ("task move demo 1 in_p", "in_progress")):
         asked = ASKING[shell].format(script=script, typed=typed, last=len(typed.split()))
         done = subprocess.run(
             [shell, "-c", asked],

@@ -202,6 +202,7 @@ def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):
         [str(source), "demo:site"],
         [str(tmp_path / "empty"), "demo:"],
         [str(tmp_path / "big"), "demo:b/big"],
+        [str(tmp_path / "empty"), "demo:made for it/"],
     ):
         done = codeyard("cp", *words)
         assert done.returncode == 0, done.stderr
@@ -210,6 +211,8 @@ def test_files_and_folders_are_copied_there_and_back(codeyard, tmp_path, demo):
     assert (back / "deep" / "page.html").read_text() == "<p>"
     assert (back / "run.sh").stat().st_mode & 0o111
     assert codeyard("cp", "demo:b/big", str(back)).returncode == 0
+    assert codeyard("cp", "demo:made for it/empty", f"{tmp_path}/made here/").returncode == 0
+    assert (tmp_path / "made here" / "empty").exists()
     assert (back / "big").read_bytes() == (tmp_path / "big").read_bytes()
     for words in (["demo:nowhere", str(back)], ["demo:../x", str(back)], [str(back), str(back)], ["a:b", "c:d"]):
         refused = codeyard("cp", *words)
@@ -250,8 +253,29 @@ def test_a_pull_request_is_opened_shown_as_a_patch_reviewed_and_merged(codeyard,
         assert codeyard("cp", str(tmp_path / name), "demo/greet:").returncode == 0
     session = json.loads(codeyard("session", "show", "demo/greet", "-o", "json").stdout)["id"]
     server.ask("POST", f"/workspace/{session}/version-controls/commit", {"message": "Greet", "paths": [*names]})
-    made = codeyard("pr", "create", "demo/greet", "--title", "Greet the world")
+    made = codeyard("pr", "create", "demo/greet", "--title", "Greet", "--draft", "--label", "kind")
     assert made.returncode == 0, made.stderr
+    assert "mark it as ready" in codeyard("pr", "merge", "demo", "1").stderr
+    said = (
+        "--ready",
+        "--title",
+        "Greet the world",
+        "--reviewer",
+        OWNER["email"],
+        "--label",
+        "new",
+        "--unlabel",
+        "kind",
+    )
+    edited = json.loads(codeyard("pr", "edit", "demo", "1", *said, "-o", "json").stdout)
+    assert (edited["state"], edited["labels"], [one["name"] for one in edited["reviewers"]]) == (
+        "open",
+        ["new"],
+        ["Ada"],
+    )
+    assert "There is no member or team 'x'" in codeyard("pr", "edit", "demo", "1", "--reviewer", "x").stderr
+    assert json.loads(codeyard("pr", "close", "demo", "1", "-o", "json").stdout)["state"] == "closed"
+    assert json.loads(codeyard("pr", "reopen", "demo", "1", "-o", "json").stdout)["state"] == "open"
     assert "Greet the world" in codeyard("pr", "list", "demo").stdout
     patch = codeyard("pr", "diff", "demo", "1").stdout
     (tmp_path / "applied").mkdir()

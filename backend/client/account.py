@@ -39,9 +39,9 @@ def path(environment: Mapping[str, str] = os.environ) -> Path:
 def load(url: str | None = None, key: str | None = None, environment: Mapping[str, str] = os.environ) -> Account:
     """The account that `url` and `key`, the environment or the file name, in this order. Raises NotSignedIn."""
     url = (url or environment.get("CODEYARD_URL") or "").rstrip("/")
-    if key := key or environment.get("CODEYARD_KEY"):
-        return Account(url or DEFAULT_URL, key=key)
     kept = read(environment)
+    if key := key or environment.get("CODEYARD_KEY"):
+        return Account(url or (kept.url if kept else DEFAULT_URL), key=key)
     if kept is None or (url and kept.url != url):
         raise NotSignedIn
     return kept

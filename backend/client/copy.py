@@ -30,7 +30,10 @@ def copy(server: Server, source: str, target: str) -> int:
         _put(server, session, Path(source), far_target[1])
     elif far_source:
         session = server.session(far_source[0])["id"]
-        _fetch(server, session, far_source[1], Path(target))
+        into = Path(target)
+        if target.endswith("/"):
+            into.mkdir(parents=True, exist_ok=True)
+        _fetch(server, session, far_source[1].strip("/"), into)
     return 0
 
 
@@ -39,19 +42,19 @@ def _far(word: str) -> tuple[str, str] | None:
     session, colon, path = word.partition(":")
     if not colon or word.startswith((".", "/", "~")) or os.path.lexists(word):
         return None
-    return session, path.strip("/")
+    return session, path.lstrip("/")
 
 
 def _put(server: Server, session: str, source: Path, path: str) -> None:
-    kind = _kind(server, session, path)
+    inside = path.endswith("/") or _kind(server, session, path) == "directory"
     if source.is_dir():
-        into = str(PurePosixPath(path, source.name)) if kind == "directory" and path else path
+        into = str(PurePosixPath(path, source.name)) if inside and path else path
         with tempfile.TemporaryFile() as packed:
             with tarfile.open(fileobj=packed, mode="w:gz") as archive:
                 archive.add(source, arcname=".")
             _upload(server, packed, {"session_id": session, "path": into, "unpack": "tar.gz"})
         return
-    to = str(PurePosixPath(path, source.name)) if kind == "directory" or not path else path
+    to = str(PurePosixPath(path, source.name)) if inside or not path else path
     with source.open("rb") as file:
         _upload(server, file, {"session_id": session, "path": to})
 

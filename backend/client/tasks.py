@@ -4,8 +4,9 @@ import argparse
 from typing import Any
 
 from backend.client import show
-from backend.client.api import NotFound, Server
+from backend.client.api import Server
 from backend.client.nouns import Noun, confirmed
+from backend.client.people import People
 
 STATES = ("todo", "in_progress", "in_review", "done", "cancelled")
 TASK = "number title status assignee labels updated_at"
@@ -38,31 +39,25 @@ def register(commands: Any) -> None:
 
 
 class _Place:
-    """A workspace, its tasks, and what people and teams are called in it."""
+    """A workspace, its tasks, and who there is to do them."""
 
     def __init__(self, words: argparse.Namespace, server: Server) -> None:
         self.server = server
         self.workspace = server.workspace(words.workspace)
         self.path = f"/workspace/{self.workspace['id']}/tasks"
-        of = f"/organizations/{self.workspace['organization_id']}"
-        self.people = {row["user_id"]: row["email"] for row in server.pages(f"{of}/members")}
-        self.teams = {row["id"]: row["name"] for row in server.pages(f"{of}/teams")}
+        self.all = People(server, self.workspace["organization_id"])
 
     def named(self, task: dict[str, Any]) -> dict[str, Any]:
         """The task with who does it by name."""
-        who = self.people.get(task["assignee_id"]) or self.teams.get(task["team_id"])
+        who = self.all.people.get(task["assignee_id"]) or self.all.teams.get(task["team_id"])
         return task | {"assignee": who}
 
     def whom(self, word: str) -> dict[str, str | None]:
         """The fields that assign. Raises NotFound."""
         if word == "none":
             return {"assignee_id": None, "team_id": None}
-        for field, names in (("assignee_id", self.people), ("team_id", self.teams)):
-            for id, name in names.items():
-                if name.lower() == word.lower():
-                    return {field: id}
-        there = ", ".join([*self.people.values(), *self.teams.values()][:12])
-        raise NotFound(f"There is no member or team {word!r}. There are: {there}.")
+        id, is_team = self.all.find(word)
+        return {"team_id" if is_team else "assignee_id": id}
 
     def tell(self, task: dict[str, Any], output: str) -> int:
         show.one(self.named(task), f"{TASK} links author created_at body", output)

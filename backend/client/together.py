@@ -7,6 +7,7 @@ from typing import Any
 from backend.client import show
 from backend.client.api import Server
 from backend.client.nouns import Noun
+from backend.client.people import People
 
 PULL = "number title state author head_branch base_branch blocked_by updated_at"
 WEBHOOK = "id url status events last_error"
@@ -27,9 +28,19 @@ def _pulls(commands: Any) -> None:
     listed.add_argument("--state", choices=("open", "draft", "merged", "closed"))
     create = pr.verb("create", create_pull, "Ask for what a session has committed to be merged.", "SESSION")
     create.add_argument("--title", required=True)
-    create.add_argument("--body", default="", help="Markdown")
     create.add_argument("--into", metavar="SESSION", help="the default session without")
-    create.add_argument("--draft", action="store_true")
+    create.add_argument("--mirror", action="store_true", help="open it at the repository's provider, too")
+    edit = pr.verb("edit", edit_pull, "Change one; what is not named stays.", "WORKSPACE", "NUMBER")
+    edit.add_argument("--title")
+    edit.add_argument("--ready", dest="draft", action="store_false", default=None, help="it is no draft any more")
+    for made in (create, edit):
+        made.add_argument("--body", help="Markdown")
+        made.add_argument("--draft", action="store_true", default=None)
+        made.add_argument(
+            "--reviewer", action="append", default=[], metavar="WHO", help="an e-mail address, or a team's name"
+        )
+        made.add_argument("--label", action="append", default=[], help="may be given several times")
+    edit.add_argument("--unlabel", action="append", default=[], metavar="LABEL")
     pr.verb("show", show_pull, "One pull request.", "WORKSPACE", "NUMBER")
     pr.verb("diff", diff_pull, "What it changes, as a patch.", "WORKSPACE", "NUMBER")
     review = pr.verb("review", review_pull, "Approve it, request changes, or comment.", "WORKSPACE", "NUMBER")
@@ -40,7 +51,8 @@ def _pulls(commands: Any) -> None:
     review.add_argument("--body", default="", help="Markdown")
     merge = pr.verb("merge", merge_pull, "Merge it.", "WORKSPACE", "NUMBER")
     merge.add_argument("--method", choices=("merge", "squash", "rebase"), default="merge")
-    pr.verb("close", close_pull, "Close it without merging.", "WORKSPACE", "NUMBER")
+    for name, state, text in (("close", "closed", "Close it without merging."), ("reopen", "open", "Open it again.")):
+        pr.verb(name, set_state, text, "WORKSPACE", "NUMBER").set_defaults(state=state)
 
 
 def _path(words: argparse.Namespace, server: Server) -> str:
@@ -54,7 +66,8 @@ def list_pulls(words: argparse.Namespace, server: Server) -> int:
 
 def create_pull(words: argparse.Namespace, server: Server) -> int:
     head = server.session(words.session)
-    body = {"head_session_id": head["id"], "title": words.title, "body": words.body, "draft": words.draft}
+    workspace = server.workspace(head["workspace_id"])
+    body = {"head_session_id": head["id"], "mirror": words.mirror} | _given(words, server, workspace)
     if words.into:
         into = words.into if "/" in words.into else f"{head['workspace_id']}/{words.into}"
         body["base_session_id"] = server.session(into)["id"]
@@ -62,9 +75,37 @@ def create_pull(words: argparse.Namespace, server: Server) -> int:
     return 0
 
 
+def edit_pull(words: argparse.Namespace, server: Server) -> int:
+    workspace = server.workspace(words.workspace)
+    at = f"/workspace/{workspace['id']}/pull-requests/{words.number}"
+    body = _given(words, server, workspace)
+    for field in ("reviewers", "reviewer_teams"):
+        if field in body:  # who is asked already stays so
+            body[field] = [*(one["id"] for one in server.ask("GET", at)[field]), *body[field]]
+    if words.label or words.unlabel:
+        kept = [label for label in server.ask("GET", at)["labels"] if label not in words.unlabel]
+        body["labels"] = [*kept, *words.label]
+    show.one(server.ask("PUT", at, body), f"{PULL} labels reviewers reviewer_teams", words.output)
+    return 0
+
+
+def _given(words: argparse.Namespace, server: Server, workspace: dict[str, Any]) -> dict[str, Any]:
+    """The fields that the command line names."""
+    body = {name: value for name in ("title", "body", "draft") if (value := getattr(words, name)) is not None}
+    if words.label:
+        body["labels"] = words.label
+    if words.reviewer:
+        everybody = People(server, workspace["organization_id"])
+        for id, is_team in map(everybody.find, words.reviewer):
+            body.setdefault("reviewer_teams" if is_team else "reviewers", []).append(id)
+    return body
+
+
 def show_pull(words: argparse.Namespace, server: Server) -> int:
     found = server.ask("GET", f"{_path(words, server)}/{words.number}")
-    show.one(found, f"{PULL} labels reviewers approved_by changes_requested_by conflicts body", words.output)
+    show.one(
+        found, f"{PULL} labels reviewers reviewer_teams approved_by changes_requested_by conflicts body", words.output
+    )
     return 0
 
 
@@ -133,8 +174,8 @@ def merge_pull(words: argparse.Namespace, server: Server) -> int:
     return 0
 
 
-def close_pull(words: argparse.Namespace, server: Server) -> int:
-    show.one(server.ask("PUT", f"{_path(words, server)}/{words.number}", {"state": "closed"}), PULL, words.output)
+def set_state(words: argparse.Namespace, server: Server) -> int:
+    show.one(server.ask("PUT", f"{_path(words, server)}/{words.number}", {"state": words.state}), PULL, words.output)
     return 0
 
 

@@ -1,6 +1,5 @@
 """Organisations: who is a member, and as what. An organisation always keeps an owner."""
 
-import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from backend.accounts.orgs.models import Invitation, Membership, Organization, U
 from backend.accounts.orgs.schemas import InvitationCreate
 from backend.accounts.users.models import User
 from backend.accounts.users.service import normal_email
-from backend.core import crypto
+from backend.core import crypto, slugs
 from backend.core.auth import Actor, Role
 from backend.core.db import now
 from backend.core.errors import Conflict, Forbidden, NotFound
@@ -70,10 +69,9 @@ async def rename(db: AsyncSession, actor: Actor, organization_id: UUID, name: st
 
 async def create(db: AsyncSession, user: User, name: str) -> Organization:
     """An organisation whose owner is `user`. Its slug is the name's, numbered if taken."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "organisation"
-    taken = await repository.slugs_like(db, slug)
-    unique = next(s for s in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if s not in taken)
-    organization = Organization(name=name.strip(), slug=unique)
+    wanted = slugs.slug(name)[:60].strip("-") or "organisation"
+    slug = slugs.free(wanted, await repository.slugs_like(db, wanted))
+    organization = Organization(name=name.strip(), slug=slug)
     db.add(organization)
     await db.flush()
     await join(db, organization.id, user.id, Role.OWNER)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core import slugs
 from backend.core.auth import Actor
 from backend.core.db import new_id, now
 from backend.core.errors import AppError, Conflict, Gone, Invalid, NotFound, clash
@@ -226,10 +227,9 @@ async def _put_back(resources: Resources, session: Session) -> None:
 
 def free_branch(name: str, taken: set[str]) -> str:
     """A branch name for a session's name: its slug, numbered if taken. Never one that git or a ref could misread."""
-    slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower())
+    slug = slugs.slug(name, also="._-")
     slug = re.sub(r"\.{2,}|\.lock$|[-.]+$|^[-.]+", "", slug)[:80].strip("-.") or "session"
-    slug = "session-head" if slug == "head" else slug
-    return next(s for s in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if s not in taken)
+    return slugs.free("session-head" if slug == "head" else slug, taken)
 
 
 def where(session: Session) -> dict[str, Any]:

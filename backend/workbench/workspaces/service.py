@@ -1,12 +1,12 @@
 """Workspaces: the rules on their rows. Making and deleting one touches disk: `provisioning` does that."""
 
-import re
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core import slugs
 from backend.core.auth import Actor
 from backend.core.db import new_id
 from backend.core.errors import Invalid, NotFound
@@ -53,9 +53,8 @@ async def add(
     db: AsyncSession, organization_id: UUID, *, name: str, description: str, remote_url: str | None
 ) -> Workspace:
     """The rows of a new workspace and its root repository. The caller adds the default session, whose id is set here."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "workspace"
-    taken = await repository.slugs_like(db, organization_id, slug)
-    unique = next(s for s in (slug, *(f"{slug}-{n}" for n in range(2, len(taken) + 3))) if s not in taken)
+    wanted = slugs.slug(name)[:60].strip("-") or "workspace"
+    unique = slugs.free(wanted, await repository.slugs_like(db, organization_id, wanted))
     workspace = Workspace(
         id=new_id(),
         organization_id=organization_id,
