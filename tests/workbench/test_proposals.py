@@ -6,6 +6,7 @@ import contextlib
 import json
 
 import pytest
+from msgspec import structs
 
 from tests import require
 from tests.workbench.test_services import IMAGE, stack
@@ -123,6 +124,19 @@ async def test_a_page_its_api_and_their_database_run_as_proposed_with_a_password
     assert [one["name"] for one in variables.json()["items"]] == ["POSTGRES_PASSWORD"]
 
 
+async def test_a_server_of_development_takes_the_names_of_previews_for_its_own(stack, resources, monkeypatch):
+    monkeypatch.setattr(
+        resources, "settings", structs.replace(resources.settings, preview_domain="previews.example.net")
+    )
+    require.images("node")
+    await stack.write("package.json", json.dumps(PACKAGE))
+    await stack.write("index.html", "<h1>The page</h1>")
+    await stack.declare((await stack.client.get(f"{stack.path}/services")).json()["proposal"]["compose"])
+    await stack.well("run-all")
+    assert "The page" in await said_by(stack, "web", host="web--1234567890.previews.example.net")
+    assert "403 Forbidden" in await said_by(stack, "web", host="web.example.net")
+
+
 PROCFILE = """\
 release: python -c "open('released', 'w').write('once')"
 web: gunicorn --bind 0.0.0.0:$PORT app:app
@@ -168,10 +182,10 @@ async def test_a_devcontainer_runs_as_it_stands(stack):
     assert (await said_by(stack, "work")).endswith("built told\n")
 
 
-async def said_by(stack, service) -> str:
+async def said_by(stack, service, host="localhost") -> str:
     """What it answers at `/` on its first port, once it listens there."""
     [port, *_] = (await stack.services())[service]["ports"]
-    asked = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    asked = f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode()
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(OSError):

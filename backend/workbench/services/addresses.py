@@ -22,6 +22,16 @@ def host(settings: Settings, session_id: UUID, service: str, port: int | None) -
     return f"{slug(service)}{number}--{prefix(session_id)}.{settings.preview_domain}"
 
 
+def allowing(settings: Settings) -> dict[str, str]:
+    """What tells servers of development that previews' names are theirs: out of fear of DNS rebinding they answer by themselves
+    to those of `localhost` alone (vite.dev, server.allowedHosts; Rails' config.hosts)."""
+    if settings.preview_domain.rpartition(".")[2] == "localhost":
+        return {}
+    return dict.fromkeys(
+        ("__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS", "RAILS_DEVELOPMENT_HOSTS"), f".{settings.preview_domain}"
+    )
+
+
 def url(settings: Settings, session_id: UUID, service: str, port: int | None) -> str:
     """How a browser opens it."""
     secure, at = settings.public_url.startswith("https"), ""

@@ -151,7 +151,7 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
         entrypoint=service.entrypoint,
         command=command,
         install=service.install,
-        environment=environment,
+        environment=(addresses.allowing(settings) if service.ports else {}) | environment,
         working_dir=service.working_dir or ("/workspace" if not service.image and service.build is None else None),
         user=service.user,
         init=service.init,
