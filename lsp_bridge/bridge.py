@@ -26,6 +26,9 @@ _APART: Final = 0.05  # seconds between two tellings of one file's problems
 _FORMATTING: Final = {"textDocument/formatting", "textDocument/rangeFormatting", "textDocument/onTypeFormatting"}
 _MAKES_EDITS: Final = _FORMATTING | {"textDocument/rename", "textDocument/codeAction"}
 _ANSWERS_EDIT: Final = {"textDocument/rename", "workspace/willRenameFiles"}
+_OFFER_EDITS: Final = {"textDocument/codeAction", "codeAction/resolve"}
+ENDED: Final = "the language servers of this session have been ended"
+CAN_MORE: Final = "the language servers can do more by now: come again"
 _SETTLED: Final = {"ready", "unresponsive", "restarting", "failed", "stopped"}
 _OPERATIONS: Final = ("workspace/didCreateFiles", "workspace/didRenameFiles", "workspace/didDeleteFiles")
 _READERS_TELL: Final = {
@@ -106,7 +109,7 @@ class Bridge:
     async def end(self) -> None:
         """Viewers first, then the servers, as the protocol asks."""
         for viewer in list(self.viewers.values()):
-            viewer.leave("the language servers of this session have been ended")
+            viewer.leave(ENDED)
         for timer in self._lingering.values():
             timer.cancel()
         await asyncio.gather(*(server.stop() for server in self.servers))
@@ -306,12 +309,20 @@ class Bridge:
         viewer.pending[raw_id] = [(server, number)]
 
     def _local(self, viewer: Viewer, method: str, result: bytes) -> bytes:
-        """A result with edits as this viewer can make them."""
+        """A result with edits as this viewer can make them. An offer of one that it must not make is disabled."""
+        offers = method in _OFFER_EDITS
         if method in _ANSWERS_EDIT and (why := objection(rpc.value(result), viewer.number, self.documents, self.paths)):
             raise _Refused(why)
-        if b'"documentChanges"' not in result:
+        if not offers and b'"documentChanges"' not in result:
             return result
         found = rpc.value(result)
+        for action in (found if isinstance(found, list) else [found]) if offers else ():
+            edit = action.get("edit") if isinstance(action, dict) else None
+            if edit and (why := objection(edit, viewer.number, self.documents, self.paths)):
+                if method.endswith("/resolve"):
+                    raise _Refused(why)
+                del action["edit"]
+                action["disabled"] = {"reason": why}
         localise(found, viewer.number, self.documents)
         return rpc.encode(found)
 
@@ -394,6 +405,10 @@ class Bridge:
         for key in self.diagnostics.forget(server.spec.name):
             self._publish(key)
         self.documents.reopen(server)
+        able = capabilities.together(one.capabilities for one in self.servers)
+        for viewer in list(self.viewers.values()):
+            if viewer.told_able is not None and able.keys() - viewer.told_able:
+                viewer.leave(CAN_MORE)  # who said hello while this one was ill would never ask it
 
     def server_changed(self, server: Server) -> None:
         self._changed.set()

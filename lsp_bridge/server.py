@@ -27,6 +27,10 @@ _NONSENSE: Final = 20
 _FLOOD: Final = 500
 _REST: Final = 0.05
 _HEAD: Final = 512
+_VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
+_LAST_WORDS: Final = 20
+_LAST_WORD: Final = 200
+_ERROR: Final = re.compile("error|exception|panic", re.IGNORECASE)
 _HEAD_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})')
 
 
@@ -112,6 +116,8 @@ class Server:
         self._broken: asyncio.Future[str] | None = None
         self._nonsense = 0
         self._second = (0, 0)  # which one, and notifications in it
+        self._complaints: deque[str] = deque(maxlen=_LAST_WORDS)  # the last lines of its standard error
+        self._silenced = asyncio.Event()  # its standard error has ended
         self._life = asyncio.create_task(self._run(), name=f"language server {self.spec.name}")
 
     # -- what it is asked and told ---------------------------------------------------------------------------------
@@ -234,6 +240,8 @@ class Server:
         """From its start to its end, and why it ended; empty if that was asked for."""
         self._broken = asyncio.get_running_loop().create_future()
         self._nonsense = 0
+        self._complaints.clear()
+        self._silenced.clear()
         try:
             self._process = process = await self.spawn(self.argv, self.paths.root, self.env)
         except OSError as error:
@@ -288,7 +296,7 @@ class Server:
             return self.break_off(f"it does not initialise: {said}")
         self.capabilities = {k: v for k, v in answer.capabilities.items() if k not in self.spec.without}
         self.sync = capabilities.synchronised(answer.capabilities)
-        self.version = str(answer.serverInfo.get("version", ""))[:40]
+        self.version = version_in(str(answer.serverInfo.get("version", "")))
         self._up = True
         self.tell("initialized", b"{}")
         if self.spec.settings:
@@ -321,8 +329,10 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
                 code = await process.wait()
-            await asyncio.sleep(0)  # let its last words be read
-            return self.break_off(f"it ended with {f'exit code {code}' if code >= 0 else f'signal {-code}'}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REST):  # whatever it started may hold it open
+                    await self._silenced.wait()
+            return self.break_off(f"it ended with {how_it_ended(code, self._complaints)}")
         return self.break_off("it closed its output")
 
     def _hear(self, body: bytes) -> None:
@@ -383,9 +393,15 @@ class Server:
             lines = (rest + piece).split(b"\n")
             rest = lines.pop()[-_LOG_LINE:]
             for line in lines[-_LOG_LINES:]:
-                self._note(line.decode(errors="replace").rstrip("\r"))
+                self._complain(line.decode(errors="replace").rstrip("\r"))
         if rest:
-            self._note(rest.decode(errors="replace"))
+            self._complain(rest.decode(errors="replace"))
+        self._silenced.set()
+
+    def _complain(self, line: str) -> None:
+        self._note(line)
+        if line.strip():
+            self._complaints.append(line.strip()[:_LAST_WORD])
 
     # -- watching --------------------------------------------------------------------------------------------------
 
@@ -424,6 +440,24 @@ class Server:
             del self._pending[number]
             asked.done(_failed(f"{self.spec.name}: no answer in {limit:g} s"))
         return None
+
+
+def how_it_ended(code: int, complaints: Sequence[str]) -> str:
+    """What its exit code means (128 and more is an engine's word for a signal), and what it said of it."""
+    signal = -code if code < 0 else code - 128
+    if signal in (9, 15):
+        return f"signal {signal}"  # somebody else's doing
+    words = next((one for one in reversed(complaints) if _ERROR.search(one)), complaints[-1] if complaints else "")
+    return (f"signal {signal}" if 0 < signal <= 64 else f"exit code {code}") + (f": {words}" if words else "")
+
+
+def version_in(said: str) -> str:
+    """gopls says JSON, clangd a sentence."""
+    if said.startswith("{"):
+        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+            said = str(rpc.value(said.encode()).get("Version", ""))
+    number = _VERSION.search(said)
+    return (number[0] if number else said)[:40]
 
 
 def _failed(message: str) -> Message:

@@ -52,6 +52,8 @@ class Viewer:
         self.pending: dict[bytes, list[tuple[Any, int]]] = {}
         """Its questions under way, by id: (server, the number there) of each."""
         self.capabilities: dict[str, Any] = {}
+        self.told_able: frozenset[str] | None = None
+        """What it was told that the servers can do, by the names of capabilities."""
         self._bridge = bridge
         self._send = send
         self._asked: dict[int, Callable[[Message], None]] = {}
@@ -200,4 +202,6 @@ class Viewer:
                 self._bridge.viewer_told(self, method, params)
 
     async def _initialise(self, raw_id: bytes) -> None:
-        self.push(rpc.answer(raw_id, rpc.encode(await self._bridge.initialised())))
+        answer = await self._bridge.initialised()
+        self.told_able = frozenset(answer["capabilities"])
+        self.push(rpc.answer(raw_id, rpc.encode(answer)))

@@ -10,6 +10,7 @@ NAME = sys.argv[1] if len(sys.argv) > 1 else "fake"
 FLAGS = set(sys.argv[2:])
 documents: dict[str, dict] = {}
 heard: list[dict] = []
+offered: dict = {}  # what its code actions change
 
 
 def write(raw: bytes) -> None:
@@ -72,6 +73,8 @@ def command(name: str, args: list) -> object:
             os._exit(3)
         case "hang":
             time.sleep(1000)
+        case "offer":
+            offered["edit"] = args[0]
         case "large":
             return "x" * args[0]
         case "memory":
@@ -93,6 +96,7 @@ def capabilities() -> dict:
         "raw",
         "crash",
         "hang",
+        "offer",
         "large",
         "memory",
         "return",
@@ -126,9 +130,9 @@ def answer(method: str, params: dict) -> object:
             return {"contents": {"kind": "markdown", "value": f"{NAME} {documents[uri]['version']}"}}
         case "textDocument/codeAction":
             sources = [one.get("source") for one in params["context"]["diagnostics"]]
-            return [{"title": f"of {NAME}", "kind": "quickfix", "data": sources}]
+            return [{"title": f"of {NAME}", "kind": "quickfix", "data": sources} | offered]
         case "completionItem/resolve" | "codeAction/resolve":
-            return params | {"detail": f"resolved by {NAME}"}
+            return params | {"detail": f"resolved by {NAME}"} | (offered if method.startswith("code") else {})
         case "textDocument/formatting":
             return [{"newText": f"formatted by {NAME}"}]
         case "textDocument/definition":

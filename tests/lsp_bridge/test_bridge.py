@@ -321,6 +321,25 @@ async def test_a_rename_is_refused_where_its_edits_are_not_for_the_asker(bridges
         await bob.ask("textDocument/rename", params | {"newName": uri})
 
 
+async def test_an_offered_edit_that_is_not_for_the_asker_is_disabled(bridges, tmp_path):
+    """Attack row 51: by whichever way a server sends it."""
+    ada, bob = await two(bridges, tmp_path)
+    uri = bob.open("a.py", "x")
+    asked = {"textDocument": {"uri": uri}, "range": {}, "context": {"diagnostics": []}}
+    for target, reason in (("file:///etc/passwd", "not in the workspace"), (f"{uri[:-4]}b.py", "not saved")):
+        if reason == "not saved":
+            ada.open("b.py", "x")
+            ada.type(target, 2, "not saved")
+        await bob.command("fake.offer", {"changes": {target: []}})
+        [action] = await bob.ask("textDocument/codeAction", asked)
+        assert "edit" not in action and reason in action["disabled"]["reason"]
+        with pytest.raises(Failed, match=reason):
+            await bob.ask("codeAction/resolve", {"title": "offered", "data": 1})
+    await bob.command("fake.offer", {"changes": {uri: []}})
+    [action] = await bob.ask("textDocument/codeAction", asked)
+    assert action["edit"] == {"changes": {uri: []}} and "disabled" not in action
+
+
 async def test_a_question_is_cancelled_under_its_own_number(bridges, tmp_path):
     ada, bob = await two(bridges, tmp_path)
     both = [

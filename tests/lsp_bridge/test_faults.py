@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from lsp_bridge.bridge import Place
+from lsp_bridge.bridge import CAN_MORE, Place
 from lsp_bridge.bridges import Bridges
 from lsp_bridge.framing import MAX_BODY
+from lsp_bridge.process import spawn_here
+from lsp_bridge.server import how_it_ended, version_in
 from tests.lsp_bridge.conftest import HURRIED
 from tests.lsp_bridge.editor import PATIENCE, Editor, Failed, fake, place
 
@@ -31,7 +33,7 @@ async def recovers(editor: Editor) -> None:
 async def test_a_server_that_is_killed_comes_back_with_the_documents_as_they_are(editor, bridges):
     uri = editor.open("a.py", "x")
     editor.type(uri, 2, "typed")
-    with pytest.raises(Failed, match="it ended with exit code 3"):
+    with pytest.raises(Failed, match="it ended with exit code 3: Traceback: it is broken"):
         await editor.command("fake.crash")
     editor.type(uri, 3, "typed while it was away")
     await recovers(editor)
@@ -66,6 +68,48 @@ async def test_a_crash_loop_ends_with_a_state_that_says_so_and_can_be_started_by
     async with asyncio.timeout(60):
         while bridges.status()[0].restarts == restarts:
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("code", "complaints", "said"),
+    [
+        (0, [], "exit code 0"),
+        (1, ["error: no toolchain", "help: install one"], "exit code 1: error: no toolchain"),
+        (1, ["Usage: server"], "exit code 1: Usage: server"),
+        (-9, ["error: an old one"], "signal 9"),
+        (137, [], "signal 9"),
+        (134, ["thread 'main' panicked"], "signal 6: thread 'main' panicked"),
+        (255, [], "exit code 255"),
+    ],
+)
+def test_why_a_server_ended_is_told_in_its_own_words(code, complaints, said):
+    assert how_it_ended(code, complaints) == said
+
+
+async def test_an_editor_that_came_while_a_server_was_ill_comes_again_when_it_is_well(bridges, tmp_path):
+    """It was told of nothing that it could ask."""
+    well = tmp_path / "well"
+    spec, words = fake()
+
+    async def spawn(argv, cwd, env):
+        return await spawn_here(words if well.exists() else [*words, "--crash"], cwd, env)
+
+    where = replace(place(tmp_path, (spec, words)), spawn=spawn)
+    early = Editor(bridges, where)
+    assert "hoverProvider" not in (await early.start())["capabilities"]
+    early.open("a.py", "typed")
+    await early.told("$/codeyard/servers", state("failed"))
+    well.touch()
+    bridges.restart("one", "test", "fake")
+    async with asyncio.timeout(PATIENCE):
+        assert await early.viewer.gone() == CAN_MORE
+    late = Editor(bridges, where)
+    assert "hoverProvider" in (await late.start())["capabilities"]
+    [document] = (await late.command("fake.documents")).values()
+    assert document["text"] == "typed"
+    with pytest.raises(Failed):
+        await late.command("fake.crash")
+    await recovers(late)  # it knew of all that
 
 
 async def test_a_server_that_is_not_there_says_so(bridges, tmp_path):
@@ -348,3 +392,19 @@ async def test_ending_a_session_ends_its_editors_and_processes(editor, bridges):
         import os
 
         os.kill(status.pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("0.0.105", "0.0.105"),
+        ("clangd version 22.1.1 linux x86_64", "22.1.1"),
+        ('{"GoVersion":"go1.27.3","Path":"x","Version":"v0.23.0"}', "0.23.0"),
+        ('{"GoVersion":"go1.27.3"}', ""),
+        ("{", "{"),
+        ("1", "1"),
+        ("", ""),
+    ],
+)
+def test_a_server_s_version_is_its_number(said, version):
+    assert version_in(said) == version

@@ -12,6 +12,7 @@ from backend.core.paging import Page
 from backend.core.resources import Hands
 from backend.workbench.files.schemas import Content, FileTree, Status
 from backend.workbench.lsp import schemas, service
+from lsp_bridge.bridge import CAN_MORE, ENDED
 from lsp_bridge.viewer import Viewer
 
 Socket = WebSocket[Any, Any, Any]
@@ -29,8 +30,8 @@ async def attach_editor(
 
     Beside the protocol there are `$/codeyard/servers` {servers[{name, state, reason}], missing[{name, install}]} and
     `$/codeyard/document` {what: differs or save_conflict, uri, message}. A caller without files:write sees everything and
-    changes nothing. Closes with 1000 after `exit`, 1008 for a client that does not read, 1012 when the servers or this one go:
-    come again.
+    changes nothing. Closes with 1000 after `exit`, 1008 for a client that does not read, 1012 when the servers or this one go,
+    or one that was ill when the caller said hello can do more by now: come again.
     """
     async with service.attached(resources, actor, session_id, language, socket.send_text) as viewer:
         await socket.accept()
@@ -59,7 +60,7 @@ async def _both(socket: Socket, viewer: Viewer, draining: asyncio.Event) -> None
 def _farewell(reason: str) -> tuple[int, str]:
     if not reason:
         return 1000, "goodbye"
-    return (1012 if "have been ended" in reason else 1008), reason[:120]
+    return (1012 if reason in (ENDED, CAN_MORE) else 1008), reason[:120]
 
 
 async def _hear(socket: Socket, viewer: Viewer) -> None:

@@ -78,9 +78,7 @@ async def _workbench(resources: Resources, session_id: UUID, *, unused: bool) ->
         row = await repository.get(db, runtime_id)
     if session is None:
         return None
-    up = (
-        row is not None and row.state in UP and row.desired == "running" and row.handle
-    )  # without one it is being started
+    up = row is not None and row.state in UP and row.desired == "running" and row.handle is not None
     if row is not None and up and unused:
         up = row.digest == fingerprint(await resources.in_thread(workbench, resources, session))
     if not up:
