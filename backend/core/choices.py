@@ -45,6 +45,11 @@ _MEANINGS = {
     r"^\s*[^\s\x00][^\x00]*$": "text that is not blank, without NUL",
     r"\S": "text that is not blank",
     r"^[0-9a-f]{40,64}$": "the id of a commit in full, 40 hexadecimal digits",
+    r"^([^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*)?$": "the name of a branch: no spaces, none of ~^:?*[\\, no - first",
+    r"^[^/\x00-\x20?#%\\]+(/[^/\x00-\x20?#%\\]+)+$": "owner/name, as the provider has it",
+    r"^([^/\x00\\]+(/[^/\x00\\]+)*)?$": "a path in the repository, of names with / between them",
+    r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$": "63 letters, digits, spaces and _.- at most, a letter or digit first",
+    r"^[\x21-\x7e]+$": "text without spaces and line ends",
 }
 
 

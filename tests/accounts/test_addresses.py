@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from backend.accounts.mail.models import Mail
+from backend.accounts.orgs.models import Invitation
 from backend.accounts.signin import service
 from backend.accounts.signin.models import EmailToken
 from backend.core.auth import Role
@@ -51,6 +52,8 @@ async def test_a_new_address_counts_once_it_is_proved(client, ada, link, call, d
         await call(None).post("/auth/verify-email", json={"token": await link("new@example.com")})
     ).status_code == 204
     assert (await client.get("/auth/me")).json()["user"]["email"] == "new@example.com"
+    told = next(m for m in (await client.get("/mail/outbox")).json()["items"] if m["recipient"] == ada.email)
+    assert "the address new@example.com from now on" in told["text"]
     await client.post("/account/email", json=body | {"email": bob.email})
     taken = await call(None).post("/auth/verify-email", json={"token": await link(bob.email)})
     assert taken.json()["error"]["code"] == "email_taken"
@@ -70,6 +73,18 @@ async def test_a_reset_sets_the_password_and_ends_every_sign_in(client, ada, lin
     assert (await call(None).post("/auth/reset-password", json=body)).status_code == 403
     login = {"email": ada.email, "password": "another good one"}
     assert (await call(None).post("/auth/login", json=login)).status_code == 200
+
+
+async def test_a_new_password_ends_the_links_that_somebody_with_the_old_one_asked_for(client, ada, link, call):
+    """Attack row 15: an address that is not the owner's would be the account's, once such a link is opened."""
+    taken = {"email": "mallory@example.com", "password": make.PASSWORD}
+    assert (await client.post("/account/email", json=taken)).status_code == 204
+    change = {"token": await link("mallory@example.com")}
+    await call(None).post("/auth/reset-password/send", json={"email": ada.email})
+    body = {"token": await link(ada.email), "password": "another good one"}
+    assert (await call(None).post("/auth/reset-password", json=body)).status_code == 204
+    late = await call(None).post("/auth/verify-email", json=change)
+    assert late.json()["error"]["code"] == "invalid_link"
 
 
 async def test_a_hundred_wrong_passwords_from_ones_own_address_are_no_lock(ada, link, call, monkeypatch):
@@ -98,10 +113,16 @@ async def test_links_end_and_one_kind_is_not_another(client, ada, link, call, da
     assert (await call(None).post("/auth/verify-email", json={"token": verify})).status_code == 403
 
 
-async def test_nobodys_box_is_flooded(ada, call):
-    answers = [await call(None).post("/auth/reset-password/send", json={"email": ada.email}) for _ in range(12)]
-    assert [a.status_code for a in answers].count(204) == 10
-    assert answers[-1].status_code == 429 and int(answers[-1].headers["retry-after"]) > 0
+async def test_nobodys_box_is_flooded(ada, client, call):
+    other = {"email": "somebody@example.com", "password": make.PASSWORD}
+    for by, path, body in (
+        (call(None), "/auth/reset-password/send", {"email": ada.email}),
+        (client, "/account/email", other),  # of whoever it is
+    ):
+        answers = [await by.post(path, json=body) for _ in range(12)]
+        assert [a.status_code for a in answers].count(204) == 10
+        assert answers[-1].json()["error"]["code"] == "too_many_links" and int(answers[-1].headers["retry-after"]) > 0
+    assert (await client.post("/auth/verify-email/send")).status_code == 429  # the same person's
 
 
 @pytest.mark.parametrize("email", ["a\x00@b.c", "a\r\nBcc: x@b.c", "é@b.c", "@"])
@@ -135,6 +156,28 @@ async def test_an_invitation_is_accepted_by_an_account_that_is_there(client, ada
     assert (await call(None).post("/auth/invitation", json=code)).json()["error"]["code"] == "invitation_used"
     await client.delete(f"/organizations/{ada.organization_id}/members/{other.user_id}")
     assert (await call(other).post("/auth/accept-invitation", json=code)).status_code == 403
+
+
+async def test_an_address_has_one_invitation_at_a_time_and_a_member_none(client, ada, call, database):
+    """A second one would let them back in once they are removed."""
+    at = f"/organizations/{ada.organization_id}/invitations"
+    bob = await make.person(database, await make.organization(database, "Other"), Role.OWNER)
+    member = await make.person(database, ada.organization_id, Role.VIEWER)
+    told = await client.post(at, json={"email": member.email.upper(), "role": "admin"})
+    assert (told.status_code, told.json()["error"]["code"]) == (409, "member_already")
+    tries = [client.post(at, json={"email": bob.email, "role": role}) for role in ("viewer", "member")]
+    answers = sorted(await asyncio.gather(*tries), key=lambda a: a.status_code)
+    assert [a.status_code for a in answers] == [201, 409]
+    made, error = answers[0].json(), answers[1].json()["error"]
+    assert (error["code"], error["details"]) == ("invited_already", {"invitation_id": made["id"]})
+    async with database.begin() as db:
+        await db.execute(update(Invitation).values(expires_at=now() - timedelta(seconds=1)))
+    newer = (await client.post(at, json={"email": bob.email})).json()
+    assert [row["id"] for row in (await client.get(at)).json()["items"]] == [newer["id"]]
+    assert (
+        await call(bob).post("/auth/accept-invitation", json={"invitation": newer["invitation"]})
+    ).status_code == 204
+    assert (await client.get(at)).json()["items"] == []
 
 
 async def test_the_default_organisation_is_one_of_ones_own(client, ada, database):

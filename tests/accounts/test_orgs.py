@@ -15,6 +15,11 @@ async def test_one_creates_and_lists_organisations(client):
     assert (await client.get(f"/organizations/{made.json()['id']}")).json() == made.json()
 
 
+async def test_a_slug_has_the_letters_of_its_name_without_accents(client):
+    for name, slug in (("Café", "cafe"), ("日本", "organisation")):
+        assert (await client.post("/organizations", json={"name": name})).json()["slug"] == slug
+
+
 async def test_a_role_is_changed_and_a_member_removed(client, database, ada):
     bob = await make.person(database, ada.organization_id, Role.MEMBER)
     at = f"/organizations/{ada.organization_id}/members"

@@ -91,11 +91,28 @@ async def test_registration_and_invitations_hold_for_newcomers_too(enter, call, 
     assert (await enter())[0] == "/sign-in?error=registration_closed"
     at = f"/organizations/{ada.organization_id}/invitations"
     other = (await client.post(at, json={"email": "eve@example.com"})).json()["invitation"]
-    assert (await enter(body={"invitation": other}))[0] == "/sign-in?error=invalid_invitation"
+    assert (await enter(body={"invitation": other}))[0] == f"/sign-in?error=invalid_invitation&invitation={other}"
     code = (await client.post(at, json={"email": "grace@example.com", "role": "viewer"})).json()["invitation"]
     where, browser = await enter(body={"invitation": code})
     assert where == "/"
     assert [o["role"] for o in (await browser.get("/auth/me")).json()["organizations"]] == ["viewer"]
+
+
+async def test_who_has_an_account_comes_back_with_the_invitation_in_hand(enter, call, ada, issuer, database):
+    """Signed in the page asks; where a password is needed first, it asks after that."""
+    await enter()
+    at = f"/organizations/{ada.organization_id}/invitations"
+    code = (await call(ada).post(at, json={"email": "grace@example.com"})).json()["invitation"]
+    where, browser = await enter(body={"invitation": code})
+    assert where == f"/register?invitation={code}"
+    csrf = {"x-csrf-token": (await browser.get("/auth/me")).json()["csrf_token"]}
+    accepted = await browser.post("/auth/accept-invitation", json={"invitation": code}, headers=csrf)
+    assert accepted.status_code == 204
+    assert (await enter(body={"invitation": code}))[0] == "/"
+    bob = await make.person(database, await make.organization(database, "Other"), Role.MEMBER)
+    code = (await call(ada).post(at, json={"email": bob.email})).json()["invitation"]
+    issuer.claims = {"sub": "s-2", "email": bob.email}
+    assert (await enter(body={"invitation": code}))[0] == f"/sign-in?error=account_exists&invitation={code}"
 
 
 @pytest.mark.parametrize("proof", [None, "false", "true", 0, 1, [], {"a": 1}, False])

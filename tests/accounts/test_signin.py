@@ -195,6 +195,20 @@ async def test_sign_ins_are_listed_and_ended(call, ada, client):
     assert (await client.delete(f"/auth/sign-ins/{theirs}")).status_code == 404
 
 
+async def test_a_cookie_that_was_taken_does_not_guess_the_password(call, ada, client):
+    """Attack row 39: and another browser of the owner's need not wait."""
+    guess = {"current": "nonsense", "new": "another good one"}
+    answers = [await client.post("/auth/password", json=guess) for _ in range(service.WRONG_PER_ACCOUNT + 1)]
+    assert [a.status_code for a in answers] == [*[401] * service.WRONG_PER_ACCOUNT, 429]
+    for path, body in (("/account/second-factor", {}), ("/account/email", {"email": "x@example.com"})):
+        assert (await client.post(path, json=body | {"password": make.PASSWORD})).status_code == 429
+    browser = call(None)
+    me = await browser.post("/auth/login", json={"email": ada.email, "password": make.PASSWORD})
+    browser.headers["x-csrf-token"] = me.json()["csrf_token"]
+    right = {"current": make.PASSWORD, "new": "another good one"}
+    assert (await browser.post("/auth/password", json=right)).status_code == 204
+
+
 async def test_a_new_password_signs_every_other_browser_out(call, ada, client):
     """Attack row 15."""
     other = call(None)

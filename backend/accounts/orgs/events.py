@@ -14,6 +14,7 @@ class MemberInvited(Event, frozen=True):
     invitation_id: UUID
     role: Role
     by_name: str
+    email: str = ""
 
 
 class InvitationChanged(Event, frozen=True):
@@ -24,6 +25,7 @@ class InvitationChanged(Event, frozen=True):
     audited: ClassVar[bool] = True
     invitation_id: UUID
     how: str
+    email: str = ""
 
 
 class MemberJoined(Event, frozen=True):
@@ -32,6 +34,7 @@ class MemberJoined(Event, frozen=True):
     audited: ClassVar[bool] = True
     user_id: UUID
     role: Role
+    user_name: str = ""
 
 
 class MemberChanged(Event, frozen=True):
@@ -40,6 +43,7 @@ class MemberChanged(Event, frozen=True):
     audited: ClassVar[bool] = True
     user_id: UUID
     role: Role
+    user_name: str = ""
 
 
 class MemberLeft(Event, frozen=True):
@@ -47,6 +51,7 @@ class MemberLeft(Event, frozen=True):
     scope: ClassVar[str] = "organization:read"
     audited: ClassVar[bool] = True
     user_id: UUID
+    user_name: str = ""
 
 
 class OrganizationRenamed(Event, frozen=True):

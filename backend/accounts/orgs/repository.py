@@ -66,3 +66,15 @@ async def owners(db: AsyncSession, organization_id: UUID) -> Sequence[UUID]:
 async def invitations(db: AsyncSession, organization_id: UUID) -> Sequence[Invitation]:
     query = select(Invitation).where(Invitation.organization_id == organization_id)
     return (await db.scalars(query.order_by(Invitation.created_at))).all()
+
+
+async def invitation_of(db: AsyncSession, organization_id: UUID, email: str) -> Invitation | None:
+    """The one for that address."""
+    query = select(Invitation).where(Invitation.organization_id == organization_id, Invitation.email == email)
+    return await db.scalar(query.order_by(Invitation.expires_at.desc()).limit(1))
+
+
+async def has_address(db: AsyncSession, organization_id: UUID, email: str) -> bool:
+    """Whether a member's address is that."""
+    query = select(Membership.user_id).join(User, User.id == Membership.user_id)
+    return await db.scalar(query.where(Membership.organization_id == organization_id, User.email == email)) is not None

@@ -1,6 +1,7 @@
 """Organisations: who is a member, and as what. An organisation always keeps an owner."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select
@@ -39,6 +40,14 @@ class LastOwner(Conflict):
 
 class OnlyOwners(Forbidden):
     """Only an owner can make, change or remove an owner."""
+
+
+class MemberAlready(Conflict):
+    """Whoever has that address is a member already: change their role instead."""
+
+
+class InvitedAlready(Conflict):
+    """An invitation for that address is out: send it again, or withdraw it first."""
 
 
 class InvalidInvitation(Forbidden):
@@ -81,22 +90,28 @@ async def create(db: AsyncSession, user: User, name: str) -> Organization:
 async def join(db: AsyncSession, organization_id: UUID, user_id: UUID, role: Role) -> None:
     db.add(Membership(organization_id=organization_id, user_id=user_id, role=role))
     await db.flush()
-    await emit(db, MemberJoined(organization_id=organization_id, user_id=user_id, role=role))
+    await emit(db, MemberJoined(**await _whom(db, organization_id, user_id), role=role))
     await notify(db, "access")
 
 
 async def set_role(db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID, role: Role) -> None:
     membership = await _changeable(db, actor, organization_id, user_id, to=role)
     membership.role = role
-    await emit(db, MemberChanged(organization_id=organization_id, user_id=user_id, role=role))
+    await emit(db, MemberChanged(**await _whom(db, organization_id, user_id), role=role))
     await notify(db, "access")
 
 
 async def remove(db: AsyncSession, actor: Actor, organization_id: UUID, user_id: UUID) -> None:
     membership = await _changeable(db, actor, organization_id, user_id, to=None)
     await db.delete(membership)
-    await emit(db, MemberLeft(organization_id=organization_id, user_id=user_id))
+    await emit(db, MemberLeft(**await _whom(db, organization_id, user_id)))
     await notify(db, "access")
+
+
+async def _whom(db: AsyncSession, organization_id: UUID, user_id: UUID) -> dict[str, Any]:
+    """By name, too: who is gone is looked up in no list of members."""
+    user = await db.get_one(User, user_id)
+    return {"organization_id": organization_id, "user_id": user_id, "user_name": user.name}
 
 
 async def _changeable(
@@ -119,14 +134,24 @@ async def _changeable(
 async def invite(
     db: AsyncSession, actor: Actor, settings: Settings, organization_id: UUID, data: InvitationCreate
 ) -> tuple[Invitation, str]:
-    """The invitation and its code, which is shown once and sent to the address. Valid for `days`."""
+    """The invitation and its code, which is shown once and sent to the address. Valid for `days`. An address has one at a time:
+    a second would let somebody back in who joined by the first and was removed."""
     require(actor, organization_id, "admin")
     if data.role == Role.OWNER and actor.user_id not in await repository.owners(db, organization_id):
         raise OnlyOwners
+    email = normal_email(data.email)
+    await repository.lock(db, organization_id)
+    if await repository.has_address(db, organization_id, email):
+        raise MemberAlready
+    before = await repository.invitation_of(db, organization_id, email)
+    if before is not None and before.expires_at > now():
+        raise InvitedAlready(invitation_id=before.id)
+    if before is not None:
+        await db.delete(before)
     code = crypto.new_token()
     invitation = Invitation(
         organization_id=organization_id,
-        email=normal_email(data.email),
+        email=email,
         role=data.role,
         hash=crypto.digest(code),
         expires_at=now() + timedelta(days=data.days),
@@ -135,7 +160,7 @@ async def invite(
     await db.flush()
     await _send(db, settings, invitation, code)
     place = {"organization_id": organization_id, "invitation_id": invitation.id}
-    await emit(db, MemberInvited(**place, role=invitation.role, by_name=actor.name))
+    await emit(db, MemberInvited(**place, role=invitation.role, by_name=actor.name, email=email))
     return invitation, code
 
 
@@ -151,7 +176,7 @@ async def invite_again(
     lasts = invitation.expires_at - invitation.created_at
     invitation.hash, invitation.created_at, invitation.expires_at = crypto.digest(code), now(), now() + lasts
     await _send(db, settings, invitation, code)
-    await emit(db, InvitationChanged(organization_id=organization_id, invitation_id=invitation.id, how="sent again"))
+    await _tell_changed(db, invitation, "sent again")
     return invitation, code
 
 
@@ -167,11 +192,16 @@ async def withdraw(db: AsyncSession, actor: Actor, organization_id: UUID, invita
     gone = await db.scalar(
         delete(Invitation)
         .where(Invitation.id == invitation_id, Invitation.organization_id == organization_id)
-        .returning(Invitation.id)
+        .returning(Invitation)
     )
     if gone is None:
         raise NotFound("There is no such invitation.")
-    await emit(db, InvitationChanged(organization_id=organization_id, invitation_id=gone, how="withdrawn"))
+    await _tell_changed(db, gone, "withdrawn")
+
+
+async def _tell_changed(db: AsyncSession, invitation: Invitation, how: str) -> None:
+    place = {"organization_id": invitation.organization_id, "invitation_id": invitation.id}
+    await emit(db, InvitationChanged(**place, how=how, email=invitation.email))
 
 
 async def read_invitation(db: AsyncSession, code: str) -> tuple[Invitation, Organization]:
@@ -211,6 +241,7 @@ async def _accept(db: AsyncSession, user: User, which: ColumnElement[bool]) -> b
     here, until = invitation.organization_id, invitation.expires_at
     db.add(UsedInvitation(hash=invitation.hash, organization_id=here, user_id=user.id, expires_at=until))
     await db.execute(delete(UsedInvitation).where(UsedInvitation.expires_at < now()))
+    await db.execute(delete(Invitation).where(Invitation.organization_id == here, Invitation.email == user.email))
     if await repository.membership(db, here, user.id) is None:
         await join(db, here, user.id, invitation.role)
     return True

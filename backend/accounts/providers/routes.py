@@ -81,16 +81,22 @@ async def come_back_from_provider(
     if returned.startswith(service.CONNECTING) and provider in exchange.REPOSITORIES:
         return to(f"/api/v1/{provider}/callback?{urlencode({'state': returned, 'code': code, 'iss': iss})}", [])
     browser = request.cookies.get(cookie_name(request, resources), "")
+    invited = ""
     try:
-        user = await service.come_back(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
+        by, attempt = await service.claim(resources, provider, state=returned, code=code, issuer=iss, browser=browser)
+        invited = attempt.invitation or ""
+        user = await service.come_back(resources, by, attempt, code)
         cookies = [cookie(request, resources, "", max_age=0)]
         if user is not None:
             async with resources.database.begin() as db:
                 cookies += (await enter(db, resources, request, user, status=200)).cookies
+        if invited and await service.still_invites(resources, invited):
+            return to(f"/register?{urlencode({'invitation': invited})}", cookies)
         return to("/" if user is not None else "/profile", cookies)
     except AppError as error:
         page = "/profile" if browser.startswith(service.LINKING) else "/sign-in"
-        return to(f"{page}?{urlencode({'error': error.code})}", [cookie(request, resources, "", max_age=0)])
+        told = {"error": error.code} | ({"invitation": invited} if invited else {})
+        return to(f"{page}?{urlencode(told)}", [cookie(request, resources, "", max_age=0)])
 
 
 @get("/account/identities", guards=[person])

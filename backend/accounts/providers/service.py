@@ -25,7 +25,7 @@ from backend.accounts.users.models import User
 from backend.core import crypto
 from backend.core.auth import Actor
 from backend.core.db import now
-from backend.core.errors import Conflict, NotFound, Unauthorized, clash
+from backend.core.errors import Conflict, Forbidden, NotFound, Unauthorized, clash
 from backend.core.resources import Resources
 
 LASTS = timedelta(minutes=10)
@@ -92,11 +92,9 @@ async def start(
     return url, browser
 
 
-async def come_back(
-    resources: Resources, name: str, *, state: str, code: str, issuer: str, browser: str
-) -> User | None:
-    """Who may be signed in; None where somebody linked. Each state works once. Raises ProviderRefused and what says why not."""
-    provider, attempt = await claim(resources, name, state=state, code=code, issuer=issuer, browser=browser)
+async def come_back(resources: Resources, provider: catalogue.Provider, attempt: Attempt, code: str) -> User | None:
+    """Who may be signed in; None where somebody linked. An invitation is used up by an account that is made of it: who has one
+    already is asked first. Raises ProviderRefused and what says why not."""
     redirect = catalogue.redirect_of(resources.settings, provider)
     person = await exchange.person_of(provider, code, redirect=redirect, nonce=attempt.nonce, verifier=attempt.verifier)
     async with resources.database.begin() as db:
@@ -106,10 +104,20 @@ async def come_back(
         return await _user(db, resources, provider, person, attempt.invitation)
 
 
+async def still_invites(resources: Resources, invitation: str) -> bool:
+    """Whether that code lets somebody in: the page asks whoever came with it."""
+    async with resources.database.begin() as db:
+        try:
+            await orgs.read_invitation(db, invitation)
+        except Forbidden:
+            return False
+    return True
+
+
 async def claim(
     resources: Resources, name: str, *, state: str, code: str, issuer: str, browser: str
 ) -> tuple[catalogue.Provider, Attempt]:
-    """The attempt that this state is of, which is used up by asking. Raises ProviderRefused."""
+    """The attempt that this state is of, which is used up by asking: each works once. Raises ProviderRefused."""
     provider = catalogue.find(resources.settings, name)
     async with resources.database.begin() as db:
         used = delete(Attempt).where(Attempt.hash == crypto.digest(state), Attempt.expires_at > now())

@@ -43,19 +43,19 @@ async def change_email(resources: Hands, actor: Me, data: JSONBody[schemas.Email
     """Sends a link to the new address; the old one counts until it is opened."""
     user = await service.person_with_password(resources.database, actor, data.password)
     async with resources.database.begin() as db:
-        await addresses.send_verification(db, resources.settings, user, users.normal_email(data.email))
+        await addresses.ask_verification(db, resources.settings, user, users.normal_email(data.email))
 
 
 @post("/auth/verify-email/send", guards=[person], status_code=204)
 async def send_verification(db: Db, actor: Me, resources: Hands) -> None:
     """Sends the link once more; older ones stop working."""
-    await addresses.send_verification(db, resources.settings, await _me(db, actor))
+    await addresses.ask_verification(db, resources.settings, await _me(db, actor))
 
 
 @post("/auth/verify-email", guards=[anyone], status_code=204)
 async def verify_email(resources: Hands, data: JSONBody[schemas.EmailToken]) -> None:
     async with resources.database.begin() as db:
-        await addresses.verify(db, data.token)
+        await addresses.verify(db, resources.settings, data.token)
 
 
 @post("/auth/reset-password/send", guards=[anyone], status_code=204)

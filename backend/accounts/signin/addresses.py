@@ -6,7 +6,7 @@ A link works once, and only the newest of its kind. Asking for one says nothing 
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.mail import service as mail
@@ -17,12 +17,16 @@ from backend.accounts.users import service as users
 from backend.accounts.users.models import User
 from backend.core import crypto
 from backend.core.db import Database, now
-from backend.core.errors import Forbidden, clash
+from backend.core.errors import Forbidden, TooMany, clash
 from backend.core.settings import Settings
 
 VERIFY_FOR = timedelta(days=3)
 RESET_FOR = timedelta(hours=1)
 IF_NOT = "If you did not ask for it, do nothing."
+
+
+class TooManyLinks(TooMany):
+    """Too many links were asked for in a quarter of an hour: wait, and look for the last one in the mail, spam included."""
 
 
 class InvalidLink(Forbidden):
@@ -37,9 +41,18 @@ async def send_verification(db: AsyncSession, settings: Settings, user: User, em
     await mail.send(db, settings, email or user.email, "Your e-mail address at Codeyard", text)
 
 
-async def verify(db: AsyncSession, token: str) -> None:
-    """The address is read by its account; where it is a new one, it takes the old one's place. Raises InvalidLink, EmailTaken."""
+async def ask_verification(db: AsyncSession, settings: Settings, user: User, email: str | None = None) -> None:
+    """`send_verification` for somebody who asks for it, to whichever address: askings are counted for each person. Raises
+    TooManyLinks."""
+    await _count(db, f"verify {user.id}")
+    await send_verification(db, settings, user, email)
+
+
+async def verify(db: AsyncSession, settings: Settings, token: str) -> None:
+    """The address is read by its account; where it is a new one, it takes the old one's place, which is told of it. Raises
+    InvalidLink, EmailTaken."""
     used = await _use(db, token, ("verify", "change"))
+    before = await db.scalar(select(User.email).where(User.id == used.user_id).with_for_update())
     values = {"email": used.email, "email_verified_at": now()}
     still = update(User).where(User.id == used.user_id)
     if used.purpose == "verify":  # it may have changed since
@@ -47,19 +60,21 @@ async def verify(db: AsyncSession, token: str) -> None:
     with clash("uq_users_email", users.EmailTaken):
         if await db.scalar(still.values(**values).returning(User.id)) is None:
             raise InvalidLink
-    if used.purpose == "change":
+    if used.purpose == "change" and before and before != used.email:
         await tell(db, used.user_id, EmailChanged)
+        text = (
+            f"Your account at Codeyard has the address {used.email} from now on: sign in with that one.\n\n"
+            "If it was not you who changed it, tell whoever runs the server at once.\n"
+        )
+        await mail.send(db, settings, before, "Your account at Codeyard has another e-mail address", text)
 
 
 async def ask_reset(database: Database, settings: Settings, email: str) -> None:
     """Sends the link if there is such an account. Askings are counted for each account, so that nobody floods a box, and nowhere
     else: the link is the way out for whom somebody else's wrong passwords keep waiting."""
     address = email.strip().lower()
-    asked = crypto.digest(f"reset {address}")
-    place = f"reset {asked.hex()[:40]}"
     async with database.begin() as db:
-        await service.throttle(db, asked, place)
-        db.add(FailedLogin(account=asked, place=place, at=now()))
+        await _count(db, f"reset {address}")
         user = await users.by_email(db, address) if "\x00" not in email else None
         if user is None:
             return
@@ -80,6 +95,13 @@ async def reset(database: Database, token: str, password: str) -> str:
         mine = update(User).where(User.id == used.user_id, User.email == used.email)
         await db.execute(mine.values(email_verified_at=now()))
     return used.email
+
+
+async def _count(db: AsyncSession, what: str) -> None:
+    asked = crypto.digest(what)
+    place = f"link {asked.hex()[:40]}"
+    await service.throttle(db, asked, place, refusal=TooManyLinks)
+    db.add(FailedLogin(account=asked, place=place, at=now()))
 
 
 async def _issue(db: AsyncSession, user_id: UUID, purpose: str, email: str, lasts: timedelta) -> str:

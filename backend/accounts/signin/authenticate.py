@@ -41,7 +41,7 @@ _BY_ID = _WHO.format("id")
 
 
 class KeyLimitReached(TooMany):
-    """This key has made as many calls as it may in a minute: wait for the seconds in Retry-After, or raise its limit."""
+    """This key has made as many calls as it may in a minute: wait for the seconds in Retry-After, or make one that may more."""
 
 
 async def authenticate(

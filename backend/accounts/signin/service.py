@@ -171,7 +171,7 @@ async def _count_failure(database: Database, folder: Path, account: bytes, brows
             await enqueue(db, jobs.tell_failure, failure)
 
 
-async def throttle(db: AsyncSession, account: bytes, place: str) -> None:
+async def throttle(db: AsyncSession, account: bytes, place: str, *, refusal: type[TooMany] = TooManyAttempts) -> None:
     recent = FailedLogin.at.between(now() - WINDOW, now() + WINDOW)  # later ones are a clock's that was ahead
     here = FailedLogin.place == place
     count = func.count().filter(FailedLogin.account == account)
@@ -179,7 +179,7 @@ async def throttle(db: AsyncSession, account: bytes, place: str) -> None:
     of_account, of_place, since = (await db.execute(select(count, func.count(), oldest).where(recent, here))).one()
     if of_account >= WRONG_PER_ACCOUNT or of_place >= WRONG_PER_PLACE:
         seconds = max(1, int((since + WINDOW - now()).total_seconds()))
-        raise TooManyAttempts(headers={"Retry-After": str(seconds)}, retry_after=seconds)
+        raise refusal(headers={"Retry-After": str(seconds)}, retry_after=seconds)
 
 
 async def sign_in(db: AsyncSession, settings: Settings, user: User, browser: Browser) -> tuple[SignIn, str]:
@@ -237,10 +237,15 @@ async def change_password(database: Database, actor: Actor, data: PasswordChange
 
 
 async def person_with_password(database: Database, actor: Actor, password: str) -> User:
-    """Whoever asks, if that is their password. Raises WrongCredentials."""
+    """Whoever asks, if that is their password. Wrong ones are counted for this sign-in: a cookie that was taken does not lead to
+    the password by guessing. Raises WrongCredentials, TooManyAttempts."""
+    asked, place = crypto.digest(f"password {actor.id}"), f"sign-in {actor.sign_in_id}"
     async with database.begin() as db:
+        await throttle(db, asked, place)
         user = await users.get(db, actor.id)
     if user is None or not await users.password_fits(user, password):
+        async with database.begin() as db:
+            db.add(FailedLogin(account=asked, place=place, at=now()))
         raise WrongCredentials("The current password is wrong.")
     return user
 
@@ -255,8 +260,10 @@ async def end_others(db: AsyncSession, user_id: UUID, *, keep: UUID | None = Non
 async def set_password(
     db: AsyncSession, user_id: UUID, password_hash: str, *, how: str, keep: UUID | None = None
 ) -> None:
-    """A password change ends all sign-ins but `keep`, sockets included, and the links to set another one."""
+    """A password change ends all sign-ins but `keep`, sockets included, and the links to set another one or to change the
+    address: whoever had the old one may have asked for them."""
     await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
-    await db.execute(delete(EmailToken).where(EmailToken.user_id == user_id, EmailToken.purpose == "reset"))
+    over = EmailToken.user_id == user_id, EmailToken.purpose.in_(("reset", "change"))
+    await db.execute(delete(EmailToken).where(*over))
     await tell(db, user_id, PasswordChanged, how=how)
     await end_others(db, user_id, keep=keep)

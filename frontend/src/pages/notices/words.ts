@@ -4,6 +4,7 @@ import { pathOf } from "../places";
 
 const said = (value: unknown): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 const about = (fact: Fact) => `#${said(fact.data.number)} ${said(fact.data.title)}`;
+const whom = (fact: Fact) => said(fact.data.user_name) || "Somebody";
 const VERDICTS: Record<string, string> = {
   approve: "approved",
   request_changes: "asked for changes of",
@@ -11,12 +12,13 @@ const VERDICTS: Record<string, string> = {
 };
 
 const WORDS: Record<string, (fact: Fact) => string> = {
-  "key.changed": (fact) => `An API key was changed: ${said(fact.data.how)}`,
-  "member.changed": (fact) => `A member's role is ${said(fact.data.role)} now`,
-  "member.invited": (fact) => `${said(fact.data.by_name) || "Somebody"} invited somebody as ${said(fact.data.role)}`,
-  "member.invitation_changed": (fact) => `An invitation was ${said(fact.data.how)}`,
-  "member.joined": (fact) => `Somebody joined as ${said(fact.data.role)}`,
-  "member.left": () => "Somebody left",
+  "key.changed": (fact) => `API key ${said(fact.data.key_name)} was ${said(fact.data.how)}`,
+  "member.changed": (fact) => `${whom(fact)} is ${said(fact.data.role)} now`,
+  "member.invited": (fact) =>
+    `${said(fact.data.by_name) || "Somebody"} invited ${said(fact.data.email) || "somebody"} as ${said(fact.data.role)}`,
+  "member.invitation_changed": (fact) => `The invitation of ${said(fact.data.email)} was ${said(fact.data.how)}`,
+  "member.joined": (fact) => `${whom(fact)} joined as ${said(fact.data.role)}`,
+  "member.left": (fact) => `${whom(fact)} left`,
   "pull.closed": (fact) => `${said(fact.data.by_name)} closed pull request ${about(fact)}`,
   "pull.commented": (fact) => `${said(fact.data.by_name)} commented on pull request ${about(fact)}`,
   "pull.merged": (fact) => `${said(fact.data.by_name)} merged pull request ${about(fact)}`,
@@ -34,7 +36,10 @@ const WORDS: Record<string, (fact: Fact) => string> = {
   "task.created": (fact) => `${said(fact.data.by_name)} added task ${about(fact)}`,
   "task.deleted": (fact) => `${said(fact.data.by_name)} deleted task ${about(fact)}`,
   "task.updated": (fact) => `${said(fact.data.by_name)} changed task ${about(fact)}`,
-  "team.changed": (fact) => `A team was changed: ${said(fact.data.how)}`,
+  "team.changed": (fact) =>
+    /joined|left/.test(said(fact.data.change))
+      ? `Somebody ${said(fact.data.change)} team ${said(fact.data.team_name)}`
+      : `Team ${said(fact.data.team_name)} was ${said(fact.data.change)}`,
   "vcs.committed": (fact) => `A commit was made: ${said(fact.data.commit_id).slice(0, 8)}`,
   "vcs.pushed": (fact) => `Branch ${said(fact.data.branch)} was pushed`,
   "webhook.changed": (fact) => `A webhook was changed: ${said(fact.data.how)}`,
