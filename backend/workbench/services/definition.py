@@ -140,6 +140,11 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
     service, settings = definition.project.services[name], resources.settings
     inside = resources.runtime is not None and resources.runtime.name == "docker"
     root = str(definition.root)
+    files = {mount.target: _content(definition, mount) for mount in service.files}
+    mounts = _mounts(root, service)
+    if inside and service.read_only and files:
+        mounts += _given(resources.data / "sessions" / str(definition.session.id) / "given" / name, files)
+        files = {}
     command = service.command
     if service.start:
         command = ["/bin/sh", "-c", service.start]
@@ -158,7 +163,7 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
         read_only=service.read_only,
         stop_signal=service.stop_signal,
         stop_grace=min(service.stop_grace, 300),
-        mounts=_mounts(root, service),
+        mounts=mounts,
         ports=[port.target for port in service.ports if port.protocol == "tcp"] + service.expose,
         aliases=service.aliases,
         health=service.healthcheck,
@@ -168,7 +173,7 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
             pids=service.limits.pids,
             disk=settings.service_disk_mb << 20 or None,
         ),
-        files={mount.target: _content(definition, mount) for mount in service.files},
+        files=files,
         pull=service.pull,
         login=login_of(definition.values, name, service.image),
     )
@@ -275,6 +280,23 @@ def _mounts(root: str, service: model.Service) -> list[Mount]:
     if not service.image and service.build is None:  # it runs what lies in the working copy
         mounts.append(Mount(kind="bind", root=root, target="/workspace"))
     return mounts
+
+
+def _given(folder: Path, files: dict[str, bytes]) -> list[Mount]:
+    """What a read-only container is given, as files of the server's to mount: an engine puts none into it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    named = {target: hashlib.sha256(content).hexdigest() for target, content in files.items()}
+    for old in folder.iterdir():
+        if old.name not in named.values():
+            old.unlink()
+    for target, content in files.items():
+        descriptor = os.open(folder / named[target], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+    return [
+        Mount(kind="bind", root=str(folder), source=name, target=target, read_only=True)
+        for target, name in named.items()
+    ]
 
 
 def _content(definition: Definition, mount: model.FileMount) -> bytes:
