@@ -33,6 +33,15 @@ class PlainLines(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+_OF_SOCKETS = ('%s - "WebSocket', "connection ", "ASGI callable returned without completing handshake")
+"""How uvicorn begins what it says of each socket: its query string too, and of one that is refused that it is an error. Our own
+line of a socket tells all that is to be known."""
+
+
+def _is_needed(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_OF_SOCKETS)
+
+
 def configure(level: str) -> None:
     """Everything to standard error: JSON unless a person is looking."""
     handler = logging.StreamHandler()
@@ -42,3 +51,4 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     for chatty in ("uvicorn.access", "pgqueuer", "alembic", "watchfiles", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_needed)

@@ -79,8 +79,10 @@ class Edge:
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         request_id = _request_id(scope)
         head = scope["method"] == "HEAD" and not (self._own_heads and scope["path"].startswith(self._own_heads))
-        if head:  # answered as the GET would be, without its body (RFC 9110 §9.3.2)
-            scope["method"] = "GET"
+        if (
+            head
+        ):  # answered as the GET would be, without its body (RFC 9110 §9.3.2); the server goes on to see what was asked
+            scope = {**scope, "method": "GET"}
         status = 0
         started = time.perf_counter()
         attended: str | None = None
@@ -99,8 +101,12 @@ class Edge:
 
         try:
             await self.app(scope, receive, answer)
-        except _HeadAnswered:
-            pass
+        except Exception as error:
+            if _HeadAnswered not in (
+                type(error),
+                type(error.__cause__),
+            ):  # the framework wraps it: the response has begun
+                raise
         finally:
             if attended is not None:
                 self.app.state.resources.attendance.leave(attended)

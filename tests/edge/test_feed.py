@@ -156,6 +156,14 @@ async def test_a_cursor_older_than_what_is_kept_gets_reset(call, database, ada):
         assert (await socket.receive_json())["name"] == "reset"
 
 
+async def test_a_cursor_of_a_database_that_went_further_gets_reset(call, database, ada):
+    """As a tab has it that was open when a backup was put back."""
+    async with call(ada).socket("/ws/events", after=f"{1 << 40}.{1 << 40}") as socket:
+        assert (await socket.receive_json())["name"] == "reset"
+        await say(database, ada.organization_id)
+        assert (await socket.receive_json())["name"] != "reset"
+
+
 async def test_sockets_close_when_access_goes(call, client, database, ada, resources, monkeypatch):
     """Attack rows 7, 8 and 15: by demotion, revocation and logout themselves, not by the next look."""
     monkeypatch.setattr(auth, "_LONGEST_LOOK", 3600.0)

@@ -86,6 +86,9 @@ def test_what_the_engine_says_of_a_bad_expression_or_glob_is_told(root: Root, fo
         search(root, "(foo", regex=True)
     with pytest.raises(BadPattern, match="glob"):
         search(root, "x", include=["[z-a]{"])
+    for regex, query in ((False, "a\nb"), (True, r"a\nb")):
+        with pytest.raises(BadPattern, match="looks within lines"):
+            search(root, query, regex=regex)
     with pytest.raises(BadPattern):
         search(root, "a\0b")
 

@@ -19,6 +19,7 @@ class InvalidEventId(BadRequest):
     """Last-Event-ID must be the id of an event of this stream."""
 
 
+_REACHED = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
 _OLDEST = text("SELECT xid::text, id FROM events ORDER BY id LIMIT 1")
 
 
@@ -34,7 +35,7 @@ async def begin(resources: Resources, cursor: str) -> Start:
     position = _parse(cursor) if cursor else None
     if position is not None:
         async with resources.database.read() as db:
-            if not await _is_too_old(db, position):
+            if not await _is_lost(db, position):
                 return Start(position, reset=False)
     return Start(await now(resources), reset=position is not None)
 
@@ -100,7 +101,10 @@ async def follow(
                 await bell.wait(max(0.0, due - clock()))
 
 
-async def _is_too_old(db: Any, position: Position) -> bool:
-    """Whether facts after `position` may have been dropped already: it lies before the oldest one kept."""
-    oldest = (await db.execute(_OLDEST)).one_or_none()
+async def _is_lost(db: Any, position: Position) -> bool:
+    """Whether facts after `position` may have been dropped already (it lies before the oldest one kept), or it was of a database
+    that went further than this one, which is a backup then: its facts would be waited for."""
+    oldest, reached = (await db.execute(_OLDEST)).one_or_none(), await db.scalar(_REACHED)
+    if position[0] > int(reached):
+        return True
     return oldest is not None and position < (int(oldest.xid), oldest.id - 1) and oldest.id > 1

@@ -243,5 +243,7 @@ def _text(raw: bytes) -> str:
 
 
 def _first_words(said: str) -> str:
-    """ripgrep's complaint, without its name."""
+    """ripgrep's complaint, without its name; a flag that it recommends cannot be given here."""
+    if "--multiline" in said:
+        return "A search looks within lines: leave out the line break, or look for one of the lines."
     return said.strip().removeprefix("rg: ").strip()[:1000] or "The search could not be started."
