@@ -68,6 +68,26 @@ async def test_who_did_what_from_where_is_written_with_the_deed(client, ada, dat
     assert made["key"] not in str(found) and "hunter2" not in str(found)
 
 
+async def test_whom_and_what_it_was_about_is_told_by_name(client, ada, database):
+    """What is gone is looked up nowhere any more."""
+    at = f"/organizations/{ada.organization_id}"
+    bob = await make.person(database, ada.organization_id, Role.MEMBER)
+    members = (await client.get(f"{at}/members")).json()["items"]
+    name = next(row["name"] for row in members if row["user_id"] == str(bob.user_id))
+    made = (await client.post(f"{at}/invitations", json={"email": "eve@example.com"})).json()
+    await client.delete(f"{at}/invitations/{made['id']}")
+    workspace = (await client.post("/workspace", json={"name": "one"})).json()
+    await client.put(f"/workspace/{workspace['id']}/access/people/{bob.user_id}", json={"access": "none"})
+    fork = (await client.post("/sessions", json={"workspace_id": workspace["id"], "name": "fork"})).json()
+    await client.delete(f"/sessions/{fork['id']}")
+    await client.delete(f"{at}/members/{bob.user_id}")
+    said = {row["action"]: row["data"] for row in await entries(client, ada)}
+    assert said["member.invited"]["email"] == said["member.invitation_changed"]["email"] == "eve@example.com"
+    assert said["member.left"]["user_name"] == said["workspace.access_changed"]["whose"] == name
+    assert said["workspace.access_changed"]["workspace_name"] == "one"
+    assert said["session.deleted"]["session_name"] == "fork"
+
+
 async def test_a_key_is_named_as_the_one_who_did_it(client, call, ada, database):
     key = await make.key(database, ada.organization_id, "admin")
     await make_teams(call(key), ada, "a")

@@ -82,7 +82,8 @@ async def test_a_newcomer_gets_an_account_and_comes_back_to_the_same(enter, call
 
 
 async def test_the_buttons_are_those_that_the_settings_name(call, issuer):
-    assert (await call(None).get("/auth/providers")).json()["items"] == [{"name": "oidc", "label": "Single sign-on"}]
+    found = (await call(None).get("/auth/providers")).json()
+    assert found["items"] == [{"name": "oidc", "label": "Single sign-on"}] and found["registration"]
     assert (await call(None).post("/auth/providers/github/start", json={})).status_code == 404
 
 

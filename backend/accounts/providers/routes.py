@@ -24,9 +24,10 @@ State = Annotated[str, QueryParameter(name="state")]  # the framework keeps the 
 
 
 @get("/auth/providers", guards=[anyone])
-async def list_providers(resources: Hands) -> Page[schemas.Provider]:
+async def list_providers(resources: Hands) -> schemas.WaysIn:
     """What the sign-in page has a button for."""
-    return Page([schemas.Provider(p.name, p.label) for p in catalogue.providers(resources.settings)])
+    rows = [schemas.Provider(p.name, p.label) for p in catalogue.providers(resources.settings)]
+    return schemas.WaysIn(rows, registration=resources.settings.registration)
 
 
 @get("/auth/providers/settings", guards=[person])

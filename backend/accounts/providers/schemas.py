@@ -7,12 +7,20 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from backend.core.paging import Page
+
 
 class Provider(msgspec.Struct):
     """One that people can sign in with here; `label` is for the button."""
 
     name: str
     label: str
+
+
+class WaysIn(Page[Provider]):
+    """`registration`: whether strangers may sign up."""
+
+    registration: bool = False
 
 
 class ProviderSettings(msgspec.Struct):

@@ -7,15 +7,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.orgs import repository as organizations
+from backend.accounts.users.models import User
 from backend.core.events import Event, emit
 
 
-class SignInEvent(Event, frozen=True):
+class SignInEvent(Event, frozen=True, kw_only=True):
     """For who administers an organisation that `user_id` is in."""
 
     scope: ClassVar[str] = "admin"
     audited: ClassVar[bool] = True
     user_id: UUID
+    user_name: str = ""
 
 
 class SignedIn(SignInEvent, frozen=True):
@@ -58,5 +60,6 @@ class SecondFactorChanged(SignInEvent, frozen=True):
 
 async def tell(db: AsyncSession, user_id: UUID, kind: Callable[..., Event], **fields: Any) -> None:
     """The event in each organisation of that person."""
+    user = await db.get_one(User, user_id)
     for organization, _ in await organizations.of_user(db, user_id):
-        await emit(db, kind(organization_id=organization.id, user_id=user_id, **fields))
+        await emit(db, kind(organization_id=organization.id, user_id=user_id, user_name=user.name, **fields))

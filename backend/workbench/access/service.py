@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.keys.models import ApiKey
 from backend.accounts.orgs import repository as organizations
 from backend.accounts.teams import service as teams
-from backend.accounts.teams.models import TeamMember
+from backend.accounts.teams.models import Team, TeamMember
+from backend.accounts.users.models import User
 from backend.core.auth import ACCESS, ROLES, SCOPES, Access, Actor
 from backend.core.db import new_id, now
 from backend.core.errors import NotFound
@@ -117,5 +118,8 @@ async def copy(db: AsyncSession, source: Workspace, to: Workspace) -> None:
 
 async def _tell(db: AsyncSession, workspace: Workspace, access: Access | None, holder: dict[str, Any]) -> None:
     here = {"organization_id": workspace.organization_id, "workspace_id": workspace.id}
-    await emit(db, AccessChanged(**here, access=access, **holder))
+    user_id, team_id = holder["user_id"], holder["team_id"]
+    found = await db.get(User, user_id) if user_id is not None else await db.get(Team, team_id)
+    whose = found.name if found is not None else ""
+    await emit(db, AccessChanged(**here, access=access, **holder, whose=whose, workspace_name=workspace.name))
     await notify(db, "access")

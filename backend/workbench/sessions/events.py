@@ -37,11 +37,13 @@ class SessionDeleted(SessionEvent, frozen=True):
 
     name: ClassVar[str] = "session.deleted"
     audited: ClassVar[bool] = True
+    session_name: str = ""
 
 
 class SessionRestored(SessionEvent, frozen=True):
     name: ClassVar[str] = "session.restored"
     audited: ClassVar[bool] = True
+    session_name: str = ""
 
 
 class SessionPurged(SessionEvent, frozen=True):

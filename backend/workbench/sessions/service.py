@@ -183,7 +183,7 @@ async def put_into_bin(db: AsyncSession, actor: Actor, session_id: UUID) -> None
 async def bin_row(db: AsyncSession, session: Session, *, at: datetime | None = None) -> None:
     session.status = Status.DELETED
     session.deleted_at = at or now()
-    await emit(db, SessionDeleted(**where(session)))
+    await emit(db, SessionDeleted(**where(session), session_name=session.name))
 
 
 async def restore(resources: Resources, actor: Actor, session_id: UUID) -> schemas.Session:
@@ -214,7 +214,8 @@ async def come_back(resources: Resources, session: Session) -> None:
     except BaseException:
         await resources.database.persist(lambda: _put_back(resources, session))
         raise
-    if not await _arrive(resources, session, SessionRestored(**where(session)), Once.none(), None):
+    told = SessionRestored(**where(session), session_name=session.name)
+    if not await _arrive(resources, session, told, Once.none(), None):
         raise DeletedMeanwhile
     session.status = Status.READY
 

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { get, type Page, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { inFull, plural } from "../source/words";
+import { device } from "./account/SignIns";
 import { PageHead } from "./Frame";
 import { useLoad, usePages } from "./load";
 import type { Member } from "./people/types";
@@ -99,11 +100,15 @@ export default function Audit({ organization }: PageProps) {
 
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
+/** In words; ids and the whole name of a browser are what one gets by pointing at it, and in the CSV. */
 function Details({ of }: { of: Record<string, unknown> }) {
-  const said = Object.entries(of).filter(([, value]) => value !== null && value !== "");
+  const all = Object.entries(of).filter(([, value]) => value !== null && value !== "");
+  const put = ([name, value]: [string, unknown]) =>
+    `${name.replace(/_/g, " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`;
+  const said = all.filter(([name]) => !name.endsWith("_id"));
   return (
-    <span className="soft">
-      {said.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ")}
+    <span className="soft" title={all.map(put).join("\n")}>
+      {said.map(([name, value]) => put([name, name === "browser" ? device(String(value)) : value])).join(" · ")}
     </span>
   );
 }

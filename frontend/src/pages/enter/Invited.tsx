@@ -9,7 +9,7 @@ import { go } from "../../router";
 import { pathOf } from "../places";
 import { Card, type EnterProps } from "./Enter";
 import { NewAccount } from "./Register";
-import { Providers } from "./SignIn";
+import { Providers, useWaysIn } from "./SignIn";
 
 type Shown = { organization: string; email: string; role: Role; expires_at: string };
 
@@ -17,6 +17,7 @@ export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
   const [failure, setFailure] = useState("");
+  const ways = useWaysIn();
   const look = useCallback(() => {
     setRefused(null);
     post<Shown>("/auth/invitation", { invitation: code }).then(setShown, setRefused);
@@ -54,7 +55,7 @@ export function Invited({ code, me, onEnter }: EnterProps & { code: string }) {
     >
       <NewAccount path="/auth/register" more={{ invitation: code }} email={shown.email} onEnter={onEnter} />
       <Notice text={failure} />
-      <Providers invitation={code} onFailure={setFailure} />
+      <Providers ways={ways} invitation={code} onFailure={setFailure} />
       <p className="below">
         <Link className="link" to={`/sign-in?invitation=${encodeURIComponent(code)}`}>
           I have an account: sign in

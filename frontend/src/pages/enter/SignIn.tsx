@@ -12,6 +12,7 @@ export function SignIn({ error, invitation, onEnter }: EnterProps & { error: str
   const [failure, setFailure] = useState(wordsOf(error));
   const [busy, setBusy] = useState(false);
   const [login, setLogin] = useState<Login | null>(null); // right, but a code is asked for
+  const ways = useWaysIn();
 
   const enter = (body: Login & { code?: string }) => {
     setBusy(true);
@@ -49,12 +50,19 @@ export function SignIn({ error, invitation, onEnter }: EnterProps & { error: str
           Sign in
         </Button>
       </form>
-      <Providers invitation={invitation} onFailure={setFailure} />
+      <Providers ways={ways} invitation={invitation} onFailure={setFailure} />
       <p className="below">
         <Link className="link" to="/forgot-password">
           Forgot your password?
         </Link>
       </p>
+      {ways.registration && !invitation && (
+        <p className="below">
+          <Link className="link" to="/register">
+            Create an account
+          </Link>
+        </p>
+      )}
     </Card>
   );
 }
@@ -119,16 +127,28 @@ function SecondStep({
 }
 
 type Provider = { name: string; label: string };
+type WaysIn = Page<Provider> & { registration: boolean };
+
+const BY_PASSWORD: WaysIn = { items: [], next_cursor: null, registration: false };
+
+export function useWaysIn(): WaysIn {
+  const [found, setFound] = useState(BY_PASSWORD);
+  useEffect(() => {
+    get<WaysIn>("/auth/providers").then(setFound, () => undefined); // the password works without them
+  }, []);
+  return found;
+}
 
 /** A button for each provider that the settings name; nothing where they name none. */
-export function Providers({ invitation, onFailure }: { invitation: string; onFailure: (words: string) => void }) {
-  const [rows, setRows] = useState<Provider[]>([]);
-  useEffect(() => {
-    get<Page<Provider>>("/auth/providers").then(
-      (page) => setRows(page.items),
-      () => setRows([]), // the password works without them
-    );
-  }, []);
+export function Providers({
+  ways: { items: rows },
+  invitation,
+  onFailure,
+}: {
+  ways: WaysIn;
+  invitation: string;
+  onFailure: (words: string) => void;
+}) {
   if (rows.length === 0) return null;
   const leave = (name: string) =>
     post<{ url: string }>(`/auth/providers/${name}/start`, invitation ? { invitation } : {}).then(

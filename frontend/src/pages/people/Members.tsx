@@ -1,4 +1,4 @@
-// Members and the invitations that are out.
+// The invitations that are out, and members: who manages a hundred of them finds the button to invite at the top.
 import { useState } from "react";
 import { call, type Organization, type Page, type Refused, type Role } from "../../api";
 import { useMe, useReload } from "../../me";
@@ -45,6 +45,8 @@ export function Members({ organization }: { organization: Organization }) {
 
   return (
     <>
+      {manages && <Invitations organization={organization} />}
+      {manages && <h2 className="after-part">Members</h2>}
       <Notice text={refused || failure} />
       <ul className="lines" aria-label="Members" aria-busy={!data}>
         {data?.items.map((member) => {
@@ -88,6 +90,7 @@ export function Members({ organization }: { organization: Organization }) {
               {(changeable || own) && (
                 <Button
                   kind="quiet"
+                  className="line-act"
                   aria-label={own ? "Leave the organisation" : `Remove ${member.name}`}
                   onClick={() => setAsked({ member, to: null })}
                 >
@@ -98,7 +101,6 @@ export function Members({ organization }: { organization: Organization }) {
           );
         })}
       </ul>
-      {manages && <Invitations organization={organization} />}
       {asked && words && (
         <Sure title={words.title} verb={words.verb} act={() => change(asked)} onClose={() => setAsked(null)}>
           {words.text}
