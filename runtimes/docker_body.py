@@ -80,7 +80,7 @@ def body(spec: Spec, image: dict[str, Any], network: str, mounts: list[dict[str,
         own = image["Config"]
         words = (own.get("Entrypoint") or []) if entrypoint is None else entrypoint
         words = words + ((own.get("Cmd") or []) if command is None and entrypoint is None else command or [])
-        script = f'[ -e {INSTALLED} ] || ( {spec.install}\n) || exit {INSTALL_FAILED}\n( : >{INSTALLED} ) 2>/dev/null\nexec "$@"'
+        script = f'[ -e {INSTALLED} ] || ( {spec.install}\n) || exit {INSTALL_FAILED}\n: >{INSTALLED}\nexec "$@"'
         entrypoint, command = ["/bin/sh", "-c", script, "codeyard"], words
     limits = spec.limits
     host: dict[str, Any] = {

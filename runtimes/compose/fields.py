@@ -65,6 +65,11 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
     tmpfs: list[Volume] = field("tmpfs", [], lambda value: mounts.tmpfs(reading, value, f"{path}.tmpfs"))
     variables: dict[str, str] = field("environment", {}, environment)
     more = _Fields(reading, extra, f"{path}.x-codeyard")
+    read_only: bool = field("read_only", False, boolean)
+    install: str | None = more("install", None, text)
+    if read_only and install:
+        message = "what is read-only installs nothing: leave out `read_only`, or install in the image"
+        reading.error("read_only_install", f"{path}.x-codeyard.install", message, extra.where["install"])
     return Service(
         name=name,
         line=where[1],
@@ -89,12 +94,12 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
         user=field("user", None, _user),
         working_dir=field("working_dir", None, _working_dir),
         init=field("init", True, boolean),
-        read_only=field("read_only", False, boolean),
+        read_only=read_only,
         stop_signal=field("stop_signal", None, _signal),
         stop_grace=field("stop_grace_period", 10.0, _grace),
         files=[*mounts.files(reading, body, "configs", path), *mounts.files(reading, body, "secrets", path)],
         pull=field("pull_policy", "missing", _pull),
-        install=more("install", None, text),
+        install=install,
         start=more("start", None, text),
         packages=more("packages", [], _texts),
         secrets=more("secrets", [], _texts),

@@ -236,6 +236,12 @@ def test_attack_31_the_servers_own_environment_is_never_read(read, refused, monk
     assert line == 3 and "set it" in message
 
 
+def test_what_is_read_only_installs_nothing(refused):
+    text = "services:\n  a:\n    image: x\n    read_only: true\n    x-codeyard: {install: make}\n"
+    [(path, line, message)] = refused(text)
+    assert (path, line) == ("services.a.x-codeyard.install", 5) and "leave out `read_only`" in message
+
+
 DECLARED = """\
 x-codeyard:
   variables:

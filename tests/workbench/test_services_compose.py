@@ -24,7 +24,6 @@ services:
     env_file: [web.env, {{path: nothing.env, required: false}}]
     environment: {{OWN: "over", MODE: "${{MODE:-plain}}"}}
     tmpfs: [/scratch]
-    x-codeyard: {{install: "echo installed"}}
     working_dir: /srv
     configs: [{{source: greeting, target: /etc/greeting}}]
     secrets: [token]
@@ -87,7 +86,7 @@ async def test_a_project_of_many_files_runs_as_it_says(stack):
     await stack.well("run-all")
     states = {name: one["state"] for name, one in (await stack.services()).items()}
     assert states == {"web": "running", "once": "exited", "debug": "stopped", "cache": "running"}
-    assert (await stack.logs("web"), await stack.logs("cache")) == (["installed", "started"], ["12-inside"])
+    assert (await stack.logs("web"), await stack.logs("cache")) == (["started"], ["12-inside"])
     assert [line.split()[1] for line in await stack.logs("once")] == ["www", "cache"]
     _, environment = await stack.inside("web", "env")
     wanted = {"BASE=yes", "OWN=over", "MODE=overridden", "FILE=from ${NAME}"}
