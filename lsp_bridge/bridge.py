@@ -246,7 +246,8 @@ class Bridge:
                 able, params = [one for one in able if one.spec.name == name], rpc.encode(item)
                 return self._ask_tagged(viewer, raw_id, able, method, params, name)
         if not able:
-            return viewer.refuse(raw_id, rpc.METHOD_NOT_FOUND, self._nobody(method))
+            what = _command_of(params) if method == "workspace/executeCommand" else method
+            return viewer.refuse(raw_id, rpc.METHOD_NOT_FOUND, self._nobody(what))
         if len(able) > 1 and method in merge.MERGED:
             return self._ask_several(viewer, raw_id, able, method, params)
         return self._ask_one(viewer, raw_id, able[0], method, params)
@@ -258,7 +259,7 @@ class Bridge:
             if document is not None:
                 able = [one for one in able if one.spec.takes(document.key, document.language_id)]
         if method == "workspace/executeCommand":
-            command = msgspec.json.decode(params, type=_Command).command
+            command = _command_of(params)
             return [server for server in able if command in asked.commands(server)][:1]
         if len(able) > 1:
             able = [one for one in able if one.state not in ("failed", "stopped")] or able
@@ -503,6 +504,10 @@ class Bridge:
             if what == SAVE_CONFLICT:
                 name = details["uri"].rpartition("/")[2]
                 asked.show(viewer, 2, f"{name}: {details['message']}")
+
+
+def _command_of(params: bytes) -> str:
+    return msgspec.json.decode(params, type=_Command).command
 
 
 class _Refused(Exception):

@@ -18,6 +18,7 @@ _LINE: Final = re.compile(
 )
 _REFERENCE: Final = re.compile(r"(?<!\$)\$\{?([A-Za-z_][A-Za-z0-9_]*)?$")
 _USED: Final = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)|([A-Za-z_][A-Za-z0-9_]*))")
+_FLOW: Final = re.compile(r"(?P<before>[^\[#]*\[)(?P<items>[^\[\]{}#]*)(?P<after>\].*)", re.DOTALL)
 _SEVERITIES: Final = {
     "error": lsp.DiagnosticSeverity.Error,
     "warning": lsp.DiagnosticSeverity.Warning,
@@ -230,10 +231,20 @@ def _units(text: str) -> int:
 
 
 def _repair(uri: str, lines: Sequence[str], diagnostic: lsp.Diagnostic) -> lsp.CodeAction | None:
-    """A field that is refused or has no effect is taken out, and all that is in it; so is a service that nobody knows."""
+    """A field that is refused or has no effect is taken out, and all that is in it; so is a service that nobody knows, others in
+    the same list stay."""
     if diagnostic.code not in ("refused", "ignored", "unknown_service") or not isinstance(diagnostic.data, str):
         return None
     first = diagnostic.range.start.line
+    if first >= len(lines):
+        return None
+    if diagnostic.code == "unknown_service" and (found := _FLOW.fullmatch(lines[first])) is not None:
+        items, known = [one.strip() for one in found["items"].split(",")], _services(lines)
+        kept = [one for one in items if one.strip("'\"") in known]
+        gone = next((one for one in items if one not in kept), "")
+        if kept and gone:
+            text = f"{found['before']}{', '.join(kept)}{found['after']}"
+            return _change(uri, diagnostic, gone, first, first + 1, text)
     here = place(lines, first)
     if not here.key and not lines[first].lstrip().startswith("-"):
         return None
@@ -242,8 +253,12 @@ def _repair(uri: str, lines: Sequence[str], diagnostic: lsp.Diagnostic) -> lsp.C
         after += 1
     while after > first + 1 and not lines[after - 1].strip():
         after -= 1
-    edit = lsp.TextEdit(lsp.Range(lsp.Position(first, 0), lsp.Position(after, 0)), "")
-    name = diagnostic.data.rpartition(".")[2] or here.key
+    return _change(uri, diagnostic, diagnostic.data.rpartition(".")[2] or here.key, first, after, "")
+
+
+def _change(uri: str, diagnostic: lsp.Diagnostic, name: str, first: int, after: int, text: str) -> lsp.CodeAction:
+    """`text` in place of the lines from `first` to before `after`."""
+    edit = lsp.TextEdit(lsp.Range(lsp.Position(first, 0), lsp.Position(after, 0)), text)
     return lsp.CodeAction(
         f"Remove {name}", lsp.CodeActionKind.QuickFix, [diagnostic], True, edit=lsp.WorkspaceEdit({uri: [edit]})
     )

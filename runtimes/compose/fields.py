@@ -30,6 +30,7 @@ KNOWN: Final = {
     "healthcheck", "image", "init", "mem_limit", "networks", "pids_limit", "ports", "profiles", "pull_policy", "read_only",
     "restart", "secrets", "stop_grace_period", "stop_signal", "tmpfs", "user", "volumes", "working_dir", "x-codeyard",
 }  # fmt: skip
+OURS: Final = ("kind", "icon", "install", "start", "packages", "secrets")  # under `x-codeyard`
 GRACE: Final = 3600.0  # seconds: a longer wait for a program's end is a mistake
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z", re.ASCII)
@@ -64,6 +65,7 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
     volumes: list[Volume] = field("volumes", [], lambda value: mounts.volumes(reading, name, value, f"{path}.volumes"))
     tmpfs: list[Volume] = field("tmpfs", [], lambda value: mounts.tmpfs(reading, value, f"{path}.tmpfs"))
     variables: dict[str, str] = field("environment", {}, environment)
+    reading.only(extra, OURS, f"{path}.x-codeyard")
     more = _Fields(reading, extra, f"{path}.x-codeyard")
     read_only: bool = field("read_only", False, boolean)
     install: str | None = more("install", None, text)
@@ -103,11 +105,6 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
         start=more("start", None, text),
         packages=more("packages", [], _texts),
         secrets=more("secrets", [], _texts),
-        extra={
-            key: value
-            for key, value in extra.items()
-            if key not in ("kind", "icon", "install", "start", "packages", "secrets")
-        },
     )
 
 

@@ -1,6 +1,6 @@
 """What a compose file says, after merging, interpolation and checking: plain data."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -126,8 +126,6 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     secrets: list[str] = []
     """Names of environment variables whose value is kept encrypted, not in the file (`x-codeyard.secrets`)."""
     labels: dict[str, str] = {}
-    extra: dict[str, Any] = {}
-    """What else stands under `x-codeyard`."""
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

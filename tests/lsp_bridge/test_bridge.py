@@ -340,6 +340,11 @@ async def test_an_offered_edit_that_is_not_for_the_asker_is_disabled(bridges, tm
     assert action["edit"] == {"changes": {uri: []}} and "disabled" not in action
 
 
+async def test_a_command_that_no_server_has_is_named(editor):
+    with pytest.raises(Failed, match="no language server here answers nobodys"):
+        await editor.command("nobodys")
+
+
 async def test_a_question_is_cancelled_under_its_own_number(bridges, tmp_path):
     ada, bob = await two(bridges, tmp_path)
     both = [

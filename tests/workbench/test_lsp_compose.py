@@ -24,6 +24,7 @@ COMPOSE = """services:
     restart: always
     x-codeyard:
       kind: database
+      instal: make
 """
 
 
@@ -52,13 +53,12 @@ async def test_it_says_what_is_refused_unknown_without_effect_or_without_value_a
     said = {(one["code"], one["range"]["start"]["line"]): one["message"] for one in found}
     assert "`privileged` is not allowed" in said["refused", 3]
     assert said["unknown_service", 5].startswith("web depends on bd")
-    assert ("ignored", 4) in said
+    assert ("ignored", 4) in said and ("ignored", 19) in said
     assert ("variable_unset", 8) in said and not any(line == 9 for _, line in said)
 
 
 async def test_ports_that_two_services_publish_are_warned_of(editor):
-    right = COMPOSE.replace("privileged: true", "init: true").replace("[bd]", "[db]")
-    _, found = await problems(editor, right)
+    _, found = await problems(editor)  # whatever else is wrong in it
     assert [(one["range"]["start"]["line"], one["severity"]) for one in found if one["code"] == "port_clash"] == [
         (13, 2)
     ]
@@ -98,6 +98,15 @@ async def test_a_field_that_is_refused_is_taken_out_by_a_code_action(editor):
     assert action["title"] == "Remove privileged"
     [edit] = next(iter(action["edit"]["changes"].values()))
     assert (edit["range"]["start"]["line"], edit["range"]["end"]["line"], edit["newText"]) == (3, 4, "")
+
+
+async def test_of_a_list_only_the_service_that_nobody_knows_is_taken_out(editor):
+    uri, found = await problems(editor, COMPOSE.replace("[bd]", "[db, bd, 'other']"))
+    unknown = next(one for one in found if one["code"] == "unknown_service")
+    about = {"textDocument": {"uri": uri}, "range": unknown["range"], "context": {"diagnostics": [unknown]}}
+    [action] = await editor.ask("textDocument/codeAction", about)
+    assert action["title"] == "Remove bd"
+    assert [one["newText"] for one in action["edit"]["changes"][uri]] == ["    depends_on: [db, 'other']\n"]
 
 
 async def test_a_variable_that_is_set_counts_at_once_in_the_editors_that_are_open(client, workspace, editor):

@@ -68,7 +68,7 @@ def main(folder: str, names: list[str]) -> None:
             found += load(root, variables=given, instead={name: text}).problems
         except BadCompose as error:
             found += error.problems
-        else:
+        with suppress(BadCompose):
             found += _published_twice(name, text)
         return [
             Problem(one.severity, one.code, one.path, one.message, one.line or 0) for one in found if one.file == name

@@ -10,7 +10,7 @@ import { command, finder, status, view } from "../../shell/registry";
 import { useStore } from "../../shell/store";
 import { cursor, move } from "../cursor";
 import { serverLanguage } from "../names";
-import { askAbout, counted, knownOf, showLog, told } from "./state";
+import { askAbout, counted, described, knownOf, showLog, told } from "./state";
 
 const actions = () => import("./actions");
 const isText = (bench: Bench) => bench.tab?.kind === "text" && cursor.get() !== null;
@@ -192,15 +192,14 @@ async function openServers(bench: Bench, left: number): Promise<void> {
     ...(tone === "good" && running.length > 0
       ? []
       : [{ id: "text", title: text, icon: "info", run: () => bench.show("output") } as const]),
-    ...running.map((one): MenuItem => {
-      const memory = one.memory_bytes === null ? "" : `, ${Math.round(one.memory_bytes / 2 ** 20)} MB`;
-      return {
+    ...running.map(
+      (one): MenuItem => ({
         id: one.name,
-        title: `${one.name} ${/\d[\w.]*/.exec(one.version)?.[0] ?? ""}: ${one.state}${memory}`,
+        title: described(one),
         icon: one.state === "ready" ? "check" : "info",
         run: () => void showLog(bench, language, one.name).catch(complain),
-      };
-    }),
+      }),
+    ),
     ...found.missing.map(
       (one): MenuItem => ({
         id: `install ${one.name}`,

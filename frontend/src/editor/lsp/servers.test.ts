@@ -21,7 +21,7 @@ vi.stubGlobal("localStorage", { getItem: () => null });
 vi.stubGlobal("location", { origin: "http://x" });
 vi.stubGlobal("WebSocket", Socket);
 const { LanguageClient } = await import("./servers");
-const { knownOf } = await import("./state");
+const { described, knownOf } = await import("./state");
 
 test("a server that never begins is told of, is no error of the page, and says nothing about the one that came after it", async () => {
   vi.useFakeTimers();
@@ -63,4 +63,10 @@ test("a signature that a server refuses is told to who asked for it, and to nobo
   expect(await ask(2)).toBeNull(); // typed
   expect(await ask(3)).toBeNull(); // moved
   await expect(ask(1)).rejects.toEqual(refusal); // by its keys
+});
+
+test("a server is described by its name, version and memory, as far as they are known", () => {
+  const server = { name: "ty", version: "", state: "starting", reason: "", memory_bytes: null };
+  expect(described(server)).toBe("ty: starting");
+  expect(described({ ...server, version: "0.1", state: "ready", memory_bytes: 45 << 20 })).toBe("ty 0.1: ready, 45 MB");
 });

@@ -100,6 +100,12 @@ export function told(health: Health): { tone: "good" | "warn" | "bad" | ""; word
   };
 }
 
+/** A server, how it is, and what it takes. */
+export function described({ name, version, state, memory_bytes }: Running): string {
+  const memory = memory_bytes === null ? "" : `, ${Math.round(memory_bytes / 2 ** 20)} MB`;
+  return `${[name, version].filter(Boolean).join(" ")}: ${state}${memory}`;
+}
+
 type Listed = { language: string; servers: Running[]; candidates: Missing[][] };
 /** What runs for a language, and what would where nothing does; null where the server cannot be asked. */
 export async function askAbout(
