@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from backend.core import jobs
+from backend.core.auth import calling
 from backend.core.db import Base, CreatedAt
 from backend.core.live import notify
 
@@ -78,17 +79,20 @@ def on(kind: type[Event]) -> Callable[[jobs.Job], jobs.Job]:
 
 
 async def emit(db: AsyncSession, event: Event) -> None:
-    """Writes the fact, the jobs that follow from it, and rings the feed, all when `db` commits."""
+    """Writes the fact, the jobs that follow from it, and rings the feed, all when `db` commits. Who did it by a call is told with
+    it: `by`, null for a key, and `by_name`."""
     data = msgspec.to_builtins(event)
     for column in ("organization_id", "workspace_id", "session_id"):
         data.pop(column, None)
+    call = calling.get()
+    who = {"by": str(call.actor.user_id) if call.actor.user_id else None, "by_name": call.actor.name} if call else {}
     db.add(
         EventRow(
             organization_id=event.organization_id,
             workspace_id=event.workspace_id,
             session_id=event.session_id,
             name=event.name,
-            data=data,
+            data=who | data,
         )
     )
     if event.audited:

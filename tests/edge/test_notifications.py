@@ -127,6 +127,24 @@ async def test_an_invited_person_with_an_account_is_told_and_joins_by_the_notice
     assert names == ["member.joined"]  # who was invited is for admins to know
 
 
+async def test_facts_say_who_did_it_and_what_it_is_called(client, at, call, database, ada):
+    program = call(await make.key(database, ada.organization_id, "workspaces:read", "sessions:write"))
+    workspace = at.rpartition("/")[2]
+    for caller, name in ((client, "hers"), (program, "its")):
+        assert (await caller.post("/sessions", json={"workspace_id": workspace, "name": name})).status_code == 201
+    facts = (await client.get(f"{at}/activity")).json()["items"]
+    made = [fact["data"] for fact in reversed(facts) if fact["name"] == "session.created"][1:]
+    assert made == [
+        {"by": str(ada.user_id), "by_name": "Owner", "session_name": "hers"},
+        {"by": None, "by_name": "test", "session_name": "its"},
+    ]
+    grace = await make.person(database, ada.organization_id, Role.MEMBER)
+    role = f"/organizations/{ada.organization_id}/members/{grace.user_id}"
+    assert (await client.put(role, json={"role": "viewer"})).status_code == 204
+    newest = (await client.get(f"/organizations/{ada.organization_id}/activity")).json()["items"][0]
+    assert (newest["data"]["user_name"], newest["data"]["by_name"]) == ("Member", "Owner")
+
+
 async def test_activity_is_what_the_caller_may_read(client, at, call, database, ada):
     await client.post(f"{at}/tasks", json={"title": "t"})
     page = (await client.get(f"{at}/activity", params={"limit": 1})).json()

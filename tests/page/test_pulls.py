@@ -310,7 +310,7 @@ def test_what_strangers_write_does_nothing_and_viewers_are_offered_nothing(serve
 def test_what_is_not_there_is_told(server, ada, tolerated):
     tolerated += ["status of 404"]
     yard = Yard(server, "empty")
-    page = ada.go(f"/w/{workspace_of(yard)}/pulls")
+    page = ada.go(f"/w/{server.ask('GET', f'/workspace/{workspace_of(yard)}')['slug']}/pulls")
     expect(page.get_by_text("None is open. A pull request asks")).to_be_visible()
     page.get_by_role("button", name="Open a pull request").click()
     expect(page.get_by_text("start a second session first")).to_be_visible()
@@ -318,3 +318,5 @@ def test_what_is_not_there_is_told(server, ada, tolerated):
     expect(page.get_by_role("alert")).to_have_text("There is no such pull request in this workspace.")
     ada.go("/w/00000000-0000-0000-0000-000000000000/pulls")
     expect(page.get_by_role("alert").first).to_contain_text("There is no such workspace")
+    ada.go("/w/nowhere/pulls")
+    expect(page.get_by_role("heading", name="There is no such workspace")).to_be_visible()

@@ -25,7 +25,7 @@ from backend.workbench.sessions import disk
 from backend.workbench.sessions import repository as sessions
 from backend.workbench.sessions.events import SessionFailed, SessionProgress, SessionReady
 from backend.workbench.sessions.models import Session, Status
-from backend.workbench.sessions.service import reason_of, where
+from backend.workbench.sessions.service import facts, reason_of, where
 from backend.workbench.workspaces.models import Repository, Workspace
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ async def _fail(resources: Resources, session: Session, error: Exception) -> Non
     async def step() -> None:
         async with resources.database.begin() as db:
             if await sessions.leave_starting(db, session.id, Status.FAILED, reason):
-                await emit(db, SessionFailed(**where(session), reason=reason))
+                await emit(db, SessionFailed(**facts(session), reason=reason))
 
     await resources.database.persist(step)
 

@@ -86,7 +86,7 @@ async def _add(
     db.add(session)
     await db.flush()
     await emit(db, WorkspaceCreated(**facts(workspace)))
-    await emit(db, SessionCreated(**session_rules.where(session)))
+    await emit(db, SessionCreated(**session_rules.facts(session)))
     return workspace, session
 
 

@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 from backend.core.events import Event
 
 
-class SessionEvent(Event, frozen=True):
-    """`workspace_id` and `session_id` are always set."""
+class SessionEvent(Event, frozen=True, kw_only=True):
+    """`workspace_id` and `session_id` are always set; `session_name` is what it is called by now."""
 
     scope: ClassVar[str] = "sessions:read"
+    session_name: str = ""
 
 
 class SessionCreated(SessionEvent, frozen=True):
@@ -37,13 +38,11 @@ class SessionDeleted(SessionEvent, frozen=True):
 
     name: ClassVar[str] = "session.deleted"
     audited: ClassVar[bool] = True
-    session_name: str = ""
 
 
 class SessionRestored(SessionEvent, frozen=True):
     name: ClassVar[str] = "session.restored"
     audited: ClassVar[bool] = True
-    session_name: str = ""
 
 
 class SessionPurged(SessionEvent, frozen=True):

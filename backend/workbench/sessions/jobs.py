@@ -12,7 +12,7 @@ from backend.core.resources import Resources
 from backend.workbench.sessions import disk, repository
 from backend.workbench.sessions.events import SessionDeleted, SessionPurged
 from backend.workbench.sessions.models import Session, Status
-from backend.workbench.sessions.service import where
+from backend.workbench.sessions.service import facts
 
 
 @on(SessionDeleted)
@@ -53,7 +53,7 @@ async def purge(resources: Resources, session: Session) -> None:
     await disk.remove(resources, session)
     async with resources.database.begin() as db:
         await db.execute(delete(Session).where(Session.id == session.id, Session.status == Status.DELETED))
-        await emit(db, SessionPurged(**where(session)))
+        await emit(db, SessionPurged(**facts(session)))
 
 
 @every(timedelta(minutes=10))

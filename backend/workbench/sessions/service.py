@@ -115,7 +115,7 @@ async def create(resources: Resources, actor: Actor, once: Once, data: schemas.S
         db.add(session)
         with clash("uq_sessions_workspace_id_name", NameTaken):
             await db.flush()
-        await emit(db, SessionCreated(**where(session)))
+        await emit(db, SessionCreated(**facts(session)))
     try:
         state = await disk.fork(resources, parent, session)
     except BaseException:
@@ -183,7 +183,7 @@ async def put_into_bin(db: AsyncSession, actor: Actor, session_id: UUID) -> None
 async def bin_row(db: AsyncSession, session: Session, *, at: datetime | None = None) -> None:
     session.status = Status.DELETED
     session.deleted_at = at or now()
-    await emit(db, SessionDeleted(**where(session), session_name=session.name))
+    await emit(db, SessionDeleted(**facts(session)))
 
 
 async def restore(resources: Resources, actor: Actor, session_id: UUID) -> schemas.Session:
@@ -214,8 +214,7 @@ async def come_back(resources: Resources, session: Session) -> None:
     except BaseException:
         await resources.database.persist(lambda: _put_back(resources, session))
         raise
-    told = SessionRestored(**where(session), session_name=session.name)
-    if not await _arrive(resources, session, told, Once.none(), None):
+    if not await _arrive(resources, session, SessionRestored(**facts(session)), Once.none(), None):
         raise DeletedMeanwhile
     session.status = Status.READY
 
@@ -240,6 +239,11 @@ def where(session: Session) -> dict[str, Any]:
         "workspace_id": session.workspace_id,
         "session_id": session.id,
     }
+
+
+def facts(session: Session) -> dict[str, Any]:
+    """What every event about a session itself carries."""
+    return where(session) | {"session_name": session.name}
 
 
 def show(session: Session, state: disk.State | None) -> schemas.Session:

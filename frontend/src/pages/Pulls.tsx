@@ -1,5 +1,7 @@
-// /w/{workspace}/pulls, and one of them at …/pulls/{number}[/commits|files|conflicts].
+// /w/{workspace}/pulls, and one of them at …/pulls/{number}[/commits|files|conflicts]. The workspace is named by its id or slug.
 import { useEffect } from "react";
+import type { Page, Workspace } from "../api";
+import { Notice } from "../parts/controls";
 import { Link } from "../parts/Link";
 import { PullList } from "../pulls/List";
 import PullView, { PARTS, type Part } from "../pulls/PullView";
@@ -7,10 +9,25 @@ import { useRoom } from "../pulls/room";
 import { go } from "../router";
 import "../features"; // the settings of differences
 import { PageHead } from "./Frame";
+import { useLoad } from "./load";
 import type { PageProps } from "./places";
 
-export default function Pulls({ organization, rest, belongTo }: PageProps) {
-  const [workspaceId = "", what, number = "", wanted] = rest;
+const AN_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export default function Pulls(props: PageProps) {
+  const given = props.rest[0] ?? "";
+  const isId = AN_ID.test(given);
+  const { data, failure } = useLoad<Page<Workspace>>(isId ? null : "/workspace?limit=200");
+  const slugs = data?.items.filter((row) => row.slug === given);
+  const found = slugs?.find((row) => row.organization_id === props.organization.id) ?? slugs?.[0];
+  const workspaceId = isId ? given : found?.id;
+  if (workspaceId) return <OfWorkspace {...props} workspaceId={workspaceId} />;
+  if (failure) return <Notice text={failure} />;
+  return data && <PageHead title="There is no such workspace" lead={`None that you may see is called ${given}.`} />;
+}
+
+function OfWorkspace({ organization, rest, belongTo, workspaceId }: PageProps & { workspaceId: string }) {
+  const [given = "", what, number = "", wanted] = rest;
   const room = useRoom(workspaceId);
   const owner = room.workspace?.organization_id ?? organization.id;
   useEffect(() => {
@@ -19,7 +36,7 @@ export default function Pulls({ organization, rest, belongTo }: PageProps) {
   useEffect(() => {
     if (number) document.title = `#${number} · ${room.workspace?.name ?? "Codeyard"}`;
   }, [number, room.workspace]);
-  const at = `/w/${encodeURIComponent(workspaceId)}/pulls`;
+  const at = `/w/${encodeURIComponent(given)}/pulls`;
   if (what !== "pulls" || (number && !/^\d{1,9}$/.test(number)))
     return <PageHead title="There is no such page" lead="Pull requests lie at /w/{workspace}/pulls/{number}." />;
   if (!number)

@@ -72,14 +72,14 @@ export function OneWebhook({ organization, id }: { organization: Organization; i
       </p>
       {webhook.status === "failing" && (
         <Notice
-          text={`It fails since ${webhook.failing_since ? inFull(webhook.failing_since) : "a while"}: ${webhook.last_error}${webhook.paused_until ? ` The next attempt is at ${inFull(webhook.paused_until)}.` : ""}`}
+          text={`It has failed since ${webhook.failing_since ? inFull(webhook.failing_since) : "a while ago"}: ${webhook.last_error}.${webhook.paused_until ? ` The next attempt is at ${inFull(webhook.paused_until)}.` : ""}`}
         >
           <Button onClick={() => void change({ enabled: true })}>Try now</Button>
         </Notice>
       )}
       {webhook.status === "disabled" && (
         <Notice
-          text={`Nothing is sent. ${webhook.last_error ? `It was disabled because of: ${webhook.last_error} Mend the receiver, then enable it.` : ""}`}
+          text={`Nothing is sent. ${webhook.last_error ? `It was disabled because of: ${webhook.last_error}. Mend the receiver, then enable it.` : ""}`}
         >
           <Button onClick={() => void change({ enabled: true })}>Enable again</Button>
         </Notice>
