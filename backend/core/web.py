@@ -81,7 +81,7 @@ class Edge:
         head = scope["method"] == "HEAD" and not (self._own_heads and scope["path"].startswith(self._own_heads))
         if (
             head
-        ):  # answered as the GET would be, without its body (RFC 9110 §9.3.2); the server goes on to see what was asked
+        ):  # answered as the GET would be, without its body (RFC 9110 §9.3.2); the server still sees what was asked
             scope = {**scope, "method": "GET"}
         status = 0
         started = time.perf_counter()
@@ -101,11 +101,8 @@ class Edge:
 
         try:
             await self.app(scope, receive, answer)
-        except Exception as error:
-            if _HeadAnswered not in (
-                type(error),
-                type(error.__cause__),
-            ):  # the framework wraps it: the response has begun
+        except Exception as error:  # the framework wraps what comes once a response has begun
+            if not isinstance(error, _HeadAnswered) and not isinstance(error.__cause__, _HeadAnswered):
                 raise
         finally:
             if attended is not None:
