@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.page.axe import violations
 from tests.page.steps import sign_in
 from tests.page.yard import Yard, picture
 from tests.server import OWNER, wait_until
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.browser
 PICTURE = Path(__file__).resolve().parents[2] / "frontend/screenshot.png"
 HOSTILE = """\
 # Hello
+
+- [ ] to do
+- [x] done
 
 <script>document.title = "owned"</script><img src="x" onerror="document.title = 'owned'">
 <a href="javascript:document.title='owned'">click</a> <form action="https://example.com"><input></form>
@@ -233,6 +237,7 @@ def test_one_completes_jumps_renames_fixes_commits_and_restores_while_another_ed
 def test_a_librarys_file_is_where_one_was_after_a_reload(page, server):
     yard = Yard(server, "library")
     yard.write("a.py", "len('x')\n")
+    yard.write("long.txt", "".join(f"line {n}\n" for n in range(1000)))
     yard.open(page)
     quick_open(page, "a.py", "a.py")
     served(page)
@@ -250,6 +255,29 @@ def test_a_librarys_file_is_where_one_was_after_a_reload(page, server):
     page.reload()
     expect(place).to_have_text(before)
     expect(page.locator(".tab-body:not([hidden]) .cm-activeLine").first).to_be_in_viewport()
+
+    # And where one looked, without the cursor; in a tab that is not in front, too.
+    quick_open(page, "long.txt", "long.txt")
+    expect(line(page, "line 0")).to_be_visible()
+
+    def scrolled() -> int:
+        found: int = page.evaluate("document.querySelector('.tab-body:not([hidden]) .cm-scroller')?.scrollTop ?? -1")
+        return found
+
+    for name, by in (("long.txt", 4000), ("builtins.pyi", -4000)):
+        page.get_by_role("tab", name=name).click()
+        page.locator(".tab-body:not([hidden]) .cm-scroller").hover()
+        before = scrolled()
+        page.mouse.wheel(0, by)
+        wait_until(lambda before=before: abs(scrolled() - before) > 3900)
+    seen = scrolled()
+    for _ in range(2):
+        page.reload()
+        expect(line(page, "class")).to_be_visible()
+        wait_until(lambda: abs(scrolled() - seen) < 40)
+    page.get_by_role("tab", name="long.txt").click()
+    wait_until(lambda: abs(scrolled() - 4000) < 40)
+    expect(page.locator(".status")).to_contain_text("Ln 1, Col 1")
 
 
 def test_a_language_server_that_is_killed_or_hangs_is_named_and_the_editor_goes_on(page, server):
@@ -539,6 +567,10 @@ def test_files_are_shown_as_what_they_are_and_nothing_of_them_runs(page, server)
     page.get_by_role("treeitem", name="rows.csv").click()
     expect(page.get_by_text("3,000 rows, 2 columns")).to_be_visible()
     assert page.locator(".sheet tbody tr").count() < 200  # only what is in sight
+    quick_open(page, "logo.png", "logo.png")
+    expect(page.get_by_role("tabpanel", name="logo.png")).to_be_focused()
+    quick_open(page, "rows.csv", "rows.csv")
+    expect(page.get_by_role("region", name="rows.csv")).to_be_focused()  # it is scrolled by keys
     quick_open(page, "rows.csv:7", "rows.csv")  # a line of it is one of its text
     expect(page.locator(".status")).to_contain_text("Ln 7")
     page.get_by_role("treeitem", name="page.md").click()
@@ -546,6 +578,9 @@ def test_files_are_shown_as_what_they_are_and_nothing_of_them_runs(page, server)
     page.keyboard.press("Control+Shift+v")
     article = page.locator(".markdown")
     expect(article.get_by_role("img", name="logo")).to_have_attribute("src", re.compile("^blob:"))
+    expect(article).to_be_focused()
+    expect(article.get_by_role("listitem")).to_have_text(["☐ to do", "☑ done"])
+    assert violations(page) == []
     assert article.locator("script, form, input, [onerror], a[href^=javascript]").count() == 0
     picture(page, "editor-markdown")
     article.get_by_role("link", name="code").click()

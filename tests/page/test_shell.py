@@ -61,11 +61,27 @@ def test_everything_is_found_by_a_few_letters_and_by_keys(opened):
     page.get_by_role("button", name="Keyboard shortcuts").click()
     for group in ("General", "Code", "Tabs", "View"):
         expect(page.get_by_role("heading", name=group, exact=True)).to_be_visible()
+    assert violations(page) == []
     picture(page, "shell-keys")
     page.keyboard.press("Escape")
     page.reload()  # where everything stands is kept
     expect(page.get_by_role("region", name=re.compile("Editor group"))).to_have_count(2)
     expect(page.locator(".low")).to_have_count(0)
+
+
+def test_the_open_file_stays_among_the_tabs_in_sight_when_its_group_becomes_narrow(opened, yard):
+    page = opened
+    for number in range(4):
+        yard.write(f"a long name {number}.txt", "text\n")
+        page.get_by_role("treeitem", name=f"a long name {number}.txt").dblclick()
+    for _ in range(2):
+        command(page, "split ed", "Split the editor")
+    expect(page.get_by_role("region", name=re.compile("Editor group"))).to_have_count(3)
+    expect(page.get_by_role("tab", name="a long name 3.txt").first).to_be_in_viewport(ratio=0.9)
+    yard.write(f"{'very ' * 40}long.txt", "text\n")
+    page.get_by_role("treeitem", name="very very").dblclick()
+    expect(page.get_by_role("tab", name="very very")).to_be_in_viewport(ratio=0.9)
+    picture(page, "shell-tabs")
 
 
 def test_settings_travel_with_the_account(opened, browser, server):

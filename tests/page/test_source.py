@@ -46,6 +46,10 @@ def test_a_hunk_and_a_line_are_left_out_of_a_commit(page, server, package):
     left_out.get_by_role("button", name=re.compile("Commit line")).click()
     picture(page, "source-hunks")
     page.get_by_label("Commit message").fill("Take two")
+    assert page.locator(".commit").evaluate("""box => {
+        const end = box.getBoundingClientRect().right - parseFloat(getComputedStyle(box).paddingRight);
+        return [...box.querySelectorAll("*")].every(one => one.getBoundingClientRect().right <= end);
+    }""")
     page.get_by_role("button", name="Commit what is chosen").click()
     expect(said(page)).to_contain_text("Committed")
     committed = yard.git("show", f"HEAD:{path}")
@@ -90,6 +94,30 @@ def test_changes_are_walked_chosen_and_discarded_by_keys(page, server):
     said(page).get_by_role("button", name="Undo").click()
     expect(hunk_boxes(page)).to_have_count(3)
     assert yard.read("a.txt") == CHANGED
+
+
+def test_the_keys_stay_at_the_row_that_one_was_at_when_others_come_before_it(page, server):
+    yard = Yard(server, "rows")
+    yard.write("m.txt", "m\n")
+    yard.commit("First")
+    yard.write("m.txt", "M\n")
+    yard.open(page, "Changes")
+    expect(changed(page, "m.txt, changed")).to_have_attribute("aria-selected", "true")
+    yard.write("a.txt", "a\n")
+    expect(changed(page, "a.txt, new")).to_be_visible()
+    expect(changed(page, "m.txt, changed")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tree", name="Changed files").press("Delete")
+    expect(said(page)).to_contain_text("Discarded m.txt.")
+    expect(changed(page, "a.txt, new")).to_have_attribute("aria-selected", "true")
+
+    page.get_by_role("button", name="History", exact=True).click()
+    row = page.get_by_role("option", name="First")
+    row.click()
+    yard.commit("Second")
+    expect(page.get_by_role("option", name="Second")).to_be_visible()
+    expect(row).to_have_attribute("aria-selected", "true")
+    command(page, "history as", "History as a tab")
+    expect(page.locator(".tab-body:not([hidden])").get_by_role("searchbox", name="Search messages")).to_be_focused()
 
 
 def test_a_hunk_that_changed_meanwhile_is_not_committed(page, server, tolerated):

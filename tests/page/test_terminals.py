@@ -104,6 +104,11 @@ def test_what_was_shown_is_searched(page, yard):
     page.keyboard.press("Escape")
     expect(field).to_have_count(0)
     expect(page.locator(".panes:not([hidden]) .xterm textarea")).to_be_focused()
+    page.get_by_role("tree", name="Files").focus()
+    page.keyboard.press("Control+Shift+f")  # elsewhere it is about the files
+    expect(page.get_by_label("Search in all files")).to_be_focused()
+    command(page, "find in the term", "Find in the terminal")
+    expect(field).to_be_focused()
 
 
 def test_text_is_copied_and_pasted_by_keys(page, yard, server):

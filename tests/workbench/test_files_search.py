@@ -82,7 +82,7 @@ def test_rules_from_above_the_root_do_not_hold(root: Root, folder: Path):
 
 
 def test_what_the_engine_says_of_a_bad_expression_or_glob_is_told(root: Root, folder: Path):
-    with pytest.raises(BadPattern, match="unclosed group"):
+    with pytest.raises(BadPattern, match=r"The expression cannot be read: unclosed group\.$"):
         search(root, "(foo", regex=True)
     with pytest.raises(BadPattern, match="glob"):
         search(root, "x", include=["[z-a]{"])

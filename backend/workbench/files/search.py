@@ -102,7 +102,7 @@ def search(
     limit: int = 1000,
     seconds: float = 10,
 ) -> Found:
-    """Lines that match, sorted by path. Globs are as in .gitignore. Raises BadPattern with ripgrep's own words."""
+    """Lines that match, sorted by path. Globs are as in .gitignore. Raises BadPattern with ripgrep's words."""
     if any("\0" in text for text in (query, *include, *exclude)):
         raise BadPattern("A search cannot contain NUL.")
     command = _command(query, regex, case_sensitive, include, exclude)
@@ -243,7 +243,11 @@ def _text(raw: bytes) -> str:
 
 
 def _first_words(said: str) -> str:
-    """ripgrep's complaint, without its name; a flag that it recommends cannot be given here."""
+    """ripgrep's complaint, without its name; a flag that it recommends cannot be given here, and the picture of an expression,
+    which lines and a caret make, is none in one line."""
     if "--multiline" in said:
         return "A search looks within lines: leave out the line break, or look for one of the lines."
+    _, unread, why = said.strip().rpartition("\nerror: ")
+    if unread:
+        return f"The expression cannot be read: {why}."
     return said.strip().removeprefix("rg: ").strip()[:1000] or "The search could not be started."

@@ -92,6 +92,9 @@ export default function MarkdownTab({ bench, tab }: EditorProps) {
       {/* biome-ignore-start lint/a11y/noNoninteractiveElementInteractions: it only watches the links inside */}
       <article
         className="markdown"
+        aria-label={path}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keys
+        tabIndex={0}
         ref={page}
         onClick={follow}
         // biome-ignore lint/security/noDangerouslySetInnerHtml: made harmless above

@@ -100,6 +100,7 @@ command({
   run: (bench) => {
     const path = bench.tab?.path ?? "";
     bench.open({ id: `markdown:${path}`, kind: "markdown", title: `${path.split("/").pop()} (page)`, path });
+    bench.entering.set(`markdown:${path}`);
   },
 });
 command({

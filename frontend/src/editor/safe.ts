@@ -28,9 +28,13 @@ const quiet = (html: string) =>
     .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\bon[a-z]+\s*=/gi, "data-off="))
     .replace(/<(\/?)style\b/gi, "<$1template");
 
+/** The boxes of a list of tasks are shown, and no inputs. */
+const drawn = (html: string) =>
+  html.replace(/<input (checked="" )?disabled="" type="checkbox">/g, (_, on) => (on ? "☑" : "☐"));
+
 /** The same without scripts, styles, forms and handlers; `keep` names attributes that stay all the same. */
 export function harmless(html: string, keep: string[] = []): string {
-  return DOMPurify.sanitize(quiet(html), {
+  return DOMPurify.sanitize(quiet(drawn(html)), {
     ...ALLOWED,
     FORBID_ATTR: ALLOWED.FORBID_ATTR?.filter((name) => !keep.includes(name)),
   });

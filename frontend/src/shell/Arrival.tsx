@@ -14,8 +14,9 @@ export function Arrival({ bench, id }: { bench: Bench; id: string }) {
     if (entering !== id) return;
     bench.entering.set(null);
     const region = here.current?.closest<HTMLElement>(".side, .panel-body, .dock, .tab-body");
-    const first = [...(region?.querySelectorAll<HTMLElement>(FIRST) ?? [])].find((one) => one.offsetParent !== null);
-    (first ?? region)?.focus();
+    const seen = (which: string) =>
+      [...(region?.querySelectorAll<HTMLElement>(which) ?? [])].find((one) => one.offsetParent !== null);
+    (seen(FIRST) ?? seen("[tabindex='0']") ?? region)?.focus(); // what scrolls is the second
   }, [bench, entering, id]);
   return <span ref={here} hidden />;
 }

@@ -80,9 +80,15 @@ function TabBar({
   const [menu, setMenu] = useState<{ x: number; y: number; tab: Tab } | null>(null);
   const bar = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    bar.current
-      ?.querySelector(`[data-tab="${CSS.escape(group.current)}"]`)
-      ?.scrollIntoView({ inline: "nearest", block: "nearest" });
+    const tabs = bar.current;
+    if (!tabs) return;
+    const shown = () =>
+      tabs
+        .querySelector(`[data-tab="${CSS.escape(group.current)}"]`)
+        ?.scrollIntoView({ inline: "nearest", block: "nearest" });
+    const watched = new ResizeObserver(shown); // tells of its first size, too
+    watched.observe(tabs);
+    return () => watched.disconnect();
   }, [group.current]);
   const turn = (event: KeyboardEvent, at: number) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;

@@ -20,7 +20,10 @@ export function commandFor(event: KeyboardEvent, bench: Bench): Command | undefi
     return matches(event, keys);
   };
   const inTree = at?.closest("[role=tree]"); // there F2 is about the file, not about the name at the cursor
-  return possible(bench).find((one) => !(inTree && one.group === "Code") && keysOf(one).some(fits));
+  const found = possible(bench).filter(
+    (one) => !(inTree && one.group === "Code") && !(one.within && !at?.closest(one.within)) && keysOf(one).some(fits),
+  );
+  return found.find((one) => one.within) ?? found[0];
 }
 
 export function useKeys(bench: Bench): void {
@@ -74,7 +77,8 @@ export function KeyboardMap({ onClose }: { onClose: () => void }) {
   for (const [group, title, keys] of BUILT_IN) add(group, title, [keys]);
   return (
     <Dialog title="Keyboard" wide onClose={onClose} onSubmit={onClose}>
-      <div className="keymap">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keys */}
+      <section className="keymap" aria-label="Keys" tabIndex={0}>
         <div>
           {[...groups].map(([group, rows]) => (
             <section key={group}>
@@ -94,7 +98,7 @@ export function KeyboardMap({ onClose }: { onClose: () => void }) {
             </section>
           ))}
         </div>
-      </div>
+      </section>
       <div className="row end">
         <Button type="submit" kind="main">
           Close

@@ -119,6 +119,7 @@ export class Bench {
     const other = at === null && [...editors.values()].find((one) => one.opens?.(path));
     this.openText(path, preview, other ? other.kind : "text");
     if (at === null && preview) return;
+    if (other) this.entering.set(`${other.kind}:${path}`);
     const from = document.activeElement;
     if (from instanceof HTMLElement && from.closest(".xterm")) from.blur(); // keys that come before the editor does are not the shell's
     this.goal.set({ path, ...(typeof at === "number" ? { line: at } : at) });

@@ -43,6 +43,7 @@ export type Command = {
   group?: string;
   icon?: IconName;
   keys?: string | string[];
+  within?: string; // a selector: its keys count in there alone, and before others that are the same
   hidden?: boolean;
   when?: (bench: Bench) => boolean;
   run: (bench: Bench, argument?: unknown) => unknown;

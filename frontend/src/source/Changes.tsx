@@ -1,7 +1,8 @@
 // What is not committed: for each repository its branch, the box to commit with, and the changed files as a tree or a list.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useId, useMemo, useRef, useState } from "react";
 import { Button, Notice } from "../parts/controls";
+import { useMark } from "../parts/useMark";
 import type { Bench } from "../shell/bench";
 import { CommandButton, Menu, MenuButton, type MenuItem, ViewHead } from "../shell/controls";
 import { Icon } from "../shell/icons";
@@ -179,7 +180,6 @@ function CommitBox({ bench, repository, files }: { bench: Bench; repository: Rep
         <Button kind="quiet" onClick={() => source.propose(name)} disabled={count === 0 || busy !== ""}>
           Propose
         </Button>
-        <span className="grow" />
         <Button type="submit" kind="main" disabled={!able} title="Ctrl/⌘ Enter">
           {busy === "Committing" ? "Committing…" : what}
         </Button>
@@ -206,20 +206,20 @@ function Tree({ bench, repository, files }: { bench: Bench; repository: string; 
   const choice = source.choice(repository);
   const flat = useSetting<string>("source.layout") === "list";
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const [at, setAt] = useState(0);
   const [menu, setMenu] = useState<{ x: number; y: number; row: TreeRow } | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
   const rows = useMemo(() => treeOf(files, closed, flat), [files, closed, flat]);
+  const keys = useMemo(() => rows.map((row) => `${row.kind}:${row.path}`), [rows]);
+  const [at, setAt] = useMark(keys);
   const list = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => 26,
-    getItemKey: (n) => `${rows[n]?.kind}:${rows[n]?.path}`,
+    getItemKey: (n) => keys[n] ?? n,
     overscan: 20,
     useFlushSync: false,
   });
-  useEffect(() => setAt((old) => Math.min(old, Math.max(0, rows.length - 1))), [rows]);
 
   const markOf = (row: TreeRow): Taken => {
     const marks = new Set((row.kind === "file" ? [row.path] : row.paths).map((path) => taken(choice, path)));

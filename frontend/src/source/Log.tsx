@@ -3,6 +3,7 @@
 import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 import { ask, type Page, type Refused } from "../api";
 import { Notice } from "../parts/controls";
+import { useMark } from "../parts/useMark";
 import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool } from "../shell/controls";
@@ -122,7 +123,7 @@ type CommitsProps = {
 function Commits({ bench, repository, commits, lanes, head, onEnd }: CommitsProps) {
   const source = sourceOf(bench);
   const box = useRef<HTMLDivElement>(null);
-  const [at, setAt] = useState(0);
+  const [at, setAt] = useMark(useMemo(() => commits.map((commit) => commit.id), [commits]));
   const [menu, setMenu] = useState<{ x: number; y: number; commit: Commit } | null>(null);
   const id = useId();
   const graph = useMemo(() => (lanes ? graphOf(commits) : []), [commits, lanes]);

@@ -182,7 +182,10 @@ command({
   title: "History as a tab",
   icon: "fill",
   when: ready,
-  run: (bench) => bench.open({ id: "history", kind: "history", title: "History" }),
+  run: (bench) => {
+    bench.open({ id: "tab:history", kind: "history", title: "History" });
+    bench.entering.set("tab:history");
+  },
 });
 for (const [part, title] of PARTS)
   command({

@@ -47,8 +47,6 @@ setting({
 const group = "Terminal";
 const ready = (bench: Bench) => bench.ready;
 const has = (bench: Bench) => terminalsOf(bench).open.get().tabs.length > 0;
-/** Only where one types into a terminal: elsewhere these keys are others'. */
-const inside = () => Boolean(document.activeElement?.closest(".terminals"));
 
 command({
   id: "terminal.new",
@@ -122,8 +120,12 @@ command({
   title: "Find in the terminal",
   icon: "search",
   keys: "Mod-Shift-F",
-  when: (bench) => has(bench) && inside(),
-  run: (bench) => terminalsOf(bench).handle?.find(),
+  within: ".terminals", // elsewhere these keys search the files
+  when: has,
+  run: (bench) => {
+    bench.show("terminals");
+    terminalsOf(bench).handle?.find();
+  },
 });
 command({
   id: "terminal.clear",

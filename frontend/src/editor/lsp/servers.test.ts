@@ -70,3 +70,32 @@ test("a server is described by its name, version and memory, as far as they are 
   expect(described(server)).toBe("ty: starting");
   expect(described({ ...server, version: "0.1", state: "ready", memory_bytes: 45 << 20 })).toBe("ty 0.1: ready, 45 MB");
 });
+
+test("what a change of the files cuts short is asked again, and refused where it is cut short each time", async () => {
+  vi.useFakeTimers();
+  const bench = { sessionId: "s", ends: new Set() } as unknown as Bench;
+  const made = new LanguageClient(bench, "python");
+  const socket = sockets.at(-1);
+  socket?.onopen?.();
+  const refusal = { code: -32801, message: "content modified" };
+  const answer = (parts: object) => {
+    const { id } = JSON.parse(socket?.sent.at(-1) ?? "{}");
+    socket?.onmessage?.({ data: JSON.stringify({ jsonrpc: "2.0", id, ...parts }) });
+  };
+  answer({ result: { capabilities: {} } });
+  await made.client.initializing;
+  const names = made.ask("textDocument/documentSymbol", {});
+  await vi.advanceTimersByTimeAsync(0);
+  answer({ error: refusal });
+  await vi.advanceTimersByTimeAsync(100);
+  answer({ result: [] });
+  expect(await names).toEqual([]);
+  const never = made.ask("textDocument/documentSymbol", {});
+  never.catch(() => undefined);
+  for (let times = 0; times < 3; times += 1) {
+    await vi.advanceTimersByTimeAsync(100);
+    answer({ error: refusal });
+  }
+  await expect(never).rejects.toEqual(refusal);
+  vi.useRealTimers();
+});

@@ -29,6 +29,7 @@ const QUIET = 250; // milliseconds without typing before the servers are told
 const PAUSE = 100; // milliseconds between two looks at what they say
 const LINES = 1000; // of output that is kept
 const INVOKED = 1; // LSP 3.17, SignatureHelpTriggerKind
+const CONTENT_MODIFIED = -32801; // LSP 3.17, ErrorCodes: who still wants to know asks again
 
 class OpenFile implements WorkspaceFile {
   version = 0;
@@ -202,11 +203,18 @@ export class LanguageClient {
     return this.ready && found !== undefined && found !== false && found !== null;
   }
 
-  /** A question about documents as they are now. Null where no server answers. */
-  async ask<Answer>(method: string, params: unknown): Promise<Answer | null> {
+  /** A question about documents as they are now. Null where no server answers. One that a change of the files cut short is
+   *  asked again. */
+  async ask<Answer>(method: string, params: unknown, tries = 3): Promise<Answer | null> {
     if (!this.ready) return null;
     this.client.sync();
-    return this.client.request<unknown, Answer | null>(method, params);
+    try {
+      return await this.client.request<unknown, Answer | null>(method, params);
+    } catch (error) {
+      if ((error as { code?: number }).code !== CONTENT_MODIFIED || tries === 1) throw error;
+    }
+    await new Promise((go) => window.setTimeout(go, PAUSE));
+    return this.ask(method, params, tries - 1);
   }
 
   private soon(): void {
