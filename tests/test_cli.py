@@ -142,6 +142,8 @@ def test_a_database_that_does_not_answer_is_named(tmp_path, url: str, why: str):
     assert told.returncode == 1
     assert why in told.stderr
     assert "Traceback" not in told.stderr
+    told = run("doctor", settings={"CODEYARD_DATABASE_URL": url, "CODEYARD_DATA": str(tmp_path / "data")})
+    assert told.returncode == 1 and why in told.stdout + told.stderr
 
 
 def test_a_data_directory_that_cannot_be_one_is_named(tmp_path):

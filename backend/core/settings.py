@@ -203,6 +203,10 @@ def _is_host(text: str) -> bool:
     return re.fullmatch(r"[\w-]+(\.[\w-]+)*", text) is not None
 
 
+def _is_database(text: str) -> bool:
+    return text.startswith(("postgresql://", "postgres://"))
+
+
 def _are_networks(text: str) -> bool:
     try:
         return text == "*" or all(ip_network(part.strip()) for part in text.split(","))
@@ -211,6 +215,7 @@ def _are_networks(text: str) -> bool:
 
 
 CHECKS = {
+    "database_url": (_is_database, "it starts with postgresql://"),
     "public_url": (_is_origin, "it is like https://code.example.com, in small letters and without a path"),
     "trusted_proxies": (_are_networks, "it is addresses or networks, such as 10.0.0.2,172.16.0.0/12"),
     "smtp_url": (_is_mail_server, "it is like smtp://user:password@host:587 or smtps://…"),
