@@ -81,7 +81,7 @@ export default function Audit({ organization }: PageProps) {
                   </td>
                   <td>{row.address}</td>
                   <td>
-                    <Details of={row.data} />
+                    <Details of={row.data} by={row.actor_name} />
                   </td>
                 </tr>
               ))}
@@ -101,11 +101,11 @@ export default function Audit({ organization }: PageProps) {
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
 /** In words; ids and the whole name of a browser are what one gets by pointing at it, and in the CSV. */
-function Details({ of }: { of: Record<string, unknown> }) {
+function Details({ of, by }: { of: Record<string, unknown>; by: string }) {
   const all = Object.entries(of).filter(([, value]) => value !== null && value !== "");
   const put = ([name, value]: [string, unknown]) =>
     `${name.replace(/_/g, " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`;
-  const said = all.filter(([name]) => !name.endsWith("_id"));
+  const said = all.filter(([name, value]) => !name.endsWith("_id") && !(name.endsWith("_name") && value === by));
   return (
     <span className="soft" title={all.map(put).join("\n")}>
       {said.map(([name, value]) => put([name, name === "browser" ? device(String(value)) : value])).join(" · ")}

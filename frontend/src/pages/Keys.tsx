@@ -181,7 +181,12 @@ function Make({
               <li key={scope}>
                 <label>
                   <input type="checkbox" checked={chosen.includes(scope)} onChange={mark(scope)} />
-                  {words} <code className="soft">{scope}</code>
+                  <span>
+                    {words}
+                    <small className="soft">
+                      <code>{scope}</code>
+                    </small>
+                  </span>
                 </label>
               </li>
             ))}

@@ -24,7 +24,7 @@ export function Sure({
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
   const [given, setGiven] = useState("");
-  const holds = typed === undefined || given === typed;
+  const holds = typed === undefined || asShown(given) === asShown(typed);
   const submit = async () => {
     if (!holds) return;
     setBusy(true);
@@ -57,3 +57,6 @@ export function Sure({
     </Dialog>
   );
 }
+
+/** A page shows spaces that follow one another as one. */
+const asShown = (name: string) => name.trim().replace(/\s+/g, " ");
