@@ -22,7 +22,7 @@ from backend.core.live import Live
 from backend.core.resources import Hands, Resources, provide_resources
 from backend.core.settings import Settings
 from backend.core.web import Edge, remember_error, show_error
-from backend.edge.stats.docs import Browse
+from backend.edge.stats.docs import HEADERS, Browse
 from backend.ledger.receipts.service import Replayed, provide_once, show_replayed
 from backend.workbench.previews.gate import PreviewGate
 from backend.workbench.previews.locate import locate
@@ -95,7 +95,7 @@ def create_app(resources: Resources) -> Litestar:
             title="Codeyard",
             version="1",
             description="Everything the page can do, an API key can do.",
-            openapi_router=Router("/api/docs", route_handlers=[], guards=[anyone]),
+            openapi_router=Router("/api/docs", route_handlers=[], guards=[anyone], response_headers=HEADERS),
             render_plugins=[Browse(path="/")],
             use_handler_docstrings=True,
         ),

@@ -215,6 +215,8 @@ async def test_metrics_are_for_this_machine(call):
     stranger = call(None)
     stranger._transport.client = ("10.1.1.1", 1)
     assert (await stranger.get("http://localhost:8300/metrics")).status_code == 401
+    for name in ("x-forwarded-for", "forwarded"):  # a proxy on this machine, of which nobody said that it is trusted
+        assert (await call(None).get("http://localhost:8300/metrics", headers={name: "x"})).status_code == 401
 
 
 async def test_the_description_names_every_route(call, app):
@@ -227,4 +229,6 @@ async def test_the_description_names_every_route(call, app):
         ):
             path = route.path.replace(":uuid", "").replace(":str", "").replace(":int", "")
             assert path in described, path
-    assert (await call(None).get("http://localhost:8300/api/docs")).status_code == 200
+    answer = await call(None).get("http://localhost:8300/api/docs")
+    assert answer.status_code == 200 and "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert [path for path, at in described.items() for one in at.values() if not one.get("tags")] == []

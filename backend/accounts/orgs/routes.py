@@ -158,7 +158,6 @@ of_organizations = Router(
         resend_invitation,
         withdraw_invitation,
     ],
-    tags=["organizations"],
 )
 
-router = Router("", route_handlers=[list_roles, read_invitation, of_organizations])
+router = Router("", route_handlers=[list_roles, read_invitation, of_organizations], tags=["organizations"])

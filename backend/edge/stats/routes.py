@@ -36,13 +36,13 @@ class MetricsAreLocal(Unauthorized):
     """Metrics are for this machine; set CODEYARD_METRICS_TOKEN and send it as a bearer token to read them from elsewhere."""
 
 
-@get("/healthz", guards=[anyone], media_type="text/plain")
+@get("/healthz", guards=[anyone], media_type="text/plain", tags=["operation"])
 async def healthz() -> str:
     """The process answers. Asks nothing else."""
     return "OK"
 
 
-@get("/readyz", guards=[anyone])
+@get("/readyz", guards=[anyone], tags=["operation"])
 async def readyz(resources: Hands) -> Response[Readiness]:
     """Whether requests can be served, by part; 503 when not, and while draining."""
     parts = {
@@ -90,14 +90,15 @@ def _disk(resources: Resources) -> Part:
     return Part(free > LEAST_FREE, f"{free // 2**20} MiB free in {resources.data}")
 
 
-@get("/metrics", guards=[anyone], produces=("text/plain",))
+@get("/metrics", guards=[anyone], produces=("text/plain",), tags=["operation"])
 async def metrics(request: Request[Any, Any, Any], resources: Hands) -> Response[bytes]:
     """Prometheus metrics: for loopback, or for who shows CODEYARD_METRICS_TOKEN."""
     token = resources.settings.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     shown = bool(token) and hmac.compare_digest(given.encode(), token.encode())
     local = not token and request.client is not None and request.client.host in ("127.0.0.1", "::1")
-    if not shown and not local:
+    passed_on = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    if not shown and (not local or passed_on):
         raise MetricsAreLocal
     return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
