@@ -208,6 +208,25 @@ def test_two_people_review_settle_a_conflict_and_merge(server, ada, grace, joine
     assert (base.root / "new name.txt").exists() and not (base.root / "old name.txt").exists()
 
 
+def test_of_a_picture_that_both_sides_changed_one_is_taken(server, ada):
+    base = Yard(server, "pictured")
+    (base.root / "logo.png").write_bytes(b"\0was")
+    base.commit("A logo")
+    head = base.fork("redrawn")
+    for side, word in ((head, b"\0ours"), (base, b"\0theirs")):
+        (side.root / "logo.png").write_bytes(word)
+        side.commit("Another logo")
+    page = ada.go(f"{open_pull(head)}/conflicts")
+    file = page.get_by_role("region", name="logo.png")
+    expect(file).to_contain_text("To settle")
+    file.get_by_role("button", name="Take all of theirs").click()
+    expect(file).to_contain_text("Settled")
+    picture(page, "pulls-picture")
+    page.get_by_role("button", name="Commit the resolution").click()
+    expect(page.get_by_role("region", name="Merging")).to_contain_text("Nothing is in its way.")
+    assert (head.root / "logo.png").read_bytes() == b"\0theirs"
+
+
 def test_comments_follow_their_lines_and_outdated_ones_show_what_they_were_on(server, ada, grace):
     base = Yard(server, "followed")
     base.write("a.txt", text_of(LINES))

@@ -262,6 +262,34 @@ async def test_conflicts_are_shown_and_settled_on_the_head(desk, yard, fork):
     assert (yard.root / "a.txt").read_text() == "one\nboth\nthree\n"
 
 
+async def test_of_a_conflicting_file_that_is_no_text_one_side_is_taken_as_a_whole(desk, yard, fork):
+    """With its mode; a side that has deleted it takes it away."""
+    for name in ("ours.bin", "theirs.bin", "gone.bin", "mixed.txt"):
+        (yard.root / name).write_bytes(b"\0was")
+    await yard.commit()
+    head = await fork("Conflicting", yard)
+    for side, word in ((head, b"\0ours"), (yard, b"\0theirs")):
+        for name in ("ours.bin", "theirs.bin", "gone.bin", "mixed.txt"):
+            (side.root / name).write_bytes(word)
+    (yard.root / "theirs.bin").chmod(0o755)
+    (head.root / "gone.bin").unlink()
+    await head.commit()
+    await yard.commit()
+    pull = await desk.open(head)
+    content = await desk.post(pull, "/conflict-content")
+    assert all(file["binary"] for file in content["files"]) and len(content["files"]) == 4
+    body = {"expected_head": content["head_commit"], "files": [
+        {"path": "ours.bin", "take": "ours"}, {"path": "theirs.bin", "take": "theirs"},
+        {"path": "gone.bin", "take": "ours"}, {"path": "mixed.txt", "take": "ours", "content": "both"}]}  # fmt: skip
+    refused = await desk.post(pull, "/conflict-resolution", body, 422)
+    assert refused["error"]["details"]["unsaid"] == ["mixed.txt"]
+    body["files"][3] = {"path": "mixed.txt", "content": "text"}
+    assert (await desk.post(pull, "/conflict-resolution", body, 201))["conflicts"] == []
+    assert (head.root / "ours.bin").read_bytes() == b"\0ours" and not (head.root / "gone.bin").exists()
+    assert (head.root / "theirs.bin").read_bytes() == b"\0theirs" and (head.root / "mixed.txt").read_text() == "text"
+    assert (head.root / "theirs.bin").stat().st_mode & 0o111
+
+
 async def test_deleted_sessions_keep_their_pull_requests_and_refuse_merges(desk, head, client):
     pull = await desk.open(head)
     await client.delete(f"/sessions/{head.id}")

@@ -54,7 +54,7 @@ class NoConflicts(Conflict):
 
 
 class NotSettled(Invalid):
-    """Every conflicting file needs its content, or `delete`."""
+    """Every conflicting file needs one of `content`, `delete` and `take`."""
 
 
 class NoSuchLine(Invalid):

@@ -166,18 +166,24 @@ def settle(
             raise StaleHead(head=str(tip))
         bare = git.open_bare(head.place)
         index = _conflicted(bare, tip, onto)
-        modes = {
-            side.path: side.mode for sides in index.conflicts or [] for side in (sides[0], sides[2], sides[1]) if side
-        }
+        conflicts = {side.path: sides for sides in index.conflicts or [] for side in sides if side}
         given = {file.path: file for file in files}
-        missing, foreign = sorted(set(modes) - set(given)), sorted(set(given) - set(modes))
-        unsaid = sorted(path for path, file in given.items() if (file.content is None) != file.delete)
+        missing, foreign = sorted(set(conflicts) - set(given)), sorted(set(given) - set(conflicts))
+        unsaid = sorted(
+            path
+            for path, file in given.items()
+            if [file.content is not None, file.delete, bool(file.take)].count(True) != 1
+        )
         if missing or foreign or unsaid:
             raise NotSettled(missing=missing, not_conflicting=foreign, unsaid=unsaid)
         for path, file in given.items():
+            ancestor, ours, theirs = conflicts[path]
             del index.conflicts[path]
             if file.content is not None:
-                index.add(pygit2.IndexEntry(path, bare.create_blob(file.content.encode()), modes[path]))
+                mode = next(side.mode for side in (ours, theirs, ancestor) if side)
+                index.add(pygit2.IndexEntry(path, bare.create_blob(file.content.encode()), mode))
+            elif file.take and (side := ours if file.take == "ours" else theirs):
+                index.add(pygit2.IndexEntry(path, side.id, side.mode))
         new = bare.create_commit(
             None, signature(by), signature(by), message.strip() + "\n", index.write_tree(bare), [tip, onto]
         )

@@ -224,11 +224,12 @@ class ConflictContent(msgspec.Struct):
 
 
 class SettledFile(msgspec.Struct, forbid_unknown_fields=True):
-    """Its content after the merge, or `delete`."""
+    """Its content after the merge, or `delete`, or whose it is to be as a whole, which need not be text."""
 
     path: SafePath
     content: Annotated[str, Meta(max_length=2_000_000)] | None = None
     delete: bool = False
+    take: Literal["ours", "theirs"] | None = None
 
 
 class Settlement(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,16 +10,21 @@ import { type Part, partsOf, settled, type Taken } from "./conflict";
 import type { Desk } from "./desk";
 import type { ConflictContent, ConflictFile, Pull } from "./types";
 
-/** What was decided about a file: a choice for each place, or a text of one's own, or that it goes. */
-type Choice = { taken: (Taken | undefined)[]; text: string | null; deleted: boolean };
-const NONE: Choice = { taken: [], text: null, deleted: false };
+type Side = "ours" | "theirs";
+/** What was decided about a file: a choice for each place, or a text of one's own, or whose it is as a whole, or that it goes. */
+type Choice = { taken: (Taken | undefined)[]; text: string | null; side: Side | null; deleted: boolean };
+const NONE: Choice = { taken: [], text: null, side: null, deleted: false };
 const MOST_SAME = 8; // lines between conflicts, of which the middle is left out
 
-/** The content to write, null for none yet; undefined for a file that goes. */
-function resultOf(parts: Part[] | null, choice: Choice): string | null | undefined {
-  if (choice.deleted) return undefined;
-  if (choice.text !== null) return choice.text;
-  return parts && settled(parts, choice.taken);
+/** What becomes of it, as the server is told; null while that is open. */
+function resultOf(
+  parts: Part[] | null,
+  choice: Choice,
+): { content: string } | { take: Side } | { delete: true } | null {
+  if (choice.deleted) return { delete: true };
+  if (choice.side) return { take: choice.side };
+  const content = choice.text ?? (parts && settled(parts, choice.taken));
+  return content === null ? null : { content };
 }
 
 export default function Conflicts({ desk, pull, onSettled }: { desk: Desk; pull: Pull; onSettled: () => void }) {
@@ -50,9 +55,7 @@ export default function Conflicts({ desk, pull, onSettled }: { desk: Desk; pull:
   }));
   const open = results?.filter(({ result }) => result === null).length ?? 0;
   const save = async () => {
-    const files = results?.map(({ path, result }) =>
-      result === undefined ? { path, delete: true } : { path, content: result },
-    );
+    const files = results?.map(({ path, result }) => ({ path, ...result }));
     const done = await desk.attempt(
       () => post(`${desk.at}/conflict-resolution`, { expected_head: content?.head_commit, files }),
       "The conflicts are settled.",
@@ -101,13 +104,13 @@ type FileProps = { file: ConflictFile; parts: Part[] | null; choice: Choice; onC
 function OneFile({ file, parts, choice, onChoose }: FileProps) {
   const [shown, setShown] = useState<Shown>("settle");
   const result = resultOf(parts, choice);
-  const take = (text: string | null) => onChoose(text === null ? { ...NONE, deleted: true } : { ...NONE, text });
+  const written = result && "content" in result ? result.content : null;
   return (
     <section className="conflict-file" aria-label={file.path}>
       <header className="row">
         <h3>{file.path}</h3>
         <span className={`tag ${result === null ? "warn" : "good"}`}>
-          {result === null ? "To settle" : result === undefined ? "Deleted" : "Settled"}
+          {result === null ? "To settle" : "delete" in result ? "Deleted" : "Settled"}
         </span>
         <span className="grow" />
         {!file.binary && (
@@ -116,19 +119,34 @@ function OneFile({ file, parts, choice, onChoose }: FileProps) {
       </header>
       {file.binary ? (
         <p className="said">
-          It is not text, or too large for the page: delete it here, or merge the base into the head in a terminal.
+          It is not text, or too large for the page: take one side's as a whole, or merge the base into the head in a
+          terminal.
         </p>
       ) : shown === "settle" ? (
         <Settle file={file} parts={parts} choice={choice} onChoose={onChoose} />
       ) : shown === "result" ? (
-        <Editor file={file} text={result ?? file.markers ?? file.ours ?? file.theirs ?? ""} onText={take} />
+        <Editor
+          file={file}
+          text={written ?? file.markers ?? file.ours ?? file.theirs ?? ""}
+          onText={(text) => onChoose({ ...NONE, text })}
+        />
       ) : (
         <pre className="one-side">{file[shown] ?? <span className="soft">It is not there on this side.</span>}</pre>
       )}
       <div className="row whole">
-        <Whole label="Take all of ours" text={file.ours} binary={file.binary} onTake={take} />
-        <Whole label="Take all of theirs" text={file.theirs} binary={file.binary} onTake={take} />
-        <Button onClick={() => take(null)} aria-pressed={choice.deleted}>
+        {(["ours", "theirs"] as const).map(
+          (side) =>
+            (file.binary || file[side] !== null) && (
+              <Button
+                key={side}
+                onClick={() => onChoose(file.binary ? { ...NONE, side } : { ...NONE, text: file[side] })}
+                aria-pressed={file.binary ? choice.side === side : undefined}
+              >
+                Take all of {side}
+              </Button>
+            ),
+        )}
+        <Button onClick={() => onChoose({ ...NONE, deleted: true })} aria-pressed={choice.deleted}>
           Delete the file
         </Button>
         {choice !== NONE && (
@@ -139,21 +157,6 @@ function OneFile({ file, parts, choice, onChoose }: FileProps) {
       </div>
     </section>
   );
-}
-
-function Whole({
-  label,
-  text,
-  binary,
-  onTake,
-}: {
-  label: string;
-  text: string | null;
-  binary: boolean;
-  onTake: (text: string) => void;
-}) {
-  if (binary || text === null) return null;
-  return <Button onClick={() => onTake(text)}>{label}</Button>;
 }
 
 function Settle({ file, parts, choice, onChoose }: FileProps) {
