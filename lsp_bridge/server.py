@@ -431,7 +431,7 @@ class Server:
         limit = self.timing.answer if self._up else self.timing.start
         if silent > limit:
             return self.break_off(f"it said nothing for {silent:.0f} s")
-        if self._up and silent > self.timing.quiet:
+        if silent > self.timing.quiet:
             self._become("unresponsive", f"it has not answered {oldest.method} yet")
         for number, asked in list(self._pending.items()):
             if now - asked.at < limit:

@@ -100,6 +100,18 @@ async def test_one_that_is_slow_is_not_waited_for(tmp_path):
     await bridges.close()
 
 
+async def test_one_that_does_not_begin_is_told_of_and_not_waited_for(tmp_path):
+    bridges = Bridges(replace(HURRIED, quiet=0.2))
+    editor = Editor(bridges, place(tmp_path, fake("types", "--never"), fake("lint")))
+    assert "hoverProvider" in (await editor.start())["capabilities"]
+    told = await editor.told("$/codeyard/servers")
+    assert [one["state"] for one in told["servers"]] == ["unresponsive", "ready"]
+    assert told["servers"][0]["reason"] == "it has not answered initialize yet"
+    editor.open("a.py", "x")
+    assert (await editor.ask("textDocument/hover", asked()))["contents"]["value"] == "lint 1"
+    await bridges.close()
+
+
 async def test_a_server_gets_the_documents_that_are_its_own(bridges, tmp_path):
     editor = Editor(bridges, place(tmp_path, fake("types", patterns=("*.py",)), fake("lint", language_ids=("toml",))))
     await editor.start()
