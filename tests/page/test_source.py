@@ -176,7 +176,7 @@ def test_history_has_lanes_is_searched_and_rolled_back_to(page, server):
     other.commit("On the side")
     yard.write("a.txt", "two\n")
     yard.commit("Two\n\nWith a reason.")
-    yard.vcs("POST", "/merge", {"from_session": other.session})
+    tip = yard.vcs("POST", "/merge", {"from_session": other.session})["id"]
     yard.open(page, "History")
     rows = page.get_by_role("listbox", name="Commits").get_by_role("option")
     expect(rows).to_have_count(5)
@@ -203,6 +203,18 @@ def test_history_has_lanes_is_searched_and_rolled_back_to(page, server):
     said(page).get_by_role("button", name="Undo").click()
     expect(said(page)).to_contain_text("As it was before.")
     assert yard.read("a.txt") == "two\n"
+    assert yard.vcs("GET", "/status")["head"] == tip and yard.vcs("GET", "/status")["files"] == []
+    said(page).get_by_role("button", name="Undo").click()  # and the other way
+    wait_until(lambda: yard.vcs("GET", "/status")["head"] != tip and yard.read("a.txt") == "one\n")
+    assert yard.vcs("GET", "/status")["files"] == []
+    page.get_by_role("button", name="Roll back to this…").click()
+    page.get_by_role("radio", name="By moving the branch back").check()
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    expect(said(page)).to_contain_text(f"Rolled back to {base[:8]}")
+    assert yard.vcs("GET", "/status")["head"] == base
+    said(page).get_by_role("button", name="Undo").click()
+    expect(said(page)).to_contain_text("As it was before.")
+    assert len(yard.vcs("POST", "/log", {})["items"]) == 6
 
 
 def test_a_session_to_merge_is_found_by_a_part_of_its_name(page, server):

@@ -269,9 +269,16 @@ async def test_a_rollback_commits_the_old_content_or_moves_the_branch(yard):
     assert await yard.files() == {}
     await yard.post(f"/snapshots/{back['snapshot_id']}/restore")
     assert (yard.root / "draft.txt").exists() and (yard.root / "b.txt").exists()
+    tip, files = (await yard.get("/status"))["head"], await yard.files()
+    assert tip == back["id"]
     moved = await yard.post("/rollback", {"commit_id": first, "mode": "head"})
     assert moved["id"] is None
     assert (await yard.get("/status"))["head"] == first and await yard.files() == {}
+    await yard.post(
+        "/rollback", {"commit_id": moved["previous_head"], "mode": "head"}
+    )  # which undoes it, with the snapshot
+    await yard.post(f"/snapshots/{moved['snapshot_id']}/restore")
+    assert ((await yard.get("/status"))["head"], await yard.files()) == (tip, files)
     assert (await yard.post("/rollback", {"commit_id": "f" * 40}, 404))["error"]["code"] == "no_such_revision"
 
 

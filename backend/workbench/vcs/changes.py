@@ -233,8 +233,10 @@ def _forget(index: pygit2.Index, path: str) -> None:
         index.remove(path)
 
 
-def roll_back(place: Place, revision: str, author: tuple[str, str], *, move_head: bool) -> str | None:
-    """The content of that commit: as a new commit on top (its id), or by moving the branch back (None)."""
+def roll_back(
+    place: Place, revision: str, author: tuple[str, str], *, move_head: bool
+) -> tuple[pygit2.Oid | None, str | None]:
+    """The content of that commit: as a new commit on top, or by moving the branch there. Where it was, and the new commit."""
     repository = git.open_session(place)
     refuse_detached(repository)
     target = resolve(repository, revision)
@@ -252,7 +254,7 @@ def roll_back(place: Place, revision: str, author: tuple[str, str], *, move_head
     repository.index.read_tree(target.tree)
     repository.index.write()
     worktree.publish(place)
-    return made
+    return head, made
 
 
 # --- merging -----------------------------------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def merge(place: Place, theirs: str, tree: pygit2.Oid, author: tuple[str, str], 
     else:
         made = _record(repository, message, author, tree, [head, other.id] if head else [other.id])
     worktree.publish(place)
-    return Merged(made, forward, None)
+    return Merged(made, forward, None, None if head is None else str(head))
 
 
 def carry(repository: pygit2.Repository, place: Place, before: pygit2.Tree, after: pygit2.Tree) -> None:

@@ -124,6 +124,7 @@ async def discard_changes(
 async def roll_back(
     resources: Hands, actor: Me, session_id: FromPath[UUID], data: JSONBody[schemas.Rollback]
 ) -> schemas.RolledBack:
+    """The files become what a commit has, after a snapshot: as a new commit on top, or by moving the branch to it."""
     at = await service.target(resources, actor, session_id, data.repository, "vcs:write")
     return await service.roll_back(resources, actor, at, data)
 
@@ -173,7 +174,7 @@ async def take_snapshot(
 async def restore_snapshot(
     resources: Hands, actor: Me, session_id: FromPath[UUID], snapshot_id: FromPath[UUID]
 ) -> schemas.Undo:
-    """Makes the working copy what the snapshot holds; the answer's snapshot undoes this."""
+    """Makes the working copy what the snapshot holds; the branch stays where it is. The answer's snapshot undoes this."""
     session = await sessions.ready(resources, actor, session_id, "vcs:write")
     return schemas.Undo((await snapshots.restore(resources, session, snapshot_id)).id)
 

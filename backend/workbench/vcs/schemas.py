@@ -179,8 +179,12 @@ class Rollback(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RolledBack(msgspec.Struct):
+    """`id` is the new commit, null where the branch was moved. What undoes it: a rollback of mode `head` to `previous_head`,
+    where the branch was, then the snapshot, which holds the files alone."""
+
     id: str | None
     snapshot_id: UUID
+    previous_head: str | None = None
 
 
 class Snapshot(msgspec.Struct):
@@ -237,11 +241,13 @@ class Merge(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Merged(msgspec.Struct):
-    """`id` is HEAD now; `fast_forward` when no merge commit was needed; `snapshot_id` null when nothing had to change."""
+    """`id` is HEAD now; `fast_forward` when no merge commit was needed; `snapshot_id` null when nothing had to change. It is
+    undone as a rollback is: the branch moved back to `previous_head`, then the snapshot restored."""
 
     id: str
     fast_forward: bool
     snapshot_id: UUID | None
+    previous_head: str | None = None
 
 
 class Remote(msgspec.Struct, forbid_unknown_fields=True):

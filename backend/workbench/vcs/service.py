@@ -153,9 +153,9 @@ async def roll_back(resources: Resources, actor: Actor, at: Target, data: schema
     author = await author_of(resources, actor, None)
     await resources.in_thread(_check_rollback, at.place, data.commit_id)
     undo = await snapshots.take(resources, at.session, reason="rollback")
-    made = await locked(resources, at, changes.roll_back, data.commit_id, author, move_head=data.mode == "head")
+    head, made = await locked(resources, at, changes.roll_back, data.commit_id, author, move_head=data.mode == "head")
     await say(resources, WorkingCopyChanged(**where(at.session), how="rollback"))
-    return schemas.RolledBack(made, undo.id)
+    return schemas.RolledBack(made, undo.id, None if head is None else str(head))
 
 
 def _check_rollback(place: Place, revision: str) -> None:

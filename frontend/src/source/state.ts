@@ -14,8 +14,10 @@ export type State = {
   totals: Record<string, number>; // how many there are
   failure: string;
 };
-/** What was done, and the snapshot that undoes it. */
-type Done = { text: string; undo?: string | null };
+/** What was done, and what undoes it: a snapshot of the files and, where the branch moved, the commit that it was at. */
+type Done = { text: string; undo?: Undo | null };
+type Undo = { snapshot: string; repository: string; head: string | null };
+type Undoable = { snapshot_id: string; previous_head?: string | null };
 /** A dialog over the page. */
 export type Ask =
   | { about: "remote"; verb: "push" | "pull"; repository: string }
@@ -123,7 +125,7 @@ export class Source {
   /** One note at a time: the way back from what was done last. */
   private say(done: Done | null): void {
     const { text, undo } = done ?? { text: "" };
-    this.tell(text, "info", undo ? [{ label: "Undo", run: () => void this.restore(undo, "As it was before.") }] : []);
+    this.tell(text, "info", undo ? [{ label: "Undo", run: () => void this.takeBack(undo) }] : []);
     const told = this.told;
     window.setTimeout(() => this.bench.questions.drop(told), STAYS);
   }
@@ -192,7 +194,7 @@ export class Source {
       "Discarding",
       repository,
       () => post<{ snapshot_id: string }>(`${this.base}/discard`, { repository, ...wanted }),
-      ({ snapshot_id }) => ({ text: `Discarded ${what}.`, undo: snapshot_id }),
+      (done) => ({ text: `Discarded ${what}.`, undo: undoOf(repository, done) }),
     );
   }
 
@@ -201,7 +203,23 @@ export class Source {
       "Restoring",
       "root",
       () => post<{ snapshot_id: string }>(`${this.base}/snapshots/${snapshot}/restore`),
-      ({ snapshot_id }) => ({ text: said, undo: snapshot_id }),
+      (done) => ({ text: said, undo: undoOf("root", done) }),
+    );
+  }
+
+  /** The branch goes back first, and takes the snapshot that brings all of this back. */
+  private takeBack({ snapshot, repository, head }: Undo): Promise<unknown> {
+    return this.attempt(
+      "Restoring",
+      repository,
+      async () => {
+        const moved = head
+          ? await post<Undoable>(`${this.base}/rollback`, { commit_id: head, mode: "head", repository })
+          : null;
+        const done = await post<Undoable>(`${this.base}/snapshots/${snapshot}/restore`);
+        return moved ?? done;
+      },
+      (done) => ({ text: "As it was before.", undo: undoOf(repository, done) }),
     );
   }
 
@@ -209,8 +227,8 @@ export class Source {
     return this.attempt(
       "Rolling back",
       repository,
-      () => post<{ snapshot_id: string }>(`${this.base}/rollback`, { commit_id: commit, mode, repository }),
-      ({ snapshot_id }) => ({ text: `Rolled back to ${commit.slice(0, 8)}.`, undo: snapshot_id }),
+      () => post<Undoable>(`${this.base}/rollback`, { commit_id: commit, mode, repository }),
+      (done) => ({ text: `Rolled back to ${commit.slice(0, 8)}.`, undo: undoOf(repository, done) }),
     );
   }
 
@@ -219,7 +237,7 @@ export class Source {
       "Merging",
       repository,
       () => post<Merged>(`${this.base}/merge`, { from_session: session, repository }),
-      (merged) => ({ text: mergedWords(merged, name), undo: merged.snapshot_id }),
+      (merged) => ({ text: mergedWords(merged, name), undo: undoOf(repository, merged) }),
     );
   }
 
@@ -228,7 +246,7 @@ export class Source {
       "Pulling",
       repository,
       () => post<Merged>(`${this.base}/pull`, { repository, ...remote }),
-      (merged) => ({ text: mergedWords(merged, "the remote"), undo: merged.snapshot_id }),
+      (merged) => ({ text: mergedWords(merged, "the remote"), undo: undoOf(repository, merged) }),
     );
   }
 
@@ -243,7 +261,11 @@ export class Source {
 }
 
 export type Remote = { url?: string; token?: string };
-type Merged = { id: string; fast_forward: boolean; snapshot_id: string | null };
+type Merged = { id: string; fast_forward: boolean; snapshot_id: string | null; previous_head: string | null };
+
+function undoOf(repository: string, done: Undoable | Merged): Undo | null {
+  return done.snapshot_id ? { snapshot: done.snapshot_id, repository, head: done.previous_head ?? null } : null;
+}
 
 function mergedWords(merged: Merged, from: string): string {
   if (!merged.snapshot_id) return `Nothing new: all of ${from} is here already.`;
