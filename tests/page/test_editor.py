@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.lsp_bridge.editor import FAKE
 from tests.page.axe import violations
 from tests.page.steps import sign_in
 from tests.page.yard import Yard, picture
@@ -385,6 +386,25 @@ def test_a_language_server_that_floods_leaves_the_editor_usable(page, server):
     expect(page.get_by_role("region", name="main.go").get_by_text(re.compile("problem [0-9]+")).first).to_be_visible()
     picture(page, "editor-flooded")
     server.ask("POST", f"/workspace/{yard.session}/language-servers/go/restart")  # it ends with all that it says
+    program.unlink()
+
+
+def test_a_language_server_that_is_missing_is_installed_in_a_terminal_and_started_by_a_click(page, server):
+    yard = Yard(server, "missing")
+    yard.write("a.sql", "select 1;\n")
+    yard.open(page)
+    quick_open(page, "a.sql", "a.sql")
+    page.locator(".status").get_by_role("button", name="sql: none").click()
+    page.get_by_role("menuitem", name="Install postgres in a terminal").click()
+    expect(page.locator(".xterm-rows").first).to_contain_text("npm install --global")
+    program = server.data / ".local/bin/postgres-language-server"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} {FAKE} fake\n")
+    program.chmod(0o755)
+    picture(page, "editor-install")
+    page.get_by_role("button", name="Start it").click()
+    expect(page.locator(".status").get_by_role("button", name="sql", exact=True)).to_be_visible()
+    server.ask("POST", f"/workspace/{yard.session}/language-servers/sql/restart")
     program.unlink()
 
 

@@ -205,7 +205,10 @@ async function openServers(bench: Bench, left: number): Promise<void> {
         id: `install ${one.name}`,
         title: `Install ${one.name} in a terminal`,
         icon: "terminal",
-        run: () => bench.run("terminal.type", one.install),
+        run: () => {
+          bench.run("terminal.type", one.install);
+          bench.questions.tell(`Once ${one.name} is installed:`, "info", [{ label: "Start it", run: restart }]);
+        },
       }),
     ),
     "line",
