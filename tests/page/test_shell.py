@@ -139,6 +139,21 @@ def test_pages_of_lists_hold_wcag(page, server):
     assert violations(page) == []
 
 
+def test_a_long_name_keeps_to_its_place(page, server):
+    """Of a workspace, as its address has it: without a space to break at."""
+    name = "https://example.com/" + "x" * 180
+    server.ask("POST", "/workspace", {"name": name})
+    sign_in(page, server)
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        words, beside = page.get_by_text(name, exact=True), page.get_by_role("link", name=f"Pull requests of {name}")
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+        assert words.evaluate("(words) => words.scrollWidth <= words.clientWidth"), width
+        ours, theirs = words.bounding_box(), beside.bounding_box()
+        assert ours and theirs
+        assert ours["x"] + ours["width"] <= theirs["x"] or ours["y"] + ours["height"] <= theirs["y"], width
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (3840, 2160)])
 def test_it_works_on_a_phone_and_on_a_wall(opened, width, height):
     page = opened

@@ -191,6 +191,15 @@ async def test_output_waits_for_acknowledgements_unless_the_client_is_plain(clie
         assert await shell.socket.receive()
 
 
+async def test_the_size_goes_to_and_fro_with_who_types_also_to_who_opened_it(client, session_id):
+    async with attached(client, session_id, cols=90, rows=20) as opener:
+        async with attached(client, session_id, terminal_id=opener.id, cols=100, rows=30) as second:
+            await second.type("stty size\n")
+            await second.sees(b"30 100\r\n")
+            await opener.type("stty size\n")
+            await opener.sees(b"20 90\r\n")
+
+
 async def test_size_and_signal_frames_act(client, session_id):
     async with attached(client, session_id) as shell:
         await shell.say(type="resize", cols=120, rows=40)
