@@ -263,6 +263,7 @@ def _put_plainly(request: Request[Any, Any, Any], error: ValidationException) ->
         key = reason.get("key", "")
         if reason.get("source") == "body":
             field, path = handler.parsed_data_field, key
+            reason["key"] = "body" if key == "data" and reason != _NO_BODY else key
         else:
             field, path = handler.parsed_fn_signature.parameters.get(key), ""
             reason["key"] = getattr(field and field.kwarg_definition, "name", None) or key

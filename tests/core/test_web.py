@@ -121,6 +121,11 @@ async def test_who_gives_a_value_that_is_none_of_a_few_is_told_the_few(client, a
     assert error["details"]["fields"][0]["message"] in error["message"]
 
 
+async def test_a_body_is_called_one_in_an_error(client):
+    for sent, words in (({}, "Object missing required field `name`"), ([], "Expected `object`, got `array`")):
+        assert envelope(await client.post("/workspace", json=sent), 422)["message"] == f"body: {words}"
+
+
 async def test_a_parameter_is_called_in_an_error_as_it_is_on_the_wire(client):
     workspace = (await client.post("/workspace", json={"name": "one"})).json()["id"]
     answer = await client.get(f"/workspace/{workspace}/pull-requests", params={"state": "done"})

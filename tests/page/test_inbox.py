@@ -227,6 +227,7 @@ def test_many_tasks_are_found_chosen_and_changed_and_cards_are_dragged(server, e
     seen.goto(f"{server.url}/o/acme/activity")
     expect(seen.get_by_text(re.compile("added task #2 Second"))).to_be_visible()
     expect(seen.get_by_text("tests made the session main").first).to_be_visible()  # by its key
+    expect(seen.get_by_text(re.compile(r"tests made the workspace\s+Demo")).first).to_be_visible()
     look(seen, "activity")
     seen.goto(f"{server.url}/o/acme/tasks/{workspace['id']}/99")
     expect(seen.get_by_role("alert")).to_contain_text("There is no such task")

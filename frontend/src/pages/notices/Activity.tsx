@@ -53,7 +53,12 @@ export default function Activity({ organization, rest: [wanted] }: PageProps) {
             <li key={fact.id}>
               <span>
                 {place ? <Link to={place}>{words}</Link> : words}
-                {name && !workspace && <span className="soft"> in {name}</span>}
+                {name && !workspace && (
+                  <span className="soft">
+                    {words.endsWith("the workspace") ? " " : " in "}
+                    {name}
+                  </span>
+                )}
               </span>
               <span className="soft">
                 <When at={fact.created_at} />

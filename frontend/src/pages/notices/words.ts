@@ -54,13 +54,13 @@ const WORDS: Record<string, (fact: Fact) => string> = {
   "webhook.failing": (fact) => `A webhook fails: ${said(fact.data.error)}`,
   "webhook.received": (fact) => `A delivery of ${said(fact.data.provider)} became a task: ${said(fact.data.title)}`,
   "webhook.recovered": () => "A webhook works again",
-  "workspace.access_changed": (fact) => did(fact, "changed", "the access to a workspace"),
-  "workspace.created": (fact) => did(fact, "made", "a workspace"),
-  "workspace.deleted": (fact) => did(fact, "deleted", "a workspace"),
+  "workspace.access_changed": (fact) => did(fact, "changed", "the access to the workspace"),
+  "workspace.created": (fact) => did(fact, "made", "the workspace"),
+  "workspace.deleted": (fact) => did(fact, "deleted", "the workspace"),
   "workspace.registry_changed": (fact) =>
     `${did(fact, "changed", `the login at ${said(fact.data.registry)}`)}: ${said(fact.data.how)}`,
-  "workspace.restored": (fact) => did(fact, "restored", "a workspace"),
-  "workspace.updated": (fact) => did(fact, "changed", "a workspace"),
+  "workspace.restored": (fact) => did(fact, "restored", "the workspace"),
+  "workspace.updated": (fact) => did(fact, "changed", "the workspace"),
   "workspace.variable_changed": (fact) =>
     `${did(fact, "changed", `the variable ${said(fact.data.variable)}`)}: ${said(fact.data.how)}`,
 };
