@@ -247,6 +247,14 @@ class CanMeasureDisk(Protocol):
 
 
 @runtime_checkable
+class CanOwn(Protocol):
+    async def own(self, folder: str, *, image: str, everything: bool = False) -> None:
+        """What containers' root made in `folder` becomes this process' user's; `everything`: whatever is not yet. `image` has the
+        programs for it. Raises RuntimeFailed."""
+        ...
+
+
+@runtime_checkable
 class CanReach(Protocol):
     async def address(self, state: State, port: int) -> tuple[str, int] | None:
         """Where the server (not a browser) reaches that port; None while it is not running."""

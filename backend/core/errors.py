@@ -98,6 +98,10 @@ class Unavailable(AppError):
     status = 503
 
 
+class PermissionDenied(Forbidden):
+    """The server's user may not do this to that file: look at its mode and owner."""
+
+
 class DiskFull(AppError):
     """The server's disk is full: free some space; nothing was changed."""
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import anyio.to_thread
+import pygit2
 from anyio import CapacityLimiter
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
+from backend.core import owning
 from backend.core.attendance import Attendance
 from backend.core.auth import Admissions, Authenticator
 from backend.core.db import Database
@@ -58,6 +60,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         data = str(self.settings.data)
+        self._owning = owning.Owning(self.settings)
         self.terminals = Terminals(data, control_for=lambda labels: control_for(self.runtime, labels))
 
     @property
@@ -65,8 +68,20 @@ class Resources:
         return self.settings.data
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs blocking work (git, disk) in a worker thread; `threads` bounds how much of it at a time."""
-        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self.threads)
+        """Runs blocking work (git, disk) in a worker thread; `threads` bounds how much of it at a time. What is refused for files
+        that a container's root made is done once they are the server's (`owning`)."""
+        work = partial(function, *args, **kwargs)
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self.threads)
+        except Exception as error:
+            if not owning.denied(error):
+                raise
+            if not await self._owning.taken(self.runtime, args, everything=isinstance(error, owning.StillThere)):
+                raise owning.told(error) from error
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self.threads)
+        except pygit2.GitError as error:
+            raise (owning.told(error) if owning.denied(error) else error) from error
 
 
 Hands = NamedDependency[Resources]

@@ -22,6 +22,7 @@ from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffOption, FileMode, Fi
 
 from backend.core import git, scan
 from backend.core.git import Place
+from backend.core.owning import StillThere
 
 CODEYARD = ("Codeyard", "codeyard@localhost")
 _CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
@@ -418,7 +419,7 @@ def remove_folder(folder: Path) -> None:
             return
         shutil.rmtree(folder, onerror=make_writable)
     if os.path.lexists(folder):
-        raise OSError(f"{folder} could not be removed")
+        raise StillThere(f"{folder} could not be removed")
 
 
 def is_older(folder: Path, *, hours: float) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Self, TypeVar
 
-from backend.core.errors import Conflict, DiskFull, Forbidden, Invalid, NotFound, Unavailable
+from backend.core.errors import Conflict, DiskFull, Invalid, NotFound, PermissionDenied, Unavailable
 
 T = TypeVar("T")
 
@@ -60,10 +60,6 @@ class IsDirectory(Conflict):
 
 class NotDirectory(Conflict):
     """A file lies where this path needs a folder."""
-
-
-class PermissionDenied(Forbidden):
-    """The server's user may not do this to that file: look at its mode and owner."""
 
 
 @contextmanager

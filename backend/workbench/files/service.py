@@ -261,11 +261,11 @@ def largest(resources: Resources) -> int:
 async def _beneath(resources: Resources, session: Session, work: Callable[[Root], T]) -> T:
     """Runs `work` in a thread on the session's folder."""
 
-    def run() -> T:
-        with Root(folder_of(resources, session.id)) as root:
+    def run(folder: Path) -> T:
+        with Root(folder) as root:
             return work(root)
 
-    return await resources.in_thread(run)
+    return await resources.in_thread(run, folder_of(resources, session.id))
 
 
 def _act(

@@ -69,11 +69,11 @@ async def locked(
 ) -> T:
     """Runs a change of the session in a thread, under its lock."""
 
-    def work() -> T:
-        with worktree.locked(at.place):
-            return function(at.place, *args, **kwargs)
+    def work(place: Place) -> T:
+        with worktree.locked(place):
+            return function(place, *args, **kwargs)
 
-    return await resources.in_thread(work)
+    return await resources.in_thread(work, at.place)
 
 
 async def say(resources: Resources, event: Event) -> None:
