@@ -133,11 +133,12 @@ class Edge:
                     return
             await send(message)
 
-        async def refuse(code: int) -> None:
+        async def refuse(close_code: int) -> None:
+            nonlocal code
             if "websocket.http.response" in (scope.get("extensions") or {}):
-                await _refuse(scope, send, code, request_id)
+                code = await _refuse(scope, send, close_code, request_id)
             else:
-                await send({"type": "websocket.close", "code": code, "reason": ""})
+                await send({"type": "websocket.close", "code": close_code, "reason": ""})
 
         async def end(close_code: int, reason: str) -> None:
             nonlocal ended, code
@@ -221,14 +222,16 @@ def _account(scope: Scope, request_id: str, status: int, seconds: float) -> None
         log.info("request", extra={"fields": fields})
 
 
-async def _refuse(scope: Scope, send: Send, code: int, request_id: str) -> None:
-    """A handshake refused with its honest status and the envelope (ASGI's WebSocket Denial Response), not a bare 403."""
-    error = scope["state"].get("error")
+async def _refuse(scope: Scope, send: Send, code: int, request_id: str) -> int:
+    """A handshake refused with its honest status, which is returned, and the envelope (ASGI's WebSocket Denial Response), not a
+    bare 403."""
+    error: tuple[int, bytes, dict[str, str]] | None = scope["state"].get("error")
     status, body, told = error if error else (code - 4000 if 4400 <= code < 4600 else 403, b"", {})
     headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in told.items()]
     await send(cast(Message, {"type": "websocket.http.response.start", "status": status, "headers": headers}))
     await send(cast(Message, {"type": "websocket.http.response.body", "body": body}))
+    return status
 
 
 def remember_error(error: Exception, scope: Scope) -> None:

@@ -29,7 +29,7 @@ def test_a_socket_is_logged_by_its_route_whatever_stands_in_its_query(server: Se
     with pytest.raises(InvalidStatus):
         connect(f"{server.socket_url}/ws/events?token=hush", origin="https://evil.example")
     told = wait_until(lambda: [line for line in lines(server) if line.get("route") == "/api/v1/ws/events"][1:])
-    assert [line["level"] for line in told] == ["info"]
+    assert [(line["level"], line["status"]) for line in told] == [("info", 401)]
     text = (server.data / "server.log").read_text()
     assert "hush" not in text and server.key not in text
     assert [line for line in lines(server) if line["level"] == "error"] == []
