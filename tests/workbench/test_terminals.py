@@ -193,7 +193,9 @@ async def test_output_waits_for_acknowledgements_unless_the_client_is_plain(clie
 
 async def test_the_size_goes_to_and_fro_with_who_types_also_to_who_opened_it(client, session_id):
     async with attached(client, session_id, cols=90, rows=20) as opener:
-        async with attached(client, session_id, terminal_id=opener.id, cols=100, rows=30) as second:
+        async with attached(
+            client, session_id, terminal_id=opener.frames[0]["terminal_id"], cols=100, rows=30
+        ) as second:
             await second.type("stty size\n")
             await second.sees(b"30 100\r\n")
             await opener.type("stty size\n")
