@@ -356,6 +356,24 @@ async def test_any_member_of_a_team_that_was_asked_answers_for_it(desk, head, so
     assert refused["error"]["code"] == "no_such_team" and await waiting() == [1, 1, 0]
 
 
+async def test_teams_are_asked_by_many_pull_requests_at_a_time(desk, head, fork, yard, someone, client, ada):
+    """What answers one is no answer of another."""
+    teams = f"/organizations/{ada.organization_id}/teams"
+    team = (await client.post(teams, json={"name": "Readers"})).json()["id"]
+    member, user = await someone()
+    assert (await client.put(f"{teams}/{team}/members/{user}")).status_code == 204
+    other = await fork("Another", yard)
+    other.write("c.txt", "new\n")
+    await other.commit("Another change")
+    one, two = [await desk.open(side, reviewer_teams=[team]) for side in (head, other)]
+    await review(member, one, "approve")
+    listed = (await desk.ask("GET", "/pull-requests"))["items"]
+    assert [pull["reviewer_teams"][0]["answered"] for pull in listed] == [False, True]
+    assert [pull["number"] for pull in (await desk.ask("GET", "/pull-requests", reviewer=user))["items"]] == [
+        two["number"]
+    ]
+
+
 async def test_a_key_reviews_and_its_approval_does_not_count(desk, pull, yard, call, database, ada, workspace):
     key = Desk(call(await make.key(database, ada.organization_id, "pulls:write")), workspace["id"])
     await desk.ask("PUT", f"/sessions/{yard.id}/pull-requests/rules", {"required_approvals": 1})

@@ -75,7 +75,7 @@ def _answered_by_team() -> ColumnElement[bool]:
     """Whether a member of the team of a `PullReviewerTeam`, other than the author, gave one since."""
     whoever = aliased(TeamMember)
     member = and_(whoever.user_id == PullReview.author_id, whoever.team_id == PullReviewerTeam.team_id)
-    author = select(PullRequest.author_id).where(PullRequest.id == PullReviewerTeam.pull_id).scalar_subquery()
+    author = select(PullRequest.author_id).where(PullRequest.id == PullReview.pull_id).scalar_subquery()
     return exists().where(
         PullReview.pull_id == PullReviewerTeam.pull_id,
         PullReview.created_at >= PullReviewerTeam.created_at,
