@@ -122,8 +122,10 @@ async def test_a_shell_is_detached_and_attached_again(url, key, session_id, reso
         await local.sees(b"ok\r\n")
         local.type("\x1d")
         assert await local.ends() == 0
-        await local.sees(b"detached")
-    [terminal] = list(resources.terminals)
+        [terminal] = list(resources.terminals)
+        await local.sees(
+            f"detached; the terminal stays. Back to it: codeyard shell {session_id} --terminal {terminal.id}".encode()
+        )
     async with Local(url, key, str(session_id), terminal.id) as local:
         local.type("echo $x''.\n")
         await local.sees(b"kept.")

@@ -144,7 +144,8 @@ class _Attachment:
             finally:
                 self._listen()
             if detach:
-                self.status = self._say("detached; the terminal stays", DETACHED)
+                back = f"codeyard shell {self.opening.session_id} --terminal {self.opening.terminal_id}"
+                self.status = self._say(f"detached; the terminal stays. Back to it: {back}", DETACHED)
                 await socket.close()
                 return
 
