@@ -397,6 +397,7 @@ MATRIX = [
     writing("POST", f"{STACK}/runtimes/{{service}}/restart", "services:write", ok=202),
     writing("POST", f"{STACK}/runtimes/{{service}}/stop", "services:write", ok=202),
     reading("GET", f"{STACK}/operations/{{operation}}", "services:read"),
+    writing("POST", f"{STACK}/operations/{{operation}}/cancel", "services:write", ok=409),
     reading("GET", f"{STACK}/services/{{service}}/logs", "services:read"),
     reading("GET", f"{STACK}/metrics", "services:read"),
     reading("GET", f"{ONE}/terminals", "terminals:read"),

@@ -100,6 +100,10 @@ class RemoteTooSlow(GitFailed):
     """The remote did not answer in time: try again later."""
 
 
+class HistoryRefused(GitFailed):
+    """An object of this history is malformed or attacks who checks it out: whoever owns it can rewrite it (`git filter-repo`)."""
+
+
 class PushRejected(GitFailed):
     """The remote has commits that are not here: pull first, then push."""
 
@@ -309,6 +313,8 @@ def explain(errors: str, token: str) -> AppError:
         return RemoteNotFound()
     if "could not resolve" in low or "unable to access" in low or "connection" in low or "unreachable" in low:
         return RemoteUnreachable()
+    if found := re.search(r"(?:^|\r)error: object [0-9a-f]{40,64}: (\w+: .*)", text, re.MULTILINE):  # of fsck
+        return HistoryRefused(f"{HistoryRefused.__doc__} ({found[1][:200]})")
     if "rejected" in low or "fetch first" in low or "non-fast-forward" in low:
         return PushRejected()
     if "failed to push some refs" in low:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import subprocess
+import threading
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import text
 
 from backend.core.auth import Role
 from backend.core.db import new_id
+from backend.workbench.services.models import Operation
 from tests import make
 from tests.forges import NAME, forge
 from tests.remotes import TOKEN, bare
@@ -135,6 +138,55 @@ async def test_progress_is_told(client, session, upstream, database):
         told = list((await db.execute(query)).scalars())
     assert told[-1]["id"] == done["id"] and told[-1]["status"] == "succeeded"
     assert {"checking out", "declaring"} <= {one["steps"][0]["step"] for one in told}
+
+
+@pytest.fixture
+def held(upstream, monkeypatch):
+    """The provider gives no objects until the second is set; the first says that it was asked for them."""
+    asked, gate = threading.Event(), threading.Event()
+    answer = upstream._answer
+
+    def slowly(method, path, headers, body):
+        if method == "POST" and path.endswith("/git-upload-pack"):
+            asked.set()
+            gate.wait(60)
+        return answer(method, path, headers, body)
+
+    monkeypatch.setattr(upstream, "_answer", slowly)
+    yield asked, gate
+    gate.set()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "session_gone"])
+async def test_an_import_that_is_wanted_no_more_ends_and_leaves_nothing(
+    client, session, resources, upstream, database, held, how
+):
+    await connected(client, "github", upstream)
+    asked, gate = held
+    fork = (await client.post("/sessions", json={"workspace_id": session["workspace_id"], "name": "fork"})).json()
+    at = f"/workspace/{fork['id']}"
+    operation = (await client.post(f"{at}/services/import-github", json={"repository": NAME})).json()
+    cancel = f"{at}/operations/{operation['id']}/cancel"
+    assert await asyncio.to_thread(asked.wait, 30)
+    if how == "cancelled":
+        assert (await client.post(cancel)).status_code == 202
+    else:
+        assert (await client.delete(f"/sessions/{fork['id']}")).status_code == 204
+    while True:
+        async with database.begin() as db:
+            done = await db.get_one(Operation, UUID(operation["id"]))
+        if done.finished_at is not None:
+            break
+        await asyncio.sleep(0.02)
+    assert (done.status, done.error["code"]) == ("failed", how) and not gate.is_set()
+    if how == "cancelled":
+        again = (await client.post(cancel)).json()["error"]
+        assert again["code"] == "not_under_way"
+        assert (await client.post(f"{at}/operations/{new_id()}/cancel")).status_code == 404
+    assert not (resources.data / "repos" / session["workspace_id"] / "project.git").exists()
+    assert not (resources.data / "sessions" / operation["id"]).exists()
+    gate.set()
+    assert (await imported(client, session))["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(

@@ -504,7 +504,8 @@ async def test_a_repository_with_git_in_odd_case_is_not_checked_out_over_ours(cl
     by_hand(evil, "update-ref", "refs/heads/main", commit)
     workspace = (await client.post("/workspace", json={"name": "odd", "clone_url": f"file://{evil}"})).json()
     session = await started(client, workspace["default_session_id"])
-    assert session["status"] == "failed" and session["status_reason"]["code"] == "git_failed"
+    assert session["status"] == "failed" and session["status_reason"]["code"] == "history_refused"
+    assert "hasDotgit" in session["status_reason"]["message"]
 
 
 async def test_commits_at_the_same_time_lose_nothing(yard):

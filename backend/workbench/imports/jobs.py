@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pygit2
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from backend.core import cloning, git, worktree
 from backend.core.db import now
@@ -40,6 +40,14 @@ class Taken(Conflict):
     """A file or folder of that name was made in the session meanwhile: import it under another `name`."""
 
 
+class Cancelled(Conflict):
+    """The import was cancelled; nothing of it is left."""
+
+
+class SessionGone(Conflict):
+    """The session was deleted meanwhile; nothing of the import is left."""
+
+
 class Order(msgspec.Struct):
     """What an import needs. The token is not in it: the owner's connection is asked when it begins."""
 
@@ -66,12 +74,12 @@ async def import_repository(data: Order, resources: Resources) -> None:
     staged = Place(resources.data, session.workspace_id, operation.id, data.name, data.name)
     failure: Exception | None = None
     try:
-        if session.status != Status.READY:
-            raise Conflict("The session was deleted while the import waited.")
         if not place.git_dir.exists():
+            await telling.look()
             await _fetch(resources, data, staged, telling)
             await _check_out(resources, data, session, staged, telling)
             inside = await _fetch_submodules(resources, data, session, staged, telling)
+            await telling.look()
             await resources.in_thread(_move_in, staged, place, inside)
         await telling.say("declaring")
         await _declare(resources, data, session)
@@ -158,7 +166,7 @@ async def _take_back(resources: Resources, data: Order, place: Place) -> None:
 
 
 class _Telling:
-    """Says how far the one step is, at most four times a second."""
+    """Says how far the one step is, at most four times a second, and hears whether it is wanted still."""
 
     def __init__(self, resources: Resources, operation: Operation) -> None:
         self._resources = resources
@@ -180,6 +188,16 @@ class _Telling:
         self._step.message = error["message"] if error else self.about
         await self._resources.database.persist(self._write)
 
+    async def look(self) -> None:
+        """Raises Cancelled, SessionGone. Until the repository is moved in; then it is there."""
+        query = select(Operation.error, Session.status).join(Session, Session.id == Operation.session_id)
+        async with self._resources.database.begin() as db:
+            found = (await db.execute(query.where(Operation.id == self._operation.id))).one_or_none()
+        if found is None or found[1] != Status.READY:
+            raise SessionGone
+        if found[0] is not None:
+            raise Cancelled
+
     def following(self) -> "_Following":
         return _Following(self)
 
@@ -188,9 +206,9 @@ class _Telling:
         values: dict[str, Any] = {
             "status": row.status,
             "steps": msgspec.to_builtins([self._step]),
-            "error": row.error,
-            "finished_at": row.finished_at,
         }
+        if row.finished_at is not None:  # until then `error` is what cancels it
+            values |= {"error": row.error, "finished_at": row.finished_at}
         fact = OperationProgress(
             organization_id=row.organization_id,
             workspace_id=row.workspace_id,
@@ -205,13 +223,16 @@ class _Telling:
 
 
 class _Following:
-    """`async with` it as a `git.Progress`."""
+    """`async with` it as a `git.Progress`. What goes on in it ends where the import is wanted no more. Raises Cancelled,
+    SessionGone."""
 
     def __init__(self, telling: _Telling) -> None:
         self._telling = telling
         self._last: tuple[str, int | None] = ("fetching", None)
+        self._unwanted: AppError | None = None
 
     async def __aenter__(self) -> git.Progress:
+        self._work = asyncio.current_task()
         self._task = asyncio.create_task(self._tell())
         return self._note
 
@@ -224,8 +245,23 @@ class _Following:
             if said != self._last:
                 said = self._last
                 await self._telling.say(*said)
+            try:
+                await self._telling.look()
+            except (Cancelled, SessionGone) as unwanted:
+                self._unwanted = unwanted
+                if self._work is not None:
+                    self._work.cancel()
+                return
             await asyncio.sleep(0.25)
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await asyncio.gather(self._task, return_exceptions=True)
+        except asyncio.CancelledError:
+            if self._unwanted is None:
+                raise
+        if self._unwanted is not None:
+            if self._work is not None:
+                self._work.uncancel()
+            raise self._unwanted

@@ -1,4 +1,4 @@
-"""POST /workspace/{session_id}/services/import-github, -gitlab and -bitbucket."""
+"""POST /workspace/{session_id}/services/import-github, -gitlab and -bitbucket, and the end of an import under way."""
 
 from uuid import UUID
 
@@ -37,8 +37,22 @@ async def import_from_bitbucket(
     return await service.start(resources, actor, session_id, "bitbucket", data)
 
 
-router = Router(
+@post(
+    "/workspace/{session_id:uuid}/operations/{operation_id:uuid}/cancel",
+    guards=[scope("services:write")],
+    status_code=ACCEPTED,
+)
+async def cancel_import(
+    resources: Hands, actor: Me, session_id: FromPath[UUID], operation_id: FromPath[UUID]
+) -> Operation:
+    """Ends an import that is under way. The operation fails as `cancelled` once nothing of it is left; what is moved in already
+    stays."""
+    return await service.cancel(resources, actor, session_id, operation_id)
+
+
+of_services = Router(
     "/workspace/{session_id:uuid}/services",
     route_handlers=[import_from_github, import_from_gitlab, import_from_bitbucket],
-    tags=["imports"],
 )
+
+router = Router("", route_handlers=[of_services, cancel_import], tags=["imports"])

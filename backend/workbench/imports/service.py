@@ -20,8 +20,10 @@ from backend.workbench.services import schemas as services
 from backend.workbench.services.definition import service_id
 from backend.workbench.services.models import Operation
 from backend.workbench.services.operations import shown
+from backend.workbench.services.service import NoSuchOperation
 from backend.workbench.sessions import disk
 from backend.workbench.sessions import service as sessions
+from backend.workbench.sessions.service import reason_of
 from backend.workbench.workspaces.models import Repository
 
 
@@ -35,6 +37,23 @@ class FolderTaken(Conflict):
 
 class BadSubdirectory(Invalid):
     """`subdirectory` is a path in the repository, without `..`, a leading slash or `.git`."""
+
+
+class NotUnderWay(Conflict):
+    """Only an import that is under way can be cancelled."""
+
+
+async def cancel(resources: Resources, actor: Actor, session_id: UUID, operation_id: UUID) -> services.Operation:
+    """Asks for its end, of which the operation tells once nothing of the import is left. Raises NoSuchOperation, NotUnderWay."""
+    session = await sessions.ready(resources, actor, session_id, "services:write")
+    async with resources.database.begin() as db:
+        operation = await db.get(Operation, operation_id, with_for_update=True)
+        if operation is None or operation.session_id != session.id:
+            raise NoSuchOperation
+        if operation.kind != "import" or operation.finished_at is not None:
+            raise NotUnderWay
+        operation.error = reason_of(jobs.Cancelled())
+    return shown(operation, msgspec.convert(operation.steps, list[services.Step]))
 
 
 async def start(

@@ -273,6 +273,15 @@ function Running({ first, onClose, onAgain }: { first: Operation; onClose: () =>
       if (fact.name === "reset") void look();
     });
   }, [at, first.id]);
+  const [refused, setRefused] = useState("");
+  const [ending, setEnding] = useState(false);
+  const cancel = () => {
+    setEnding(true);
+    post(`${at}/cancel`, {}).catch((error: Refused) => {
+      setEnding(false);
+      if (error.code !== "not_under_way") setRefused(error.message); // else the feed tells how it ended
+    });
+  };
   const step = operation.steps[0];
   const over = operation.status === "succeeded" || operation.status === "failed";
   const session = () => go(`/s/${first.session_id}?view=services`);
@@ -284,14 +293,22 @@ function Running({ first, onClose, onAgain }: { first: Operation; onClose: () =>
         </Notice>
       ) : (
         <p role="status">
-          {operation.status === "succeeded" ? `${step?.service} is there.` : `${step?.service}: ${step?.step}`}
+          {operation.status === "succeeded"
+            ? `${step?.service} is there.`
+            : `${step?.service}: ${ending ? "being cancelled" : step?.step}`}
         </p>
       )}
       {!over && <progress aria-label="Import" max={100} value={step?.percent ?? undefined} />}
+      <Notice text={refused} />
       <div className="row end">
+        {!over && (
+          <Button kind="quiet" disabled={ending} onClick={cancel}>
+            Cancel the import
+          </Button>
+        )}
         <Button onClick={onClose}>{over ? "Close" : "Go on in the background"}</Button>
         {over && (
-          <Button type="submit" kind="main">
+          <Button type="submit" kind="main" autoFocus>
             {operation.status === "failed" ? "Change and try again" : "Open the session"}
           </Button>
         )}

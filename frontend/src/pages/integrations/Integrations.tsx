@@ -4,6 +4,7 @@ import { call, type Page, post, type Refused } from "../../api";
 import { Button, Dialog, Field, Notice } from "../../parts/controls";
 import { Sure } from "../../parts/Sure";
 import { When } from "../../parts/words";
+import { wordsOf } from "../enter/words";
 import { PageHead } from "../Frame";
 import { useLoad } from "../load";
 import { atLeast, type PageProps } from "../places";
@@ -22,7 +23,7 @@ function returned(): { connected: Host | null; error: string } {
   const query = new URLSearchParams(location.search);
   const connected = HOSTS.find((host) => host === query.get("connected")) ?? null;
   const code = query.get("error");
-  return { connected, error: code ? `Connecting did not work (${code.replaceAll("_", " ")}). Try again.` : "" };
+  return { connected, error: wordsOf(code ?? "") };
 }
 
 export default function Integrations({ organization }: PageProps) {
