@@ -4,9 +4,11 @@ import asyncio
 import os
 import stat
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from backend.workbench.services.inside import inside
 from backend.workbench.sessions import jobs
 from tests.conftest import idle
 from tests.workbench.test_services import IMAGE, Stack, make_stack, put_away
@@ -63,6 +65,15 @@ async def made(stack):
     async with asyncio.timeout(30):
         while (await file(stack, "stat", "done")).status_code != 200:
             await asyncio.sleep(0.05)
+
+
+async def test_its_user_has_a_name_in_the_workbench(unprivileged, client, resources):
+    stack = await make_stack(client, resources)
+    workbench = await inside(resources, UUID(stack.session["id"]), None)
+    script = "whoami; echo ~; touch file; ssh localhost 2>&1 | grep -c 'No user exists'"
+    _, said = await workbench.driver.run(workbench.handle, ["sh", "-c", script])
+    assert said == b"codeyard\n/tmp\n0\n"
+    assert (resources.data / "sessions" / stack.session["id"] / "workspace" / "file").stat().st_uid == USER
 
 
 async def file(stack, op, path, **more):

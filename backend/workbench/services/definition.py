@@ -29,6 +29,10 @@ WORKBENCH: Final = "codeyard-workbench"  # the service that every session has be
 TOOLCHAINS: Final = {"node": "node", "python": "python", "go": "golang", "rust": "rust", "ruby": "ruby", "php": "php"}
 
 _FILE_BYTES = 1 << 20
+_NAMES_ITSELF: Final = (
+    "whoami >/dev/null 2>&1 || echo codeyard:x:$(id -u):$(id -g)::$HOME:/bin/bash >>/etc/passwd || :; "
+)
+"""What an image lets anybody write its users into: ssh and the prompt of a shell need a name for the server's."""
 
 
 @dataclass
@@ -197,10 +201,10 @@ def workbench(resources: Resources, session: Session) -> Spec:
         group=str(session.id),
         name=WORKBENCH,
         image=resources.settings.session_image,
-        entrypoint=["sleep", "infinity"],
+        entrypoint=["/bin/sh", "-c", f"{_NAMES_ITSELF}exec sleep infinity"],
         working_dir="/workspace",
-        user=f"{os.getuid()}:{os.getgid()}",
-        environment={"HOME": "/root" if os.getuid() == 0 else "/tmp"},  # noqa: S108 - of the container
+        user=f"{os.geteuid()}:{os.getegid()}",
+        environment={"HOME": "/root" if os.geteuid() == 0 else "/tmp"},  # noqa: S108 - of the container
         mounts=[
             Mount(kind="bind", root=f"{data}/{here}/workspace", target="/workspace"),
             Mount(kind="bind", root=str(git), target="/git", read_only=True),
