@@ -126,7 +126,7 @@ class Bridge:
     async def initialised(self) -> dict[str, Any]:
         """Waits until each server is ready, or is known not to be; not for ever: who can do more later ends its viewers."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.timing.start / 4):
+            async with asyncio.timeout(self.timing.start / 3):
                 while not all(server.state in _SETTLED for server in self.servers):
                     self._changed.clear()
                     await self._changed.wait()

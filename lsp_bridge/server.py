@@ -38,8 +38,9 @@ _HEAD_ID: Final = re.compile(rb'"id"\s*:\s*(\d{1,18})')
 class Timing:
     """In seconds. `warm`: without viewers before it ends; `linger`: before the documents of a viewer that dropped are closed.
 
-    `quiet`: a question without an answer and no other sign of life before it is called unresponsive; `answer`: before a
-    question is given up, and the server too if it said nothing at all meanwhile; `start`: for its initialisation.
+    `quiet`: a question without an answer and no other sign of life before it is called unresponsive, twice as long while it
+    starts; `answer`: before a question is given up, and the server too if it said nothing at all meanwhile; `start`: for its
+    initialisation.
     `back_off`: before each start after a crash; after the last, and crashes within `memory_of_crashes`, it stays down.
     `merge`: how long one server's answer waits for the others'; `sample`: between looks at its memory.
     """
@@ -431,7 +432,7 @@ class Server:
         limit = self.timing.answer if self._up else self.timing.start
         if silent > limit:
             return self.break_off(f"it said nothing for {silent:.0f} s")
-        if silent > self.timing.quiet:
+        if silent > self.timing.quiet * (1 if self._up else 2):
             self._become("unresponsive", f"it has not answered {oldest.method} yet")
         for number, asked in list(self._pending.items()):
             if now - asked.at < limit:
