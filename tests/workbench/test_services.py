@@ -419,6 +419,17 @@ async def test_restarting_takes_what_the_file_says_now(stack):
     assert not (await stack.services())["web"]["restart_needed"]
 
 
+async def test_restarting_installs_again(stack):
+    await stack.declare(
+        f"services:\n  web:\n    image: {IMAGE}\n    volumes: ['.:/app']\n    working_dir: /app\n    stop_grace_period: 0s\n"
+        "    command: [sh, -c, 'cat installed; exec sleep 600']\n    x-codeyard: {install: echo done >>installed}\n"
+    )
+    await stack.well("run-all")
+    await stack.inside("web", "rm installed")
+    await stack.well("restart", "web")
+    assert await stack.inside("web", "cat installed") == (0, b"done\n")
+
+
 async def test_restarting_takes_variables_and_files_as_they_are_now(stack):
     async def give(value: str) -> None:
         there = f"/workspace/{stack.session['workspace_id']}/variables/COLOUR"

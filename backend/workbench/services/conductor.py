@@ -159,17 +159,17 @@ class Conductor:
     async def again(
         self, runtime_id: UUID, tell: Tell, *, ticket: asyncio.Future[None] | None = None
     ) -> Runtime | None:
-        """Restarts it: in place when nothing of it changed, else as a new one; what is built is built again, from cache where it
-        is the same."""
+        """Restarts it: in place when nothing of it changed, else as a new one. What is built is built again, from cache where
+        it is the same, and what is installed is installed again: its dependencies may be others by now, or gone."""
         async with self.resources.database.begin() as db:
             row = await repository.get(db, runtime_id)
             session = await sessions.get(db, row.session_id) if row is not None else None
         if row is not None and row.state in UP and row.handle and isinstance(self.driver, CanRestart):
             definition = session and await definitions.read(self.resources, session, ("*",))
-            known = definition and row.name in definition.project.services
-            built = definition and known and definition.project.services[row.name].build is not None
-            looked = await definitions.look(self.resources, definition, [row.name]) if definition and known else None
-            if looked is not None and looked.digests[row.name] == row.digest and not built:
+            service = definition.project.services.get(row.name) if definition else None
+            looked = await definitions.look(self.resources, definition, [row.name]) if definition and service else None
+            made = service is not None and (service.build is not None or service.install)
+            if looked is not None and looked.digests[row.name] == row.digest and not made:
                 async with self._lock(runtime_id):
                     tell("starting")
                     if await self.driver.restart(row.handle):
