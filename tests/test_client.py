@@ -82,6 +82,9 @@ def test_a_key_of_few_rights_signs_in_and_says_what_it_is(codeyard, server: Serv
     assert (entered.returncode, entered.stdout) == (0, f"Signed in to {server.url} by the API key narrow of Acme.\n")
     told = codeyard("whoami", by_key=False).stdout
     assert "files:read" in told and "acme" in told and key not in told
+    session = server.ask("POST", "/workspace", {"name": "theirs"})["default_session_id"]
+    refused = codeyard("run", session, "--", "true", by_key=False)
+    assert refused.returncode == 4 and "This needs the scope" in refused.stdout + refused.stderr
     assert codeyard("logout", by_key=False).returncode == 0
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from backend.client import api
 from backend.client.account import Account
 
 DETACH = b"\x1d"  # Ctrl-]
@@ -31,7 +32,7 @@ COME_BACK_WITHIN = 60.0  # seconds
 OPENS_WITHIN = 180.0
 """Seconds that the server may take to open a terminal, for which a container may have to start; asked again, it opens another."""
 
-DETACHED, REFUSED, LOST = 0, 1, 1  # exit statuses; else the program's own, 128 + n for signal n
+DETACHED, REFUSED, LOST, NOT_ALLOWED = 0, 1, 1, 4  # exit statuses; else the program's own, 128 + n for signal n
 
 
 @dataclass
@@ -78,8 +79,9 @@ class _Attachment:
                         lost_at = None
                         await self._use(socket)
                 except InvalidStatus as refusal:
-                    if refusal.response.status_code < 500:
-                        return self._say(_reason(refusal), REFUSED)
+                    status = refusal.response.status_code
+                    if status < 500:
+                        return self._say(_reason(refusal), NOT_ALLOWED if status in api.NOT_ALLOWED else REFUSED)
                 except (ConnectionClosed, OSError, TimeoutError):
                     pass
                 if self.status is None:

@@ -237,6 +237,8 @@ async def test_hostile_names_reach_nothing(client, session, resources, upstream,
         assert done["status"] == "failed", (fields, done)
     else:
         assert answer.status_code in (404, 409, 422), answer.text
+        if ".." in fields.get("repository", ""):
+            assert answer.json()["error"]["code"] == "not_at_provider" and upstream.exchanges[-1].path.endswith("/user")
     inside = {path.name for path in (resources.data / "sessions" / session["id"] / "git").iterdir()}
     assert inside == {"root.git"}
 

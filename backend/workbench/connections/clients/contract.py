@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
+from urllib.parse import unquote
 
 import httpx
 import msgspec
@@ -179,6 +180,8 @@ class Api:
     async def _exchange(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
     ) -> tuple[Any, httpx.Headers]:
+        if {".", ".."} & {*unquote(path).split("/")}:
+            raise NotAtProvider  # a name leads nowhere else
         try:
             async with (
                 asyncio.timeout(SECONDS),
