@@ -240,6 +240,7 @@ async def test_a_review_is_a_verdict_with_its_comments_all_or_nothing(desk, pull
     assert [t["comments"][0]["review_id"] for t in (await desk.get(pull, "/threads"))["items"]] == [made["id"]] * 2
     assert (await review(other, pull, "approve", 423, commit_id="0" * 40))["error"]["code"] == "stale_head"
     assert (await review(other, pull, "shrug", 422))["error"]["code"] == "invalid_request"
+    assert (await review(other, pull, "comment", 422, body=" \n"))["error"]["code"] == "says_nothing"
 
 
 async def test_required_approvals_hold_a_merge_back(desk, pull, head, yard, someone):
@@ -321,7 +322,7 @@ async def test_reviewers_are_asked_and_counted(desk, head, someone):
     assert [one["id"] for one in pull["reviewers"]] == [user]
     assert (await other.ask("GET", "/pull-requests/counts"))["review_requested"] == 1
     assert len((await desk.ask("GET", "/pull-requests", reviewer=user))["items"]) == 1
-    await review(other, pull, "comment")
+    await review(other, pull, "comment", body="Later")
     assert [one["answered"] for one in (await desk.get(pull))["reviewers"]] == [True]
     assert (await other.ask("GET", "/pull-requests/counts"))["review_requested"] == 0
     assert (await desk.ask("PUT", "/pull-requests/1", {"reviewers": []}))["reviewers"] == []

@@ -61,6 +61,10 @@ class NoSuchLine(Invalid):
     """That line is not in that file as it is shown: look at the differences again."""
 
 
+class SaysNothing(Invalid):
+    """A review that neither approves nor asks for changes needs a body or comments."""
+
+
 class NoSuggestion(Invalid):
     """That comment has no ```suggestion block, or the lines that it speaks of are gone."""
 

@@ -20,6 +20,7 @@ from backend.workbench.pulls.errors import (
     NoSuchThread,
     NoSuggestion,
     NotYours,
+    SaysNothing,
     StaleHead,
 )
 from backend.workbench.pulls.events import PullCommented, PullReviewed, PullUpdated
@@ -220,11 +221,13 @@ async def review(
     data: schemas.ReviewCreate,
 ) -> schemas.Review:
     """A verdict and its comments, all or nothing. To approve or to ask for changes needs `pulls:write`. Raises StaleHead,
-    AlreadyEnded, NoSuchLine."""
+    AlreadyEnded, NoSuchLine, SaysNothing."""
     scope = COMMENT if data.verdict == "comment" else WRITE
     sides = await service.load(resources, actor, workspace_id, ref, scope)
     service.require_side(sides, session_id)
     pull = sides.pull
+    if data.verdict == "comment" and not data.comments and not data.body.strip():
+        raise SaysNothing
     if data.verdict != "comment":
         service.refuse_ended(pull)
     if data.commit_id is not None and data.commit_id != pull.head_commit:
