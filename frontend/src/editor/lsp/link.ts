@@ -5,8 +5,8 @@ import { hangUp, socketUrl } from "../../api";
 
 type Message = { id?: number | string; method?: string; params?: unknown };
 export type Linked = {
-  /** The socket is open: start talking through this. */
-  open: (transport: Transport) => void;
+  /** The socket is open: start talking through this. `drop` gives it up for another. */
+  open: (transport: Transport, drop: () => void) => void;
   /** It closed; it is tried again. `times` counts attempts that came to nothing. */
   closed: (times: number) => void;
   /** A request of the server's; what it returns is the answer. */
@@ -30,15 +30,18 @@ export function link(session: string, language: string, to: Linked): () => void 
     mine.onopen = () => {
       opened = Date.now();
       handlers = [];
-      to.open({
-        send: say,
-        subscribe: (handler) => {
-          handlers.push(handler);
+      to.open(
+        {
+          send: say,
+          subscribe: (handler) => {
+            handlers.push(handler);
+          },
+          unsubscribe: (handler) => {
+            handlers = handlers.filter((other) => other !== handler);
+          },
         },
-        unsubscribe: (handler) => {
-          handlers = handlers.filter((other) => other !== handler);
-        },
-      });
+        () => mine.close(),
+      );
     };
     mine.onmessage = async ({ data }) => {
       const message = JSON.parse(data as string) as Message;

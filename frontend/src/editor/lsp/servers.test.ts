@@ -9,11 +9,15 @@ class Socket {
   onclose?: () => void;
   onmessage?: (event: { data: string }) => void;
   sent: string[] = [];
+  dropped = false;
   constructor() {
     sockets.push(this);
   }
   send(text: string): void {
     this.sent.push(text);
+  }
+  close(): void {
+    this.dropped = true;
   }
 }
 vi.stubGlobal("window", Object.assign(Object.create(globalThis), { addEventListener: () => undefined }));
@@ -23,7 +27,7 @@ vi.stubGlobal("WebSocket", Socket);
 const { LanguageClient } = await import("./servers");
 const { described, knownOf } = await import("./state");
 
-test("a server that never begins is told of, is no error of the page, and says nothing about the one that came after it", async () => {
+test("a server that never begins is told of and tried again, is no error of the page, and says nothing about the one that came after it", async () => {
   vi.useFakeTimers();
   vi.stubGlobal("fetch", async () => new Response('{"items": []}'));
   const bench = { sessionId: "s", ends: new Set() } as unknown as Bench;
@@ -39,6 +43,10 @@ test("a server that never begins is told of, is no error of the page, and says n
   expect(health()).toMatchObject({ link: "away", reason: "The language server cannot be reached." });
   await vi.advanceTimersByTimeAsync(15_000);
   expect(health()).toMatchObject({ link: "away", reason: "It did not start: Request timed out." });
+  expect(sockets.map((one) => one.dropped)).toEqual([false, true]);
+  sockets[1]?.onclose?.();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(sockets).toHaveLength(3); // it is tried again
   vi.useRealTimers();
 });
 

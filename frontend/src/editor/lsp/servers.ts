@@ -172,15 +172,16 @@ export class LanguageClient {
       return method === "textDocument/signatureHelp" && !asked ? answer.catch(() => null as Result) : answer;
     };
     const leave = link(bench.sessionId, language, {
-      open: (opened) => {
+      open: (opened, drop) => {
         transport = opened;
         this.client.connect(opened);
         const { initializing } = this.client;
         const told = (parts: Partial<Health>) => this.client.initializing === initializing && this.put(parts); // else of an earlier link
         initializing.then(
           () => told({ link: "ready", reason: "" }),
-          (error: { message?: string }) =>
-            told({ link: "away", reason: `It did not start: ${error?.message ?? error}.` }),
+          (error: { message?: string }) => {
+            if (told({ link: "away", reason: `It did not start: ${error?.message ?? error}.` })) drop();
+          },
         );
       },
       closed: (times) => {
