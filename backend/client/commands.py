@@ -70,7 +70,7 @@ def sign_in(words: argparse.Namespace) -> int:
 def _by_password(url: str, email: str) -> account.Account:
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     body = {"email": email, "password": password}
-    headers = {"Origin": url, "User-Agent": f"codeyard on {socket.gethostname()}"}
+    headers = {"User-Agent": f"codeyard on {socket.gethostname()}"}
     with httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30) as http:
         try:
             answer = http.post("/auth/login", json=body)

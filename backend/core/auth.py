@@ -192,7 +192,7 @@ class CsrfMismatch(Forbidden):
 
 
 class ForeignOrigin(Forbidden):
-    """A browser page of another origin may not open this socket; set CODEYARD_PUBLIC_URL if this is your own address."""
+    """A browser page of another origin may not do this; set CODEYARD_PUBLIC_URL if this is your own address."""
 
 
 class Authenticator(Protocol):
@@ -265,9 +265,15 @@ async def anyone(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHan
     """Open on purpose. Every route names a guard, so that forgetting one is visible."""
 
 
+async def stranger(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Who is not signed in yet, and is by this. A page of another origin may not: it would sign its visitor in as somebody
+    else, who then reads what they type (“login CSRF”)."""
+    check_origin(connection, connection.app.state.resources.settings, optional=True)
+
+
 signed_in.needs = SIGNED_IN  # type: ignore[attr-defined]
 person.needs = "person"  # type: ignore[attr-defined]
-anyone.needs = ANYONE  # type: ignore[attr-defined]
+anyone.needs = stranger.needs = ANYONE  # type: ignore[attr-defined]
 
 
 async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
@@ -277,7 +283,7 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
         raise Unauthorized
     is_socket = connection.scope["type"] == ScopeType.WEBSOCKET
     if is_socket:
-        check_origin(connection, resources.settings, by_key=credential.is_key)
+        check_origin(connection, resources.settings, optional=credential.is_key)
     client = connection.client
     address = client.host if client else "unknown"
     looks = resources.admissions.looks
@@ -295,12 +301,12 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor
     return actor
 
 
-def check_origin(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings, *, by_key: bool) -> None:
-    """Browsers always send Origin on a socket (RFC 6455 §10.2): it must be ours, to the letter. A program that shows a key
-    may leave it out."""
+def check_origin(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings, *, optional: bool) -> None:
+    """Browsers always send Origin on a socket (RFC 6455 §10.2) and with a POST (Fetch §3.3): it must be ours, to the letter.
+    Where it is `optional`, a program may leave it out."""
     origin = connection.headers.get("origin")
     if origin is None:
-        if by_key:
+        if optional:
             return
         raise ForeignOrigin(
             "Send an API key as `Authorization: Bearer cy_live_…`; a socket that signs in by cookie, its Origin."

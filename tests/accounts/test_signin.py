@@ -47,6 +47,27 @@ async def test_a_wrong_token_is_not_found(call, database):
     assert (await call(None).post("/auth/setup", json=ADA | {"token": "guess"})).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:8300.evil.example", "http://localhost:9999"]
+)
+async def test_a_page_of_another_origin_signs_nobody_in(call, client, resources, monkeypatch, origin):
+    """Login CSRF: a form of another site, sent as text/plain, would leave its visitor signed in as whom that site chose."""
+    monkeypatch.setattr(resources, "settings", Settings(data=resources.data, registration=True))
+    foreign = call(None)
+    for path, body in (
+        ("setup", ADA | {"token": "x"}),
+        ("register", ADA),
+        ("login", {"email": "a@b.c", "password": "x" * 9}),
+    ):
+        answer = await foreign.post(
+            f"/auth/{path}", json=body, headers={"origin": origin, "content-type": "text/plain"}
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin"), path
+        assert "set-cookie" not in answer.headers
+    ours = await foreign.post("/auth/register", json=ADA, headers={"origin": "http://localhost:8300"})
+    assert ours.status_code == 201
+
+
 async def test_registration_is_closed_until_opened(call):
     answer = await call(None).post("/auth/register", json=ADA)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "registration_closed")

@@ -19,7 +19,7 @@ from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
 from backend.core import crypto
-from backend.core.auth import Actor, KeyRefused, Me, anyone, cookie_name, is_secure, person, signed_in
+from backend.core.auth import Actor, KeyRefused, Me, cookie_name, is_secure, person, signed_in, stranger
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.events import position
@@ -29,7 +29,7 @@ from backend.core.resources import Hands, Resources
 AnyRequest = Request[Any, Any, Any]
 
 
-@post("/setup", guards=[anyone])
+@post("/setup", guards=[stranger])
 async def set_up(resources: Hands, request: AnyRequest, data: JSONBody[schemas.Setup]) -> Response[schemas.MeAnswer]:
     """Creates the first account with the one-time token that the server printed, and signs in. 404 afterwards."""
     password_hash = await users.hash_password(data.password)
@@ -38,7 +38,7 @@ async def set_up(resources: Hands, request: AnyRequest, data: JSONBody[schemas.S
         return await enter(db, resources, request, user, status=201)
 
 
-@post("/register", guards=[anyone])
+@post("/register", guards=[stranger])
 async def register(
     resources: Hands, request: AnyRequest, data: JSONBody[schemas.Register]
 ) -> Response[schemas.MeAnswer]:
@@ -50,7 +50,7 @@ async def register(
         return await enter(db, resources, request, user, status=201)
 
 
-@post("/login", guards=[anyone], status_code=200)
+@post("/login", guards=[stranger], status_code=200)
 async def login(resources: Hands, request: AnyRequest, data: JSONBody[schemas.Login]) -> Response[schemas.MeAnswer]:
     user = await service.check_login(resources.database, resources.data, data, service.browser_of(request))
     async with resources.database.begin() as db:
