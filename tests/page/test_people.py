@@ -73,6 +73,8 @@ def test_from_an_invitation_to_a_key_and_back_to_a_viewer(page, guest, server, t
     sign_in(page, server)
     link = invited(page, BOB["email"], "admin")
 
+    guest.goto(f"{server.url}/register")
+    expect(guest.get_by_text("Sign-up is closed here")).to_be_visible()
     guest.goto(link)
     expect(guest.get_by_text("You are invited to Acme as admin")).to_be_visible()
     fill(guest, Name=BOB["name"], Password=BOB["password"])

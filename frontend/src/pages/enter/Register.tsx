@@ -4,6 +4,7 @@ import { type Me, post, type Refused } from "../../api";
 import { Button, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
 import { Card, type EnterProps } from "./Enter";
+import { useWaysIn } from "./SignIn";
 
 export function Setup({ token, onEnter }: EnterProps & { token: string }) {
   return (
@@ -14,6 +15,15 @@ export function Setup({ token, onEnter }: EnterProps & { token: string }) {
 }
 
 export function Register({ onEnter }: EnterProps) {
+  if (useWaysIn().registration === false)
+    return (
+      <Card lead="Sign-up is closed here.">
+        <Notice kind="info" text="Ask a member of the organisation for an invitation: its link opens an account." />
+        <Link className="button" to="/sign-in">
+          Sign in
+        </Link>
+      </Card>
+    );
   return (
     <Card lead="Create your account.">
       <NewAccount path="/auth/register" more={{}} withOrganization onEnter={onEnter} />

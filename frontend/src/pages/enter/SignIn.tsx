@@ -127,9 +127,9 @@ function SecondStep({
 }
 
 type Provider = { name: string; label: string };
-type WaysIn = Page<Provider> & { registration: boolean };
+type WaysIn = Page<Provider> & { registration?: boolean }; // undefined until it is known
 
-const BY_PASSWORD: WaysIn = { items: [], next_cursor: null, registration: false };
+const BY_PASSWORD: WaysIn = { items: [], next_cursor: null };
 
 export function useWaysIn(): WaysIn {
   const [found, setFound] = useState(BY_PASSWORD);
