@@ -106,6 +106,7 @@ function App() {
   const leave = () => {
     go("/"); // whoever signs in next begins at the start
     forget();
+    sessionStorage.clear(); // what was being written is nobody's but theirs
     arrive(null);
   };
   const enter = (found: Me | null) => {

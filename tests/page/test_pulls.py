@@ -155,9 +155,16 @@ def test_two_people_review_settle_a_conflict_and_merge(server, ada, grace, joine
     is_accessible(page, "review")
     page.get_by_role("button", name="Send the review").click()
 
-    # Ada answers, and applies what was suggested.
+    # Ada answers, looks elsewhere in between, and applies what was suggested.
     thread.get_by_role("button", name="Reply…").click()
     thread.get_by_label("Reply").fill("They read better.")
+    hers.get_by_label("Comment on the whole").fill("On second thoughts")
+    ada.part("Commits")
+    ada.part("Conversation")
+    expect(hers.get_by_label("Comment on the whole")).to_have_value("On second thoughts")
+    hers.get_by_label("Comment on the whole").fill("")
+    thread.get_by_role("button", name="Reply…").click()
+    expect(thread.get_by_label("Reply")).to_have_value("They read better.")
     hers.keyboard.press("Control+Enter")
     suggestion = hers.get_by_role("article", name="Comments on count.txt, line 31")
     expect(suggestion.locator(".minus")).to_contain_text("thirty")

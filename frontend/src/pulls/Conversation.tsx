@@ -1,7 +1,8 @@
 // What happened and was said about a pull request, in its order, and what remains to be done with it.
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useMe } from "../me";
 import { Button } from "../parts/controls";
+import { useKept } from "../parts/useKept";
 import { Icon, type IconName } from "../shell/icons";
 import { useStore } from "../shell/store";
 import type { Commit } from "../source/types";
@@ -45,7 +46,7 @@ function itemsOf(commits: Commit[], reviews: Review[], threads: Thread[]): Item[
 
 export function Conversation({ desk, may, onThread }: { desk: Desk; may: May; onThread: (thread: Thread) => void }) {
   const { pull, commits, reviews, threads } = useStore(desk.state);
-  const [text, setText] = useState("");
+  const [text, setText] = useKept(`comment.${desk.at}`);
   useEffect(() => {
     void desk.wantFiles(); // the lines that comments are on
   }, [desk]);

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { useMe } from "../me";
 import { Button, Dialog, Notice } from "../parts/controls";
+import { useKept } from "../parts/useKept";
 import { useStore } from "../shell/store";
 import { plural } from "../source/words";
 import type { Desk } from "./desk";
@@ -22,13 +23,15 @@ export function ReviewDialog({ desk, may, onClose }: { desk: Desk; may: May; onC
   const trouble = useStore(desk.trouble);
   const busy = useStore(desk.busy);
   const [verdict, setVerdict] = useState<Verdict>("comment");
-  const [body, setBody] = useState("");
+  const [body, setBody] = useKept(`summary.${desk.at}`);
   const own = pull?.author.id === me.user.id;
   const alive = pull?.state === "open" || pull?.state === "draft";
   const choices = VERDICTS.filter(([one]) => one === "comment" || (may.write && alive && !own));
   const empty = verdict !== "approve" && !body.trim() && drafts.length === 0;
   const send = async () => {
-    if (!empty && (await desk.review(verdict, body))) onClose();
+    if (empty || !(await desk.review(verdict, body))) return;
+    setBody("");
+    onClose();
   };
   return (
     <Dialog title="Your review" wide onClose={onClose} onSubmit={send}>

@@ -2,6 +2,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { useMe } from "../me";
 import { Button } from "../parts/controls";
+import { useKept } from "../parts/useKept";
 import { Tool } from "../shell/controls";
 import { useStore } from "../shell/store";
 import type { Line } from "../source/types";
@@ -24,7 +25,7 @@ export const placeWords = ({ path, start_line, line }: Place): string =>
 export function ThreadBox({ desk, thread, may, head }: { desk: Desk; thread: Thread; may: May; head?: ReactNode }) {
   const [open, setOpen] = useState(!thread.resolved);
   const [replying, setReplying] = useState(false);
-  const [text, setText] = useState("");
+  const [text, setText] = useKept(`reply.${thread.id}`);
   useEffect(() => setOpen(!thread.resolved), [thread.resolved]);
   const send = async () => {
     if (text.trim() && (await desk.reply(thread, text))) {
