@@ -20,6 +20,7 @@ from backend.app import asgi, create_app, make_resources
 from backend.core import jobs, logs, migrations, responsive
 from backend.core.db import Database
 from backend.core.errors import Unavailable
+from backend.core.heads import BoundedHeads
 from backend.core.postgres import Postgres
 from backend.core.resources import Resources
 from backend.core.settings import Settings
@@ -91,7 +92,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 asgi(create_app(resources)),
-                http="httptools",
+                http=BoundedHeads,
                 ws="websockets-sansio",
                 ws_max_size=16 * 1024 * 1024,
                 ws_per_message_deflate=False,  # packing a flood would keep everybody else's keystrokes waiting
