@@ -75,13 +75,20 @@ def test_a_person_signs_in_with_a_password_and_out_again(codeyard, server: Serve
     assert codeyard("whoami", by_key=False).returncode == 4
 
 
-def test_a_key_of_few_rights_signs_in_and_says_what_it_is(codeyard, server: Server):
-    made = codeyard("key", "create", "narrow", "--scope", "files:read", "--days", "1", "-o", "json")
+def test_a_key_of_few_rights_signs_in_and_says_what_it_is(codeyard, server: Server, demo: str):
+    """And makes tasks, whose people it may not see."""
+    scopes = ("--scope", "files:read", "--scope", "workspaces:read", "--scope", "tasks:write")
+    made = codeyard("key", "create", "narrow", *scopes, "--days", "1", "-o", "json")
     key = json.loads(made.stdout)["key"]
     entered = codeyard("login", server.url, "--key", key, by_key=False)
     assert (entered.returncode, entered.stdout) == (0, f"Signed in to {server.url} by the API key narrow of Acme.\n")
     told = codeyard("whoami", by_key=False).stdout
     assert "files:read" in told and "acme" in told and key not in told
+    assert "acme" in codeyard("org", "list", by_key=False).stdout
+    task = json.loads(codeyard("task", "create", "demo", "Of a key", "-o", "json", by_key=False).stdout)
+    assert "Of a key" in codeyard("task", "list", "demo", by_key=False).stdout
+    assert codeyard("task", "edit", "demo", str(task["number"]), "--assignee", "x", by_key=False).returncode == 4
+    assert codeyard("task", "delete", "demo", str(task["number"]), "--yes", by_key=False).returncode == 0
     session = server.ask("POST", "/workspace", {"name": "theirs"})["default_session_id"]
     refused = codeyard("run", session, "--", "true", by_key=False)
     assert refused.returncode == 4 and "This needs the scope" in refused.stdout + refused.stderr

@@ -97,7 +97,7 @@ class Server:
 
     def organization(self, wanted: str | None) -> dict[str, Any]:
         """By id or slug; without either the one that was chosen, or the only one."""
-        rows = list(self.pages("/organizations"))
+        rows: list[dict[str, Any]] = self.ask("GET", "/auth/me")["organizations"]
         wanted = wanted or self.account.organization
         if not wanted:
             if len(rows) == 1:

@@ -114,7 +114,7 @@ def _organizations(commands: Any) -> None:
 
 
 def list_organizations(words: argparse.Namespace, server: Server) -> int:
-    show.rows(list(server.pages("/organizations")), "id slug name role", words.output)
+    show.rows(server.ask("GET", "/auth/me")["organizations"], "id slug name role", words.output)
     return 0
 
 

@@ -48,9 +48,9 @@ class _Place:
         self.all = People(server, self.workspace["organization_id"])
 
     def named(self, task: dict[str, Any]) -> dict[str, Any]:
-        """The task with who does it by name."""
-        who = self.all.people.get(task["assignee_id"]) or self.all.teams.get(task["team_id"])
-        return task | {"assignee": who}
+        """The task with who does it by name, where that may be known."""
+        person, team = task["assignee_id"], task["team_id"]
+        return task | {"assignee": self.all.people.get(person, person) or self.all.teams.get(team, team)}
 
     def whom(self, word: str) -> dict[str, str | None]:
         """The fields that assign. Raises NotFound."""
