@@ -655,3 +655,26 @@ def test_bytes_that_are_no_text_are_left_alone(page, server):
     page.keyboard.type("2 ")
     page.keyboard.press("Control+s")
     wait_until(lambda: (yard.root / "windows.txt").read_bytes() == b"one\r\n2 two\r\n")
+
+
+def test_who_may_only_look_is_told_so_and_types_into_nothing(page, joined, server, tolerated):
+    tolerated.append("/ws/lsp")  # without an engine its servers are for whoever installed this one
+    yard = Yard(server, "Looked at")
+    yard.write("app.py", "one = 1\n")
+    _, cookie = joined("Vic", "viewer")
+    name, _, value = cookie.partition("=")
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url}])
+    page.goto(f"{server.url}/s/{yard.session}")
+    page.get_by_role("treeitem", name="app.py").dblclick()
+    expect(code(page)).to_contain_text("one = 1")
+    expect(page.get_by_role("banner")).to_contain_text("Read only")
+    expect(code(page)).to_have_attribute("aria-readonly", "true")
+    code(page).click()
+    page.keyboard.type("two = 2")
+    expect(code(page)).to_have_text("one = 1")
+    for name in ("New file", "New session from this", "New terminal"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    page.keyboard.press("Control+`")
+    expect(page.get_by_text("Your role here opens no terminals.")).to_be_visible()
+    assert violations(page) == []
+    picture(page, "editor-looking")

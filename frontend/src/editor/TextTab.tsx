@@ -117,6 +117,7 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
   const language = new Compartment();
   const settings = new Compartment();
   const server = new Compartment();
+  const rights = new Compartment();
   const { bench, path } = document;
   const top = () => document.text.iterLines(1, Math.min(400, document.text.lines) + 1);
   const view: EditorView = new EditorView({
@@ -126,6 +127,7 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
       extensions: [
         server.of([]),
         settings.of(chosen(top())),
+        rights.of(EditorState.readOnly.of(!bench.may("files:write"))),
         basics,
         language.of([]),
         EditorView.contentAttributes.of({ "aria-label": path }),
@@ -142,10 +144,14 @@ function open(document: TextDocument, parent: HTMLElement): EditorView {
   });
   const gone = () => !document.views.has(view);
   const told = values.subscribe(() => view.dispatch({ effects: settings.reconfigure(chosen(top())) }));
+  const mayMore = bench.info.subscribe(() =>
+    view.dispatch({ effects: rights.reconfigure(EditorState.readOnly.of(!bench.may("files:write"))) }),
+  );
   const leave = stay(bench, path, view);
   const destroy = view.destroy.bind(view);
   view.destroy = () => {
     told();
+    mayMore();
     leave();
     if (cursor.get()?.view === view) cursor.set(null);
     destroy();

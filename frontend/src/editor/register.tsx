@@ -51,6 +51,7 @@ provider(Drafts);
 
 command({
   id: "file.save",
+  needs: "files:write",
   group: "File",
   title: "Save",
   keys: "Mod-S",
@@ -59,6 +60,7 @@ command({
 });
 command({
   id: "file.saveAll",
+  needs: "files:write",
   group: "File",
   title: "Save all",
   keys: "Mod-Alt-S",

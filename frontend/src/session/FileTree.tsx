@@ -96,6 +96,7 @@ function useFolders(bench: Bench) {
 }
 
 export default function FileTree({ bench }: { bench: Bench }) {
+  const writes = useSelected(bench.info, () => bench.may("files:write"));
   const { folders, open, failure, read, unfold, fold } = useFolders(bench);
   const current = useSelected(bench.layout, () => bench.tab?.path ?? "");
   const [selected, setSelected] = useState(current);
@@ -203,6 +204,10 @@ export default function FileTree({ bench }: { bench: Bench }) {
   };
   const menuOf = (one: Entry | null): MenuItem[] => {
     const inside = one === null ? "" : one.type === "directory" ? one.path : above(one.path);
+    const copy: MenuItem[] = one
+      ? [{ id: "copy", title: "Copy the path", icon: "copy", run: () => void navigator.clipboard?.writeText(one.path) }]
+      : [];
+    if (!writes) return copy;
     const always: MenuItem[] = [
       { id: "file", title: "New file", icon: "file", run: () => void make("file", inside) },
       { id: "folder", title: "New folder", icon: "folder", run: () => void make("folder", inside) },
@@ -211,7 +216,7 @@ export default function FileTree({ bench }: { bench: Bench }) {
     return [
       ...always,
       "line",
-      { id: "copy", title: "Copy the path", icon: "copy", run: () => void navigator.clipboard?.writeText(one.path) },
+      ...copy,
       { id: "rename", title: "Rename", icon: "pencil", keys: "F2", run: () => void rename(one) },
       { id: "delete", title: "Delete", icon: "trash", keys: "Delete", danger: true, run: () => void remove(one) },
     ];
@@ -219,14 +224,15 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const asked = (event: MouseEvent, one: Entry | null) => {
     event.preventDefault();
     event.stopPropagation();
+    if (menuOf(one).length === 0) return;
     if (one) setSelected(one.path);
     setMenu({ x: event.clientX, y: event.clientY, entry: one });
   };
   return (
     <div className="tree-view">
       <ViewHead title="Files">
-        <Tool icon="file" label="New file" onClick={() => make("file", folder)} />
-        <Tool icon="folder" label="New folder" onClick={() => make("folder", folder)} />
+        {writes && <Tool icon="file" label="New file" onClick={() => make("file", folder)} />}
+        {writes && <Tool icon="folder" label="New folder" onClick={() => make("folder", folder)} />}
         <Tool icon="minus" label="Fold all folders" onClick={fold} />
       </ViewHead>
       <Notice text={failure} />

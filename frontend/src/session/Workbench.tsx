@@ -28,11 +28,13 @@ export default function Workbench({ sessionId }: { sessionId: string }) {
       window.clearTimeout(timer);
       try {
         const session = await get<Session>(`/sessions/${sessionId}`);
-        const [workspace, sessions] = await Promise.all([
+        const [workspace, sessions, mine] = await Promise.all([
           get<Workspace>(`/workspace/${session.workspace_id}`),
           get<Page<Session>>(`/sessions/${session.workspace_id}/sessions?limit=200`),
+          get<{ scopes: string[] }>(`/workspace/${session.workspace_id}/access/mine`),
         ]);
-        bench.info.set({ session, workspace, sessions: sessions.items, failure: "" });
+        const scopes = new Set(mine.scopes);
+        bench.info.set({ session, workspace, sessions: sessions.items, scopes, failure: "" });
       } catch (error) {
         const { status, message } = error as Refused;
         const gone = status === 403 || status === 404;

@@ -37,6 +37,7 @@ for (const [kind, icon] of [
 
 command({
   id: "session.fork",
+  needs: "sessions:write",
   group: "Session",
   title: "New session from this",
   icon: "plus",
@@ -45,6 +46,7 @@ command({
 });
 command({
   id: "session.delete",
+  needs: "sessions:write",
   group: "Session",
   title: "Delete session",
   icon: "trash",

@@ -46,6 +46,11 @@ export function TitleBar({ bench }: { bench: Bench }) {
           </option>
         ))}
       </select>
+      {!bench.may("files:write") && (
+        <span className="soft looking" title="Your role here may look at everything and change nothing.">
+          Read only
+        </span>
+      )}
       {session && <CommandButton bench={bench} id="session.fork" />}
       <button type="button" className="ask" onClick={() => bench.run("palette.files")}>
         <Icon name="search" />

@@ -13,16 +13,23 @@ import {
   type Tab,
 } from "./layout";
 import { Questions } from "./Questions";
-import { commands, editors, type Place, views } from "./registry";
+import { can, commands, editors, type Place, views } from "./registry";
 import { createStore, type Store } from "./store";
 
-export type Info = { session: Session | null; workspace: Workspace | null; sessions: Session[]; failure: string };
+export type Info = {
+  session: Session | null;
+  workspace: Workspace | null;
+  sessions: Session[];
+  /** What the caller may do in the workspace. */
+  scopes: ReadonlySet<string>;
+  failure: string;
+};
 /** Where to in a file; lines and columns count from 1, `to` ends a selection. Without a line only the focus goes there. */
 export type Goal = { path: string; line?: number; column?: number; to?: { line: number; column: number } };
 
 export class Bench {
   readonly layout: Store<Layout>;
-  readonly info = createStore<Info>({ session: null, workspace: null, sessions: [], failure: "" });
+  readonly info = createStore<Info>({ session: null, workspace: null, sessions: [], scopes: new Set(), failure: "" });
   /** How far the clone is that the session is made by. */
   readonly progress = createStore("");
   /** Grows with each change of the files or the history. */
@@ -65,6 +72,12 @@ export class Bench {
     return this.info.get().session?.status === "ready";
   }
 
+  /** Whether the caller may; true until it is known. */
+  may(scope: string): boolean {
+    const { session, scopes } = this.info.get();
+    return session === null || scopes.has(scope);
+  }
+
   changed(paths: string[] | null = null, gone: string[] = []): void {
     this.touched.set({ paths, gone });
     this.tick.set((n) => n + 1);
@@ -72,7 +85,7 @@ export class Bench {
 
   run(id: string, argument?: unknown): void {
     const found = commands.get(id);
-    if (found && (found.when === undefined || found.when(this))) void found.run(this, argument);
+    if (found && can(this, found)) void found.run(this, argument);
   }
 
   /** Shows a view in its place; `data` is what it is about. */

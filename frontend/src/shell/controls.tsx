@@ -4,7 +4,7 @@ import type { Bench } from "./bench";
 import { Icon, type IconName } from "./icons";
 import { Keys } from "./Keyboard";
 import { shown } from "./keys";
-import { commands, keysOf } from "./registry";
+import { can, commands, keysOf } from "./registry";
 
 /** A small button with a drawing; `label` is what it is called. */
 export function Tool({
@@ -37,7 +37,7 @@ export function Tool({
 /** The command's button; hidden where it cannot be run. */
 export function CommandButton({ bench, id, argument }: { bench: Bench; id: string; argument?: unknown }) {
   const found = commands.get(id);
-  if (!found || (found.when && !found.when(bench))) return null;
+  if (!found || !can(bench, found)) return null;
   return (
     <Tool
       icon={found.icon ?? "more"}
@@ -57,7 +57,7 @@ export function menuOf(bench: Bench, ids: string[], argument?: unknown): MenuIte
   return ids.flatMap((id): MenuItem[] => {
     if (id === "line") return ["line"];
     const found = commands.get(id);
-    if (!found || (found.when && !found.when(bench))) return [];
+    if (!found || !can(bench, found)) return [];
     return [{ id, title: found.title, icon: found.icon, keys: keysOf(found)[0], run: () => bench.run(id, argument) }];
   });
 }

@@ -7,7 +7,7 @@
 //       A view of the side bar, the panel below ("panel") or the dock at the right ("dock"). It is a button of its place, a
 //       command "Show Changes", and, in the side bar, gets Alt and its number. Its component gets { bench, data }.
 //   command({ id: "vcs.push", group: "Source control", title: "Push", icon: "up", keys: "Mod-Shift-U",
-//             when: (bench) => …, run: (bench, argument) => … });
+//             needs: "vcs:write", when: (bench) => …, run: (bench, argument) => … });
 //       Stands in the palette and, with keys, in the keyboard map. <CommandButton id="vcs.push" /> and menus draw it by its id;
 //       bench.run("vcs.push", argument) runs it. `hidden` keeps it out of the palette. Keys without Ctrl, ⌘, Alt (and not F1–F12)
 //       count only where nobody types; a terminal keeps all but Alt-…, Ctrl-Shift-… and ⌘-….
@@ -45,6 +45,7 @@ export type Command = {
   keys?: string | string[];
   within?: string; // a selector: its keys count in there alone, and before others that are the same
   hidden?: boolean;
+  needs?: string; // what the caller must be allowed
   when?: (bench: Bench) => boolean;
   run: (bench: Bench, argument?: unknown) => unknown;
 };
@@ -120,6 +121,9 @@ export function keysOf(made: Command): string[] {
   return number > 0 && number < 10 ? [`Alt-${number}`, ...own] : own;
 }
 
+/** Whether it can be run now, by whoever looks. */
+export const can = (bench: Bench, { needs, when }: Command): boolean =>
+  (needs === undefined || bench.may(needs)) && (when === undefined || when(bench));
+
 /** The commands that can be run now. */
-export const possible = (bench: Bench): Command[] =>
-  [...commands.values()].filter((one) => one.when === undefined || one.when(bench));
+export const possible = (bench: Bench): Command[] => [...commands.values()].filter((one) => can(bench, one));

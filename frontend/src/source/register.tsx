@@ -104,6 +104,7 @@ command({
 });
 command({
   id: "source.commit",
+  needs: "vcs:write",
   group,
   title: "Commit…",
   icon: "commit",
@@ -115,6 +116,7 @@ command({
 });
 command({
   id: "source.discardAll",
+  needs: "vcs:write",
   group,
   title: "Discard what is chosen",
   icon: "undo",
@@ -130,6 +132,7 @@ command({
 });
 command({
   id: "source.push",
+  needs: "vcs:write",
   group,
   title: "Push",
   icon: "up",
@@ -138,6 +141,7 @@ command({
 });
 command({
   id: "source.pull",
+  needs: "vcs:write",
   group,
   title: "Pull",
   icon: "down",
@@ -146,6 +150,7 @@ command({
 });
 command({
   id: "source.pushTo",
+  needs: "vcs:write",
   group,
   title: "Push to…",
   icon: "up",
@@ -154,6 +159,7 @@ command({
 });
 command({
   id: "source.pullFrom",
+  needs: "vcs:write",
   group,
   title: "Pull from…",
   icon: "down",
@@ -162,6 +168,7 @@ command({
 });
 command({
   id: "source.merge",
+  needs: "vcs:write",
   group,
   title: "Merge another session…",
   icon: "branch",
@@ -170,6 +177,7 @@ command({
 });
 command({
   id: "source.snapshot",
+  needs: "vcs:write",
   group,
   title: "Take a snapshot…",
   icon: "snapshot",

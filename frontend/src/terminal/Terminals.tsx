@@ -43,7 +43,13 @@ export default function Terminals({ bench }: { bench: Bench }) {
       <Notice text={failure}>
         <Button onClick={() => void terminals.load()}>Try again</Button>
       </Notice>
-      {open.tabs.length === 0 && !failure && <p className="soft empty">No terminal is open. Alt T opens one.</p>}
+      {open.tabs.length === 0 && !failure && (
+        <p className="soft empty">
+          {bench.may("terminals:write")
+            ? "No terminal is open. Alt T opens one."
+            : "Your role here opens no terminals."}
+        </p>
+      )}
       {open.tabs.map((tab) => (
         <div
           key={tab.key}

@@ -50,6 +50,7 @@ const has = (bench: Bench) => terminalsOf(bench).open.get().tabs.length > 0;
 
 command({
   id: "terminal.new",
+  needs: "terminals:write",
   group,
   title: "New terminal",
   icon: "plus",
@@ -65,6 +66,7 @@ command({
 });
 command({
   id: "terminal.split",
+  needs: "terminals:write",
   group,
   title: "Split the terminal",
   icon: "split",

@@ -58,7 +58,7 @@ export class Terminals {
         .map((row) => ({ id: row.id, service: row.service_id ? { id: row.service_id, name: row.title } : null }));
       const found = restored(localStorage.getItem(this.kept), running);
       this.open.set((old) => ({ tabs: [...found.tabs, ...old.tabs], current: old.current || found.current }));
-      if (this.open.get().tabs.length === 0) this.add();
+      if (this.open.get().tabs.length === 0 && this.bench.may("terminals:write")) this.add();
       this.open.subscribe(() => localStorage.setItem(this.kept, toKeep(this.open.get())));
       this.failure.set("");
     } catch (error) {
