@@ -66,10 +66,12 @@ async def test_a_head_that_is_begun_and_not_ended_is_waited_for_only_so_long(mon
     monkeypatch.setattr(heads, "WITHIN", 0.0)
     asked = asyncio.Event()
 
-    async def app(*_):
+    async def app(scope, receive, send):
         asked.set()
 
-    running = uvicorn.Server(uvicorn.Config(app, http=heads.BoundedHeads, port=0, log_config=None, lifespan="off"))
+    running = uvicorn.Server(
+        uvicorn.Config(app, http=heads.BoundedHeads, interface="asgi3", port=0, log_config=None, lifespan="off")
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(running.serve(sockets=[listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
