@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.lsp_bridge.editor import FAKE
 from tests.page.axe import violations
-from tests.page.steps import sign_in
+from tests.page.steps import command, sign_in
 from tests.page.yard import Yard, picture
 from tests.server import OWNER, wait_until
 
@@ -439,6 +439,43 @@ def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated
     page.get_by_role("button", name="Save", exact=True).click()
     wait_until(lambda: yard.read("a.py").startswith("base = 1  # typed"))
     expect(page.get_by_title("not saved")).to_have_count(0)
+
+
+def test_what_was_typed_goes_where_its_file_is_moved_and_not_on_when_it_is_deleted(page, server, tolerated):
+    tolerated += ["status of 404"]  # of a file that is looked at in the moment in which it goes
+    yard = Yard(server, "moves")
+    yard.write("dir/a.txt", "base\n")
+    yard.open(page)
+    quick_open(page, "a.txt", "a.txt")
+    line(page, "base").click()
+    page.keyboard.press("End")
+    page.keyboard.type(" typed")
+    kept_as_draft(page, "base typed")
+    page.get_by_role("treeitem", name="dir").click(button="right")
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_role("textbox", name="Name").fill("moved")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="a.txt")).to_have_attribute("title", "moved/a.txt")
+    expect(line(page, "base typed")).to_be_visible()
+    expect(page.get_by_title("not saved")).to_have_count(1)
+    page.reload()
+    expect(line(page, "base typed")).to_be_visible()
+    expect(page.get_by_role("tab", name="a.txt")).to_have_count(1)
+    code(page).click()
+    page.keyboard.press("Control+s")
+    wait_until(lambda: yard.read("moved/a.txt") == "base typed\n")
+    assert not (yard.root / "dir").exists()
+
+    page.keyboard.press("Control+End")
+    page.keyboard.type("for nothing")
+    kept_as_draft(page, "base typed\nfor nothing")
+    command(page, "delete the file", "Delete the file")
+    expect(page.get_by_role("dialog")).to_contain_text("What was typed there and not saved is lost.")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("tab", name="a.txt")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("treeitem", name="moved")).to_be_visible()
+    expect(page.get_by_role("tab", name="a.txt")).to_have_count(0)
 
 
 def test_who_is_signed_out_elsewhere_is_told_and_finds_what_was_typed_and_where_and_so_is_whose_session_goes(

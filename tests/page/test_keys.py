@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.steps import command
 from tests.page.test_editor import code, completes, jump, line, quick_open, served
@@ -89,6 +89,42 @@ def test_a_line_is_gone_to_as_soon_as_its_file_is_chosen(page, server):
     command(page, "go to a line", "Go to a line")
     page.keyboard.type("1\n")
     expect(page.locator(".status")).to_contain_text("Ln 1, Col 1")
+
+
+def test_a_file_is_searched_as_soon_as_it_is_chosen_and_all_that_is_done_to_one_is_in_the_palette(
+    page, server, tolerated
+):
+    tolerated += ["status of 404"]  # of a file that is looked at in the moment in which it goes
+    yard = Yard(server, "everything")
+    yard.write("caller.py", CALLER)
+    held: list[Route] = []
+    page.route("**/filesystem", lambda route: route.fallback() if held else held.append(route))
+    yard.open(page)
+    quick_open(page, "caller", "caller.py")
+    press(page, "Control+f")  # its editor is not there yet: not the browser's own search, and no letters in the file
+    wait_until(lambda: page.evaluate("1") and held)
+    held[0].continue_()
+    expect(page.get_by_role("textbox", name="Find")).to_be_focused()
+    page.keyboard.type("greet")
+    expect(line(page, "print").locator(".cm-searchMatch")).to_have_text("greet")
+    press(page, "Escape")
+    expect(code(page)).to_be_focused()
+    command(page, "comment out", "Comment out")
+    expect(line(page, "# from greeting")).to_be_visible()
+    press(page, "Control+/")
+    expect(line(page, "# from greeting")).to_have_count(0)
+    press(page, "Control+s")
+    command(page, "rename the file", "Rename the file")
+    expect(page.get_by_role("textbox", name="Name")).to_be_focused()
+    page.keyboard.type("callers.py")
+    press(page, "Enter")
+    expect(page.get_by_role("tab", name="callers.py")).to_be_visible()
+    assert yard.read("callers.py") == CALLER
+    command(page, "delete the file", "Delete the file")
+    tab_to(page, page.get_by_role("button", name="Delete", exact=True))
+    press(page, "Enter")
+    expect(page.get_by_role("tab", name="callers.py")).to_have_count(0)
+    assert not (yard.root / "callers.py").exists()
 
 
 def test_code_is_written_moved_through_and_changed(page, server):

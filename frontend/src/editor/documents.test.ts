@@ -1,9 +1,10 @@
 import { ChangeSet } from "@codemirror/state";
 import { expect, test, vi } from "vitest";
 import type { Bench } from "../shell/bench";
+import { createStore } from "../shell/store";
 
 vi.stubGlobal("window", Object.assign(Object.create(globalThis), { addEventListener: () => undefined }));
-const { TextDocument } = await import("./documents");
+const { documentsOf, TextDocument } = await import("./documents");
 
 const bench = { sessionId: "s", mark: () => undefined } as unknown as Bench;
 const answer = (body: unknown) => new Response(JSON.stringify(body));
@@ -69,4 +70,22 @@ test("a change told while one types is looked at once nothing is typed any more,
   go();
   expect(await saved).toBe(true);
   await shows(document, "later");
+});
+
+test("a document whose tab is about to show it is not let go when files change; one without a tab is", async () => {
+  served("text");
+  const layout = createStore({ groups: [{ tabs: [{ id: "text:a" }] }] });
+  const touched = createStore<{ paths: string[]; gone: string[] }>({ paths: [], gone: [] });
+  const documents = documentsOf({ ...bench, layout, touched, ends: new Set() } as unknown as Bench);
+  const document = documents.take("a");
+  await shows(document, "text");
+  vi.useFakeTimers();
+  touched.set({ paths: ["b"], gone: [] });
+  await vi.advanceTimersByTimeAsync(200);
+  expect(documents.get("a")).toBe(document);
+  layout.set({ groups: [] });
+  touched.set({ paths: ["b"], gone: [] });
+  await vi.advanceTimersByTimeAsync(200);
+  expect(documents.get("a")).toBeUndefined();
+  vi.useRealTimers();
 });

@@ -43,6 +43,7 @@ export class TextDocument {
   constructor(
     readonly bench: Bench,
     readonly path: string,
+    private brought?: { content: string; etag: string }, // what was typed where the file lay before
   ) {}
 
   get tabId(): string {
@@ -71,7 +72,9 @@ export class TextDocument {
 
   /** Reads the file, and where the browser kept a draft of it, that. */
   async load(): Promise<void> {
-    const draft = await drafts.of(this.bench.sessionId, this.path).catch(() => undefined);
+    const brought = this.brought;
+    this.brought = undefined;
+    const draft = brought ?? (await drafts.of(this.bench.sessionId, this.path).catch(() => undefined));
     try {
       const found = await readText(this.bench.sessionId, this.path);
       if (found === null) return this.put({ phase: "binary" });
@@ -91,7 +94,7 @@ export class TextDocument {
       ({ text: this.text, eol: this.eol } = taken(draft.content)); // the file is gone; what was typed is not
     }
     const dirty = !this.text.eq(this.saved);
-    this.put({ phase: "ready", reason: "", restored: dirty, dirty });
+    this.put({ phase: "ready", reason: "", restored: dirty && !brought, dirty });
     this.judge();
   }
 
@@ -212,9 +215,11 @@ export class TextDocument {
     this.judge();
   }
 
-  /** Nobody shows it, and nothing of it would be lost. */
+  /** Nobody shows it, nor is about to, and nothing of it would be lost. */
   get idle(): boolean {
-    return this.views.size === 0 && !this.dirty && this.status.get().phase === "ready";
+    const { groups } = this.bench.layout.get();
+    const shown = groups.some((group) => group.tabs.some((tab) => tab.id === this.tabId));
+    return !shown && this.views.size === 0 && !this.dirty && this.status.get().phase === "ready";
   }
 
   /** The file is gone; what was typed and not saved stays. */
@@ -267,6 +272,7 @@ export class Documents {
 
   constructor(readonly bench: Bench) {
     bench.mayClose = (tab) => this.mayClose(tab.path ?? "");
+    bench.moved = (from, to) => this.moved(from, to);
     bench.ends.add(bench.touched.subscribe(() => this.hear(bench.touched.get())));
     bench.ends.add(this.look.end);
     const guard = (event: BeforeUnloadEvent) => {
@@ -340,6 +346,24 @@ export class Documents {
     await document.discard();
     this.open.delete(path);
     return true;
+  }
+
+  /** What was typed and not saved goes where its file went, and with a file that went nowhere. */
+  private async moved(from: string, to: string | null): Promise<void> {
+    const inside = this.all.filter((document) => touches([from], document.path));
+    for (const document of inside) {
+      const { path, dirty, etag } = document;
+      this.open.delete(path);
+      this.bench.mark(document.tabId, false);
+      if (dirty && to !== null) {
+        const brought = { content: given(document.text, document.eol), etag };
+        const made = new TextDocument(this.bench, to + path.slice(from.length), brought);
+        this.open.set(made.path, made);
+        await drafts.keep(this.bench.sessionId, made.path, brought.content, etag).catch(() => undefined);
+        void made.load();
+      }
+      await document.discard();
+    }
   }
 
   /** Brings drafts back; one whose tab is not there any more gets a new one. */

@@ -1,4 +1,5 @@
 // The text editor's part of the page: tabs of files, what is done to a file, quick open, search, problems, outline.
+import type { EditorView } from "@codemirror/view";
 import { lazy, type ReactNode, useEffect } from "react";
 import type { Bench } from "../shell/bench";
 import { command, editor, type Found, finder, provider, status, view } from "../shell/registry";
@@ -127,6 +128,41 @@ finder({
     return [{ id: "line", title, detail: path, run: () => bench.goal.set({ path, line, column: column || 1 }) }];
   },
 });
+
+/** The editor of the tab in front: at once, or when it has come, unless one goes elsewhere meanwhile. */
+function whenThere(bench: Bench, act: (view: EditorView) => void): void {
+  const tab = bench.tab;
+  const there = () => {
+    const at = cursor.get();
+    return at?.path === (tab?.path ?? tab?.data) ? at?.view : undefined;
+  };
+  const look = () => {
+    const view = there();
+    if (view || bench.tab?.id !== tab?.id) leave();
+    if (view) queueMicrotask(() => act(view)); // after it has taken the focus
+  };
+  const leave = cursor.subscribe(look);
+  look();
+}
+for (const [name, title, keys, of] of [
+  ["find", "Find in the file", "Mod-F", ["text", "library"]],
+  ["comment", "Comment out, and back", "Mod-/", ["text"]],
+  ["fold", "Fold all", undefined, ["text", "library"]],
+  ["unfold", "Unfold all", undefined, ["text", "library"]],
+] as const)
+  command({
+    id: `editor.${name}`,
+    group: "Editor",
+    title,
+    keys,
+    needs: name === "comment" ? "files:write" : undefined,
+    within: name === "comment" ? ".cm-editor" : undefined, // who writes elsewhere means something else
+    when: (bench) => of.some((kind) => kind === bench.tab?.kind),
+    run: async (bench) => {
+      const known = await import("./commands");
+      whenThere(bench, (view) => known[name](view));
+    },
+  });
 
 command({
   id: "palette.line",

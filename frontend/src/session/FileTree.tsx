@@ -10,16 +10,16 @@ import {
   useRef,
   useState,
 } from "react";
-import { ask, type Entry, files, type Refused } from "../api";
+import { ask, type Entry, type Refused } from "../api";
 import { inTurn, soon } from "../inTurn";
 import { Notice } from "../parts/controls";
 import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
 import { Icon, type IconName } from "../shell/icons";
-import { renamePaths } from "../shell/layout";
 import { useSelected } from "../shell/store";
-import { above, beside, iconOf, type Row, rowsOf } from "./tree";
+import * as entries from "./entries";
+import { above, iconOf, isIn, type Row, rowsOf } from "./tree";
 
 const HEIGHT = 24;
 const CARRIED = "application/x-codeyard-path";
@@ -59,17 +59,25 @@ function useFolders(bench: Bench) {
   latest.current = open;
   useEffect(() => {
     let stale: Set<string> | null = null; // null: all of them
+    const lost = new Set<string>();
     const look = () => {
       const some = stale;
       stale = new Set();
-      return Promise.all(["", ...latest.current].filter((path) => some === null || some.has(path)).map(read));
+      const open = ["", ...latest.current].filter((path) => ![...lost].some((one) => isIn(path, one)));
+      if (open.length <= latest.current.size) setOpen(new Set(open.slice(1)));
+      lost.clear();
+      return Promise.all(open.filter((path) => some === null || some.has(path)).map(read));
     };
     void look();
     const again = soon(50, look);
     const hear = () => {
-      const { paths } = bench.touched.get();
+      const { paths, gone } = bench.touched.get();
       if (paths === null) stale = null;
-      for (const path of paths ?? []) stale?.add(path).add(above(path));
+      for (const path of paths ?? []) {
+        stale?.add(path).add(above(path));
+        lost.delete(path);
+      }
+      for (const path of gone) lost.add(path);
       again();
     };
     const leave = bench.touched.subscribe(hear);
@@ -92,12 +100,17 @@ function useFolders(bench: Bench) {
     },
     [read],
   );
-  return { folders, open, failure, read, unfold, fold: () => setOpen(new Set<string>()) };
+  /** A folder that goes elsewhere, or away (null), takes along which of those in it are open. */
+  const take = useCallback((from: string, to: string | null) => {
+    const there = (path: string) => (!isIn(path, from) ? [path] : to === null ? [] : [to + path.slice(from.length)]);
+    setOpen((old) => new Set([...old].flatMap(there)));
+  }, []);
+  return { folders, open, failure, read, unfold, take, fold: () => setOpen(new Set<string>()) };
 }
 
 export default function FileTree({ bench }: { bench: Bench }) {
   const writes = useSelected(bench.info, () => bench.may("files:write"));
-  const { folders, open, failure, read, unfold, fold } = useFolders(bench);
+  const { folders, open, failure, read, unfold, take, fold } = useFolders(bench);
   const current = useSelected(bench.layout, () => bench.tab?.path ?? "");
   const [selected, setSelected] = useState(current);
   const [menu, setMenu] = useState<{ x: number; y: number; entry: Entry | null } | null>(null);
@@ -122,49 +135,26 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const act = (one: Entry, keep = false) =>
     one.type === "directory" ? unfold(one.path) : bench.openFile(one.path, null, !keep);
   const folder = entry?.type === "directory" ? entry.path : above(selected);
-  const tried = (work: Promise<unknown>) =>
-    work.then(
-      () => true,
-      (error: Refused) => {
-        bench.questions.tell(error.message, "error");
-        return false;
-      },
-    );
-
   const make = async (kind: "file" | "folder", inside: string) => {
     const label = inside ? `Name in ${inside}` : "Name";
     const name = await bench.questions.prompt(`New ${kind}`, { label, value: "" }, "Create");
-    if (!name) return;
-    const path = inside ? `${inside}/${name}` : name;
-    const op = kind === "file" ? { op: "write", path, content: "", etag: "*" } : { op: "mkdir", path };
-    if (!(await tried(files(bench.sessionId, op)))) return;
+    if (!name || !(await entries.make(bench, kind, inside ? `${inside}/${name}` : name))) return;
     if (inside) unfold(inside, true);
     await read(inside);
-    if (kind === "file") bench.openFile(path);
   };
-  const move = async (path: string, target: string) => {
-    if (target === path || !(await tried(files(bench.sessionId, { op: "move", path, to: target })))) return;
-    bench.layout.set((old) =>
-      renamePaths(old, (one) => (one === path || one.startsWith(`${path}/`) ? target + one.slice(path.length) : one)),
-    );
-    setSelected(target);
-    await Promise.all([read(above(path)), read(above(target))]);
+  const moved = async (path: string, to: string) => {
+    setSelected(to);
+    take(path, to);
+    await Promise.all([read(above(path)), read(above(to))]);
   };
-  const rename = async (one: Entry) => {
-    const name = await bench.questions.prompt(`Rename ${one.path}`, { label: "Name", value: one.name }, "Rename");
-    if (name) await move(one.path, beside(one.path, name));
+  const rename = async ({ path }: Entry) => {
+    const to = await entries.rename(bench, path);
+    if (to) await moved(path, to);
   };
-  const remove = async (one: Entry) => {
-    const sure = await bench.questions.choose(
-      `Delete ${one.path}?`,
-      "A snapshot is taken first: History brings it back.",
-      [{ label: "Delete", value: "yes", kind: "danger" }],
-    );
-    if (!sure || !(await tried(files(bench.sessionId, { op: "delete", path: one.path, recursive: true })))) return;
-    bench.layout.set((old) =>
-      renamePaths(old, (path) => (path === one.path || path.startsWith(`${one.path}/`) ? null : path)),
-    );
-    await read(above(one.path));
+  const remove = async ({ path }: Entry) => {
+    if (!(await entries.remove(bench, path))) return;
+    take(path, null);
+    await read(above(path));
   };
 
   const key = (event: KeyboardEvent) => {
@@ -189,8 +179,8 @@ export default function FileTree({ bench }: { bench: Bench }) {
       unfold(entry.path, true);
     else if (event.key === "ArrowLeft" && open.has(entry.path)) unfold(entry.path, false);
     else if (event.key === "ArrowLeft" && above(entry.path)) setSelected(above(entry.path));
-    else if (event.key === "F2") void rename(entry);
-    else if (event.key === "Delete") void remove(entry);
+    else if (event.key === "F2" && writes) void rename(entry);
+    else if (event.key === "Delete" && writes) void remove(entry);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -200,7 +190,8 @@ export default function FileTree({ bench }: { bench: Bench }) {
     setOver("");
     if (!path || target === path || target.startsWith(`${path}/`)) return;
     event.preventDefault();
-    void move(path, target ? `${target}/${path.split("/").pop()}` : (path.split("/").pop() ?? ""));
+    const to = [target, path.split("/").pop()].filter(Boolean).join("/");
+    void entries.move(bench, path, to).then((done) => (done ? moved(path, to) : undefined));
   };
   const menuOf = (one: Entry | null): MenuItem[] => {
     const inside = one === null ? "" : one.type === "directory" ? one.path : above(one.path);

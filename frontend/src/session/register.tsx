@@ -1,7 +1,7 @@
 // The session's own part of the page: its files, and what is done to the session as a whole.
 import { lazy } from "react";
-import { files, type Refused } from "../api";
 import { command, view } from "../shell/registry";
+import { make, remove, rename } from "./entries";
 import "./tree.css";
 
 view({
@@ -22,17 +22,26 @@ for (const [kind, icon] of [
     group: "File",
     title: `New ${kind}…`,
     icon,
+    needs: "files:write",
     when: (bench) => bench.ready,
     run: async (bench) => {
       const value = bench.tab?.path?.replace(/[^/]*$/, "") ?? "";
       const path = await bench.questions.prompt(`New ${kind}`, { label: "Path", value }, "Create");
-      if (!path) return;
-      const op = kind === "file" ? { op: "write", path, content: "", etag: "*" } : { op: "mkdir", path };
-      await files(bench.sessionId, op).then(
-        () => kind === "file" && bench.openFile(path),
-        (error: Refused) => bench.questions.tell(error.message, "error"),
-      );
+      if (path) await make(bench, kind, path);
     },
+  });
+for (const [verb, title, icon, run] of [
+  ["rename", "Rename the file…", "pencil", rename],
+  ["delete", "Delete the file…", "trash", remove],
+] as const)
+  command({
+    id: `file.${verb}`,
+    group: "File",
+    title,
+    icon,
+    needs: "files:write",
+    when: (bench) => bench.tab?.path !== undefined,
+    run: (bench) => run(bench, bench.tab?.path ?? ""),
   });
 
 command({

@@ -53,11 +53,9 @@ export function Keys({ keys }: { keys: string }) {
 
 /** Keys that the editor and the lists have by themselves. */
 const BUILT_IN: [group: string, title: string, keys: string][] = [
-  ["Editor", "Find in the file", "Mod-F"],
   ["Editor", "Complete", "Ctrl-Space"],
   ["Editor", "Select the next same word", "Mod-D"],
   ["Editor", "Move the line", "Alt-ArrowUp"],
-  ["Editor", "Comment out, and back", "Mod-/"],
   ["Editor", "Leave the editor: Tab indents in it", "Escape-Tab"],
   ["Files", "Menu of the chosen one", "Shift-F10"],
   ["Files", "Rename", "F2"],

@@ -9,6 +9,7 @@ import {
   keepTab,
   type Layout,
   openTab,
+  renamePaths,
   restored,
   type Tab,
 } from "./layout";
@@ -52,6 +53,8 @@ export class Bench {
   readonly dialog = createStore<"keys" | "fork" | "delete" | null>(null);
   /** Asked before a tab with changes goes; what it answers is done. The editor sets it. */
   mayClose: (tab: Tab) => boolean | Promise<boolean> = () => true;
+  /** Told before the tabs are, when a file, or a folder of some, has gone to another path, or to none. The editor sets it. */
+  moved: (from: string, to: string | null) => unknown = () => undefined;
 
   constructor(readonly sessionId: string) {
     const kept = `layout.${sessionId}`;
@@ -151,6 +154,15 @@ export class Bench {
     if (holding.length === 1 && this.unsaved.get().has(tabId) && !(await this.mayClose(tab))) return;
     this.mark(tabId, holding.length > 1 && this.unsaved.get().has(tabId));
     this.layout.set((old) => closeTab(old, group.id, tabId));
+  }
+
+  /** The tabs of what is at that path, or in that folder, follow it to another; to none they close. */
+  async follow(from: string, to: string | null): Promise<void> {
+    await this.moved(from, to);
+    const inside = (path: string) => path === from || path.startsWith(`${from}/`);
+    this.layout.set((old) =>
+      renamePaths(old, (path) => (!inside(path) ? path : to === null ? null : to + path.slice(from.length))),
+    );
   }
 
   mark(tabId: string, unsaved: boolean): void {

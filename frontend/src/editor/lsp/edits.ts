@@ -3,7 +3,6 @@
 import { ChangeSet } from "@codemirror/state";
 import { type FileContent, files, post, vcs } from "../../api";
 import type { Bench } from "../../shell/bench";
-import { renamePaths } from "../../shell/layout";
 import { documentsOf } from "../documents";
 import { pathOf } from "../paths";
 import { changesOf, given, type TextEdit, taken } from "../text";
@@ -85,7 +84,7 @@ async function take(bench: Bench, step: Step): Promise<void> {
   else if (step.kind === "delete") await files(sessionId, { op: "delete", path: step.path, recursive: true });
   else if (step.kind === "rename") {
     await files(sessionId, { op: "move", path: step.path, to: step.to });
-    bench.layout.set((old) => renamePaths(old, (path) => (path === step.path ? step.to : path)));
+    await bench.follow(step.path, step.to);
   } else if (step.kind === "edit") await change(bench, step.path, step.edits);
 }
 
