@@ -102,7 +102,7 @@ async def attach(
         viewer = terminal.attach(after=after, acks=acks, writes=writes)
     except ValueError as error:
         raise BadOffset(end=terminal.ring.end) from error
-    if size is not None and terminal_id is not None:
+    if size is not None:
         await viewer.prefer(*size)
     return viewer
 
