@@ -245,6 +245,7 @@ class _Following:
             if said != self._last:
                 said = self._last
                 await self._telling.say(*said)
+            await asyncio.sleep(0.25)
             try:
                 await self._telling.look()
             except (Cancelled, SessionGone) as unwanted:
@@ -252,7 +253,6 @@ class _Following:
                 if self._work is not None:
                     self._work.cancel()
                 return
-            await asyncio.sleep(0.25)
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
