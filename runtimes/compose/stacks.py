@@ -14,7 +14,7 @@ import msgspec
 from runtimes.compose.model import BadCompose
 from runtimes.compose.source import read_text
 
-#: `deploy/images` builds stand-ins for all but Maven's and Bun's where no registry is reached.
+#: `deploy/images` builds stand-ins for all but Java's and Bun's where no registry is reached.
 IMAGES: Final = {
     "node": "node:24",
     "python": "python:3.11",

@@ -427,7 +427,12 @@ def test_what_was_typed_survives_the_page_and_the_server(page, server, tolerated
     page.keyboard.type("  # typed")
     expect(page.get_by_title("not saved")).to_be_visible()
     kept_as_draft(page, "base = 1  # typed")
-    tolerated += ["WebSocket connection to", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET"]
+    tolerated += [
+        "WebSocket connection to",
+        "ERR_CONNECTION_REFUSED",
+        "ERR_CONNECTION_RESET",
+        "ERR_SOCKET_NOT_CONNECTED",
+    ]
     server.kill()
     expect(page.locator(".status .bad")).to_contain_text("away")
     page.keyboard.type(" on")

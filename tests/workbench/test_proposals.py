@@ -1,5 +1,5 @@
-"""What a repository without a compose file gets runs as it stands: a proposal for each stack, with only what its language brings,
-a Procfile, a devcontainer.json."""
+"""What a repository without a compose file gets runs as it stands: a proposal for each stack but Java, with what its language
+brings; a Procfile; a devcontainer.json."""
 
 import asyncio
 import contextlib
@@ -36,23 +36,6 @@ fn main() {
     }
 }
 """
-JAVA = """\
-import com.sun.net.httpserver.HttpServer;
-import java.net.InetSocketAddress;
-
-class Main {
-    public static void main(String[] words) throws Exception {
-        HttpServer server = HttpServer.create(new InetSocketAddress(8080), 0);
-        server.createContext("/", asked -> {
-            byte[] said = "java says hello".getBytes();
-            asked.sendResponseHeaders(200, said.length);
-            asked.getResponseBody().write(said);
-            asked.close();
-        });
-        server.start();
-    }
-}
-"""
 RUBY = """\
 require "socket"
 words = ARGV.each_slice(2).to_h # as Sinatra takes them
@@ -73,8 +56,6 @@ end
                               "make_server('', 8000, demo_app).serve_forever()"}),
         ("golang", "go", {"go.mod": "module hello\n\ngo 1.24\n", "main.go": GO}),
         ("rust", "rust", {"Cargo.toml": '[package]\nname = "hello"\nversion = "1.0.0"\n', "src/main.rs": RUST}),
-        ("gradle", "java", {"build.gradle": "apply plugin: 'application'\nmainClassName = 'Main'\n",
-                            "src/main/java/Main.java": JAVA}),
         ("ruby", "ruby", {"Gemfile": "# frozen_string_literal: true\n", "app.rb": RUBY}),
         ("php", "php", {"composer.json": "{}", "public/index.php": "<?= 'php says hello' ?>"}),
         ("python", "static", {"public/index.html": "<h1>static says hello</h1>"}),
