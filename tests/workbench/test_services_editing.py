@@ -1,6 +1,9 @@
 """Services made and changed through the API: each an edit of compose.yaml that keeps the rest, and can be undone."""
 
 import json
+import os
+import tempfile
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -220,3 +223,18 @@ async def test_attacks_43_and_65_odd_bodies_are_refused(client, here):
     ):
         answer = await client.post(f"{here}/services", json=body)
         assert 400 <= answer.status_code < 500, (body, answer.text)
+
+
+def test_what_a_read_only_service_is_given_is_written_anew_by_who_is_not_root_too():
+    files = {"/etc/one": b"same", "/etc/two": b"same", "/run/secrets/token": b"hush"}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        whoever = os.geteuid()
+        os.seteuid(whoever or 12345)
+        try:
+            for _ in range(2):
+                given = definition._given(Path(folder) / "given" / "web", files)
+                assert {one.target: (Path(one.root) / one.source).read_bytes() for one in given} == files
+                assert all(one.read_only for one in given)
+        finally:
+            os.seteuid(whoever)

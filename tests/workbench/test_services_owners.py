@@ -13,7 +13,10 @@ from backend.workbench.sessions import jobs
 from tests.conftest import idle
 from tests.workbench.test_services import IMAGE, Stack, make_stack, put_away
 
-pytestmark = pytest.mark.docker
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user"),
+]
 
 USER = 12345
 MAKES = f"""\

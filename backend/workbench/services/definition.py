@@ -289,18 +289,15 @@ def _mounts(root: str, service: model.Service) -> list[Mount]:
 def _given(folder: Path, files: dict[str, bytes]) -> list[Mount]:
     """What a read-only container is given, as files of the server's to mount: an engine puts none into it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    named = {target: hashlib.sha256(content).hexdigest() for target, content in files.items()}
-    for old in folder.iterdir():
-        if old.name not in named.values():
-            old.unlink()
+    for old in folder.iterdir():  # into which nobody may write again but root
+        old.unlink()
+    mounts = []
     for target, content in files.items():
-        descriptor = os.open(folder / named[target], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-    return [
-        Mount(kind="bind", root=str(folder), source=name, target=target, read_only=True)
-        for target, name in named.items()
-    ]
+        name = hashlib.sha256(target.encode() + b"\0" + content).hexdigest()
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o444)
+        mounts.append(Mount(kind="bind", root=str(folder), source=name, target=target, read_only=True))
+    return mounts
 
 
 def _content(definition: Definition, mount: model.FileMount) -> bytes:
