@@ -1,4 +1,5 @@
 // Paths of the working copy, relative to its root, and the addresses that language servers give them.
+import { isIn } from "../shell/layout";
 
 export const ROOT = "file:///workspace";
 
@@ -28,4 +29,4 @@ export function pathOf(uri: string): string | null {
 
 /** Whether a change of those paths, or of a folder among them, is one of the file at `path`; null stands for any. */
 export const touches = (changed: Iterable<string> | null, path: string): boolean =>
-  changed === null || [...changed].some((one) => path === one || path.startsWith(`${one}/`));
+  changed === null || [...changed].some((one) => isIn(path, one));

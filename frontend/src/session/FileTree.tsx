@@ -17,9 +17,10 @@ import { useRows } from "../parts/useRows";
 import type { Bench } from "../shell/bench";
 import { Menu, type MenuItem, Tool, ViewHead } from "../shell/controls";
 import { Icon, type IconName } from "../shell/icons";
+import { isIn } from "../shell/layout";
 import { useSelected } from "../shell/store";
 import * as entries from "./entries";
-import { above, iconOf, isIn, type Row, rowsOf } from "./tree";
+import { above, iconOf, type Row, rowsOf } from "./tree";
 
 const HEIGHT = 24;
 const CARRIED = "application/x-codeyard-path";
@@ -188,7 +189,7 @@ export default function FileTree({ bench }: { bench: Bench }) {
   const drop = (event: DragEvent, target: string) => {
     const path = event.dataTransfer.getData(CARRIED);
     setOver("");
-    if (!path || target === path || target.startsWith(`${path}/`)) return;
+    if (!path || isIn(target, path)) return;
     event.preventDefault();
     const to = [target, path.split("/").pop()].filter(Boolean).join("/");
     void entries.move(bench, path, to).then((done) => (done ? moved(path, to) : undefined));

@@ -1,7 +1,8 @@
 // What is done to a file or a folder of the session, and to the tabs that show it.
 import { files, type Refused } from "../api";
 import type { Bench } from "../shell/bench";
-import { beside, isIn } from "./tree";
+import { isIn } from "../shell/layout";
+import { beside } from "./tree";
 
 /** Whether it was done; why it was not is told. */
 const tried = (bench: Bench, operation: Record<string, unknown>): Promise<boolean> =>

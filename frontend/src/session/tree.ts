@@ -5,7 +5,6 @@ export type Row = { entry: Entry; depth: number };
 
 export const above = (path: string): string => path.split("/").slice(0, -1).join("/");
 export const beside = (path: string, name: string): string => [above(path), name].filter(Boolean).join("/");
-export const isIn = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** The rows from top to bottom: what is in `""`, and in each folder that is open and was read. */
 export function rowsOf(folders: Record<string, Entry[]>, open: ReadonlySet<string>): Row[] {

@@ -6,6 +6,7 @@ import {
   closeTab,
   currentTab,
   focusedGroup,
+  isIn,
   keepTab,
   type Layout,
   openTab,
@@ -159,9 +160,8 @@ export class Bench {
   /** The tabs of what is at that path, or in that folder, follow it to another; to none they close. */
   async follow(from: string, to: string | null): Promise<void> {
     await this.moved(from, to);
-    const inside = (path: string) => path === from || path.startsWith(`${from}/`);
     this.layout.set((old) =>
-      renamePaths(old, (path) => (!inside(path) ? path : to === null ? null : to + path.slice(from.length))),
+      renamePaths(old, (path) => (!isIn(path, from) ? path : to === null ? null : to + path.slice(from.length))),
     );
   }
 

@@ -138,6 +138,9 @@ export function turnTab(layout: Layout, by: number): Layout {
   return next ? focusTab(layout, group.id, next.id) : layout;
 }
 
+/** Whether a path is that folder, or lies in it. */
+export const isIn = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
 /** Files that moved or went: tabs follow, or close. */
 export function renamePaths(layout: Layout, moved: (path: string) => string | null): Layout {
   const groups = layout.groups.map((group) => {
