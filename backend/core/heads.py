@@ -1,5 +1,5 @@
 """HTTP as uvicorn speaks it, with a bound to what a caller may send that leads to nothing: the parser keeps an endless header, or
-an endless trailer, for as long as it comes.
+an endless trailer, for as long as it comes. And a request names one host (RFC 9112 §3.2): of two, a proxy may read the other.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ WITHIN = 60.0
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """Closes a connection whose head is too long (400) or too slow."""
+    """Closes a connection whose head is too long (400) or too slow, or names no host or several (400)."""
 
     _open = 0
     _late: asyncio.TimerHandle | None = None
@@ -31,6 +31,9 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._led_to_something()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise ValueError("one Host is needed")  # which the parser passes on as a request that is none
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -54,6 +54,24 @@ def test_what_does_not_end_is_cut_off_and_kept_by_nobody(server: Server, start: 
     assert server.ask("GET", "/workspace?limit=1")["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nhost: a\r\n", 200),
+        (b"GET / HTTP/1.0\r\n", 200),
+        (b"GET / HTTP/1.1\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nHost: b\r\n", 400),
+        (b"GET / HTTP/1.0\r\nhost: a\r\nhost: a\r\n", 400),
+        (b"GET /api/v1/ws/events HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: upgrade\r\nupgrade: websocket\r\n", 400),
+    ],
+)
+def test_a_request_names_one_host(server: Server, head: bytes, status: int):
+    """RFC 9112 §3.2: with two, the server and a proxy before it may each believe another."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(head + b"\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_a_long_head_and_a_long_body_are_taken(server: Server):
     status, _, _ = server.request("GET", "/workspace?cursor=" + "x" * 30_000)
     assert status == 400  # it was read
