@@ -57,7 +57,9 @@ async def test_it_needs_the_password_and_counts_only_once_confirmed(client, logi
     assert (await client.post(AT, json={"password": "wrong"})).status_code == 401
     begun = (await client.post(AT, json={"password": make.PASSWORD})).json()
     assert (await login()) == (200, "")
-    assert (await client.post(f"{AT}/confirm", json={"code": "000000"})).status_code == 401
+    wrong = await client.post(f"{AT}/confirm", json={"code": "000000"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "wrong_code")
+    assert "recovery" not in wrong.json()["error"]["message"]  # there are none yet
     assert (await client.get(AT)).json() == {"enabled": False, "recovery_codes_left": 0}
     code = pyotp.TOTP(begun["secret"]).at(clock(0))
     shown = {"code": f"{code[:3]} {code[3:]}"}  # as apps show it

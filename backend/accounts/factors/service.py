@@ -30,6 +30,13 @@ class WrongCode(Unauthorized):
     """That code is wrong, over, or was used: wait for the next one, or take a recovery code."""
 
 
+_FIRST = (
+    "That is not what the app shows now: try the next code. If that is wrong, too, look whether the phone's clock is right, "
+    "or scan the picture again."
+)
+"""Where there is no recovery code yet."""
+
+
 class FactorIsSet(Conflict):
     """There is a second factor: turn it off first."""
 
@@ -67,7 +74,10 @@ async def confirm(db: AsyncSession, data: Path, user_id: UUID, code: str) -> lis
     factor = await db.get(SecondFactor, user_id, with_for_update=True)
     if factor is None or factor.confirmed_at is not None:
         raise NoFactor
-    await _take_code(db, data, factor, code)
+    try:
+        await _take_code(db, data, factor, code)
+    except WrongCode:
+        raise WrongCode(_FIRST) from None
     factor.confirmed_at = now()
     return await new_codes(db, user_id)
 
