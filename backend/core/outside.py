@@ -27,6 +27,11 @@ class NotPublic(OSError):
     """The host has an address in a private network."""
 
 
+def is_not_public(error: BaseException | None) -> bool:
+    """Whether it is why a request of `client` failed. (httpcore's pool keeps an error's context alone.)"""
+    return error is not None and (isinstance(error, NotPublic) or is_not_public(error.__cause__ or error.__context__))
+
+
 class TooLong(Exception):
     """The answer is longer than the caller takes."""
 

@@ -327,10 +327,12 @@ async def test_private_providers_are_refused_unless_allowed(client, resources, m
     """Attack row 62."""
     strict = msgspec.structs.replace(resources.settings, allow_private_clone=False)
     monkeypatch.setattr(resources, "settings", strict)
-    for url in (upstream.base, "https://127.0.0.1", "https://169.254.169.254", "https://localhost."):
+    urls = dict.fromkeys(("https://127.0.0.1", "https://169.254.169.254", "https://localhost"), "provider_private")
+    for url, code in {upstream.base: "bad_base_url", **urls}.items():
         answer = await client.post("/github", json={"token": TOKEN, "base_url": url})
-        assert answer.status_code == 422
-        assert answer.json()["error"]["code"] in ("bad_base_url", "provider_unreachable")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (422, code)
+        assert "CODEYARD_ALLOW_PRIVATE_CLONE" in error["message"]
 
 
 async def test_unknown_connections_are_not_there(client, upstream):

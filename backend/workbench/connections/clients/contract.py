@@ -27,6 +27,10 @@ class ProviderUnreachable(Invalid):
     """The provider could not be reached, or does not answer as it should: is its address right?"""
 
 
+class ProviderPrivate(ProviderUnreachable):
+    """The provider's address lies in a private network; whoever runs the server can allow it by CODEYARD_ALLOW_PRIVATE_CLONE."""
+
+
 class ProviderBusy(TooMany):
     """The provider takes no more requests with this token for now: wait."""
 
@@ -194,7 +198,7 @@ class Api:
                 _check(answer, said)
                 return outside.decoded(said) if said or method == "GET" else None, answer.headers
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, outside.TooLong) as error:
-            raise ProviderUnreachable from error
+            raise (ProviderPrivate if outside.is_not_public(error) else ProviderUnreachable) from error
 
 
 def _check(answer: httpx.Response, said: bytes) -> None:
