@@ -130,6 +130,7 @@ MATRIX = [
     ),
     open_to_all("GET", "/assets/{path}", 404),
     open_to_all("POST", "/auth/setup", 404, body=PERSON | {"token": "x", "organization": "X"}),
+    open_to_all("POST", "/auth/setup/check", 404, body={"token": "x"}),
     open_to_all("POST", "/auth/register", 403, body=PERSON),
     open_to_all("POST", "/auth/invitation", 403, body={"invitation": "x"}),
     open_to_all("POST", "/auth/login", 401, body={"email": "{unique}@example.com", "password": "wrong"}),

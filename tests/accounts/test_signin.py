@@ -22,8 +22,11 @@ async def test_the_printed_token_makes_the_first_account_and_signs_in(call, data
     async with database.begin() as db:
         token = await service.offer_setup(db)
     browser = call(None)
+    assert (await browser.post("/auth/setup/check", json={"token": token})).status_code == 204
     answer = await browser.post("/auth/setup", json=ADA | {"token": token})
     assert answer.status_code == 201
+    over = await browser.post("/auth/setup/check", json={"token": token})
+    assert (over.status_code, over.json()["error"]["code"]) == (404, "already_set_up")
     assert answer.json()["user"]["email"] == "ada@example.com"
     assert answer.json()["organizations"][0]["role"] == "owner"
     assert "HttpOnly" in answer.headers["set-cookie"]

@@ -28,7 +28,7 @@ def upstream(tmp_path):
     return f"file://{tmp_path}"
 
 
-def test_the_one_time_link_creates_the_first_account(browser):
+def test_the_one_time_link_creates_the_first_account_and_says_afterwards_that_it_did(browser):
     fresh = Server(new=True)
     token = fresh.start()
     try:
@@ -45,6 +45,13 @@ def test_the_one_time_link_creates_the_first_account(browser):
         page.get_by_role("button", name="Create account").click()
         expect(page.get_by_text("Nothing here yet")).to_be_visible()
         context.close()
+        page = browser.new_page()
+        page.goto(f"{fresh.url}/setup?token={token}")
+        expect(page.get_by_text("That link is used up")).to_be_visible()
+        expect(page.get_by_label("Password")).to_have_count(0)
+        page.get_by_role("link", name="Sign in").click()
+        expect(page.get_by_label("Password")).to_be_visible()
+        page.close()
     finally:
         fresh.down()
         shutil.rmtree(fresh.data, ignore_errors=True)

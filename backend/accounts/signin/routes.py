@@ -19,7 +19,7 @@ from backend.accounts.signin.models import SignIn
 from backend.accounts.users import service as users
 from backend.accounts.users.models import User
 from backend.core import crypto
-from backend.core.auth import Actor, KeyRefused, Me, cookie_name, is_secure, person, signed_in, stranger
+from backend.core.auth import Actor, KeyRefused, Me, anyone, cookie_name, is_secure, person, signed_in, stranger
 from backend.core.db import Db
 from backend.core.errors import Unauthorized
 from backend.core.events import position
@@ -36,6 +36,13 @@ async def set_up(resources: Hands, request: AnyRequest, data: JSONBody[schemas.S
     async with resources.database.begin() as db:
         user = await service.set_up(db, data, password_hash)
         return await enter(db, resources, request, user, status=201)
+
+
+@post("/setup/check", guards=[anyone], status_code=204)
+async def check_setup(resources: Hands, data: JSONBody[schemas.SetupToken]) -> None:
+    """Whether that token creates the first account still, so that whoever opened its link knows before filling a form in."""
+    async with resources.database.begin() as db:
+        await service.check_setup(db, data.token)
 
 
 @post("/register", guards=[stranger])
@@ -133,7 +140,7 @@ def cookie(request: AnyRequest, resources: Resources, value: str, *, max_age: in
 
 of_sign_in = Router(
     "/auth",
-    route_handlers=[set_up, register, login, logout, get_me, list_sign_ins, end_sign_in, change_password],
+    route_handlers=[set_up, check_setup, register, login, logout, get_me, list_sign_ins, end_sign_in, change_password],
     tags=["sign-in"],
 )
 

@@ -17,10 +17,15 @@ Password = Annotated[str, Meta(min_length=8, max_length=1000, description="At le
 Secret = Annotated[str, Meta(max_length=1000)]
 
 
-class Setup(msgspec.Struct, forbid_unknown_fields=True):
-    """The first account, with the one-time token that the server printed."""
+class SetupToken(msgspec.Struct, forbid_unknown_fields=True):
+    """The one-time token that the server printed."""
 
     token: Annotated[str, Meta(max_length=200)]
+
+
+class Setup(SetupToken, forbid_unknown_fields=True):
+    """The first account."""
+
     email: Email
     password: Password
     name: Name

@@ -93,6 +93,12 @@ async def offer_setup(db: AsyncSession) -> str | None:
     return token
 
 
+async def check_setup(db: AsyncSession, token: str) -> None:
+    """Raises AlreadySetUp."""
+    if await db.scalar(select(Installation.id).where(Installation.setup_hash == crypto.digest(token))) is None:
+        raise AlreadySetUp
+
+
 async def set_up(db: AsyncSession, data: Setup, password_hash: str) -> User:
     """The first account, which owns the installation. Of two at once, one gets it: the token is used up by the UPDATE."""
     used = update(Installation).where(Installation.setup_hash == crypto.digest(data.token)).values(setup_hash=None)

@@ -1,5 +1,5 @@
 // A new account: the first one by the one-time link, one by an invitation, or where sign-up is open.
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { type Me, post, type Refused } from "../../api";
 import { Button, Field, Notice } from "../../parts/controls";
 import { Link } from "../../parts/Link";
@@ -7,6 +7,23 @@ import { Card, type EnterProps } from "./Enter";
 import { useWaysIn } from "./SignIn";
 
 export function Setup({ token, onEnter }: EnterProps & { token: string }) {
+  const [over, setOver] = useState<string>(); // undefined until it is known, empty where the link holds
+  useEffect(() => {
+    post("/auth/setup/check", { token }).then(
+      () => setOver(""),
+      (refused: Refused) => setOver(refused.status === 404 ? refused.message : ""),
+    );
+  }, [token]);
+  if (over === undefined) return <main className="centre" aria-busy="true" />;
+  if (over)
+    return (
+      <Card lead="That link does not work any more.">
+        <Notice kind="info" text={over} />
+        <Link className="button" to="/sign-in">
+          Sign in
+        </Link>
+      </Card>
+    );
   return (
     <Card lead="Create the first account of this server.">
       <NewAccount path="/auth/setup" more={{ token }} withOrganization onEnter={onEnter} />
