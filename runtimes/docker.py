@@ -102,13 +102,20 @@ class Docker:
     async def logs(self, state: State, *, since: Mapping[str, str], follow: bool) -> AsyncIterator[LogChunk]:
         # the engine's own `since` is for both streams, and has the lines of that moment again
         first = min(since.get("stdout", ""), since.get("stderr", ""))
-        query = {"stdout": True, "stderr": True, "timestamps": True, "follow": follow, "since": since_of(first)}
+        seen = dict(since)
+        async for chunk in self._said(state, since, {"follow": follow, "since": since_of(first)}):
+            seen[chunk.stream] = chunk.lines[chunk.lines.rfind(b"\n", 0, -1) + 1 :][:30].decode("latin-1")
+            yield chunk
+        if follow:  # which leaves out a last line that does not end
+            async for chunk in self._said(state, seen, {"tail": 100}):
+                yield chunk
+
+    async def _said(self, state: State, since: Mapping[str, str], which: dict[str, Any]) -> AsyncIterator[LogChunk]:
+        target = path("containers", state["id"], "logs", stdout=True, stderr=True, timestamps=True, **which)
         try:
-            async for stream, text in demultiplexed(
-                self.engine.stream("GET", path("containers", state["id"], "logs", **query))
-            ):
+            async for stream, text in demultiplexed(self.engine.stream("GET", target), stamped=True):
                 if seen := since.get(stream, "").encode():
-                    text = b"".join(line for line in text.splitlines(keepends=True) if line[:30] > seen)
+                    text = b"".join(line + b"\n" for line in text.split(b"\n")[:-1] if line[:30] > seen)
                 if text:
                     yield LogChunk(stream=stream, lines=text)
         except EngineError as error:

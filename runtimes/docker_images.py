@@ -294,14 +294,19 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], lim
             if failure:
                 raise DockerException(failure)
     except (BuildError, APIError, DockerException) as error:
+        words = str(error.explanation) if isinstance(error, APIError) else str(error)  # else it has the whole request
         tail = "\n".join(said[-12:])
         remedy = "The last lines say which step; change the Dockerfile."
-        if _is_refusal(words := str(error).lower()) and "permission denied" not in words:
+        if words.startswith("Cannot locate"):
+            remedy = (
+                f"Make the file {build.dockerfile} in {build.context or '.'}, or name another by `build.dockerfile`."
+            )
+        elif _is_refusal(words.lower()) and "permission denied" not in words.lower():
             remedy = (
                 "Is the image that it begins with spelt right? If it is private, give the workspace the user and "
                 "password of its registry (“Registries”, beside “Variables”)."
             )
-        raise RuntimeFailed("build_failed", f"The build failed: {error}\n{tail}"[:4000], remedy) from error
+        raise RuntimeFailed("build_failed", f"The build failed: {words}\n{tail}".rstrip()[:4000], remedy) from error
     except OSError as error:
         if isinstance(error, InterruptedError):
             raise

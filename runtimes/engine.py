@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 
 VERSION: Final = "/v1.41"
 _CHUNK: Final = 256 << 10
+_LINE_END: Final = 10
+_STAMPED: Final = 32  # bytes of a line that is empty but for its moment
 _KEPT: Final = 60.0  # seconds without use; the engine closes after five minutes
 
 
@@ -234,10 +236,14 @@ async def lines(parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         yield json.loads(rest)
 
 
-async def demultiplexed(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[Any, bytes]]:
+async def demultiplexed(parts: AsyncIterator[bytes], *, stamped: bool = False) -> AsyncIterator[tuple[Any, bytes]]:
     """(stream, bytes) of an attached stream without a TTY: frames with an 8-byte header, byte 0 the stream, 4–7 the
-    length. Frames of one stream that came together are joined."""
-    rest = b""
+    length. Frames of one stream that came together are joined.
+
+    `stamped` is of a log with moments, a line in each frame. The engine cuts lines above 16 KiB, each piece with its moment and
+    none but the last with an end; the last of all may have none either. Each piece becomes a line that ends.
+    """
+    rest, cut = b"", set()
     async for part in parts:
         rest = rest + part if rest else part
         at, end = 0, len(rest)
@@ -251,7 +257,15 @@ async def demultiplexed(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[Any,
                 yield "stderr" if stream == 2 else "stdout", b"".join(pieces)
                 pieces = []
             stream = rest[at]
-            pieces.append(rest[at + 8 : after])
+            if not stamped or rest[after - 1] == _LINE_END:
+                if (
+                    stream not in cut or after - at - 8 > _STAMPED
+                ):  # else it is the end of a line of which nothing was left
+                    pieces.append(rest[at + 8 : after])
+                cut.discard(stream)
+            else:
+                pieces += [rest[at + 8 : after], b"\n"]
+                cut.add(stream)
             at = after
         rest = rest[at:]
         if pieces:

@@ -93,7 +93,7 @@ def _ordinary_signals() -> None:
 def copy(program: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
     """Both streams into the log, until both are closed, or the program is gone and says nothing any more."""
     with selectors.DefaultSelector() as waiting:
-        rest = {}
+        rest, cut = {}, set()  # of a line whose beginning is written, nothing may be left but its end
         for number, stream in ((b"1 ", program.stdout), (b"2 ", program.stderr)):
             assert stream is not None
             waiting.register(stream, selectors.EVENT_READ, number)
@@ -105,7 +105,11 @@ def copy(program: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
             for key, _ in ready:
                 data = os.read(key.fd, 65536)
                 *whole, rest[key.data] = (rest[key.data] + data).split(b"\n")
+                if whole and key.data in cut:
+                    cut.discard(key.data)
+                    whole = whole if whole[0] else whole[1:]
                 if not data or len(rest[key.data]) > 65536:
+                    cut.add(key.data)
                     whole, rest[key.data] = [*whole, rest[key.data]] if rest[key.data] else whole, b""
                 if whole:
                     stamp = key.data + moment().encode() + b" "

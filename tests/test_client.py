@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from backend.client import show
+from backend.client.api import _lines
 from tests.server import OWNER, ROOT, Server, alive, wait_until
 
 COMPOSE = """services:
@@ -245,6 +247,11 @@ def test_services_are_started_and_their_logs_read(codeyard, server: Server, demo
     assert codeyard("logs", "demo", "talker", "--search", "SEC").stdout == "second\n"
     assert codeyard("service", "stop", "demo", "talker").returncode == 0
     assert codeyard("logs", "demo", "nobody").returncode == 1
+
+
+def test_a_stream_is_cut_where_its_lines_end_and_at_nothing_else_that_separates():
+    said = 'event: lines\r\ndata: "a\u2028b\u0085c"\n\n'
+    assert list(_lines(httpx.Response(200, content=said.encode()))) == ["event: lines", 'data: "a\u2028b\u0085c"', ""]
 
 
 def test_keys_are_made_listed_and_revoked(codeyard):

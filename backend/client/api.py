@@ -79,7 +79,7 @@ class Server:
                     answer.read()
                     raise_refusal(answer)
                 name = ""
-                for line in answer.iter_lines():
+                for line in _lines(answer):
                     field, _, value = line.partition(": ")
                     if field == "event":
                         name = value
@@ -149,6 +149,14 @@ def _named(rows: list[dict[str, Any]], wanted: str, what: str, *fields: str) -> 
             raise NotFound(f"{len(found)} have the name {wanted}: use an id instead.")
     there = ", ".join(str(row[fields[-1]]) for row in rows[:12])
     raise NotFound(f"There is no {what} {wanted!r}." + (f" There are: {there}." if there else ""))
+
+
+def _lines(answer: httpx.Response) -> Iterator[str]:
+    """As server-sent events end them; httpx's own end at every separator that Unicode knows, of which texts may be full."""
+    rest = b""
+    for part in answer.iter_bytes():
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in whole)
 
 
 def _is_id(word: str) -> bool:

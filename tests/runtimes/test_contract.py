@@ -168,6 +168,22 @@ async def test_logs_tell_the_streams_apart_and_go_on_after_a_line_that_was_seen(
 
 
 @real
+async def test_a_log_has_long_lines_whole_and_the_last_one_though_it_does_not_end(bench: Bench) -> None:
+    assert isinstance(bench.driver, CanLog)
+    script = """printf '10%%\\r100%%\\n'; head -c 16384 /dev/zero | tr '\\0' a; echo; head -c 200000 /dev/zero | tr '\\0' b; echo
+        printf the.end"""
+    state = await bench.driver.start(bench.spec(script), bench.tell)
+    said = b"".join([chunk.lines async for chunk in bench.driver.logs(state, since={}, follow=True)])
+    assert said.endswith(b"\n")
+    moments, texts = zip(*(line.split(b" ", 1) for line in said.split(b"\n")[:-1]), strict=True)
+    assert {len(moment) for moment in moments} == {30}
+    assert (texts[0], texts[1], texts[-1]) == (b"10%\r100%", b"a" * 16384, b"the.end")
+    assert b"".join(texts[2:-1]) == b"b" * 200_000 and all(texts)  # in pieces
+    again = [c.lines async for c in bench.driver.logs(state, since={"stdout": moments[0].decode()}, follow=False)]
+    assert b"".join(again) == said.partition(b"\n")[2]
+
+
+@real
 async def test_use_is_measured_while_it_runs(bench: Bench) -> None:
     assert isinstance(bench.driver, CanMeasure)
     state = await bench.driver.start(bench.spec("while :; do :; done"), bench.tell)

@@ -202,6 +202,56 @@ async def test_who_needs_what_does_not_come_is_not_started_and_says_so(stack, re
     assert web["reason"]["code"] == "dependency_failed" and await stack.status("web") is None
 
 
+async def test_who_needs_only_that_another_was_started_is_content_with_one_that_has_ended_well(stack):
+    await stack.declare(f"""\
+services:
+  web:
+    image: {IMAGE}
+    command: sleep 600
+    stop_grace_period: 0s
+    depends_on:
+      slow: {{condition: service_healthy}}
+      once: {{condition: service_started}}
+  once: {{image: {IMAGE}, command: "true"}}
+  slow:
+    image: {IMAGE}
+    command: sh -c "sleep 1; touch /ready; exec sleep 600"
+    stop_grace_period: 0s
+    healthcheck: {{test: test -e /ready, interval: 1s}}
+""")
+    await stack.well("run-all")
+    assert (await stack.services())["once"]["state"] == "exited"
+    await stack.well("restart", "web")
+
+
+async def test_a_restart_does_not_wait_for_what_will_not_come_and_a_start_says_so(stack):
+    await stack.declare(f"""\
+services:
+  web:
+    image: {IMAGE}
+    command: sleep 600
+    stop_grace_period: 0s
+    depends_on: {{ill: {{condition: service_healthy}}, dead: {{condition: service_started}}}}
+  ill:
+    image: {IMAGE}
+    command: sh -c "touch /well; exec sleep 600"
+    stop_grace_period: 0s
+    healthcheck: {{test: test -e /well, interval: 1s, retries: 1}}
+  dead:
+    image: {IMAGE}
+    command: sh -c "until [ -e /end ]; do sleep 0.1; done; exit 3"
+    restart: "no"
+""")
+    await stack.well("run-all")
+    assert (await stack.inside("ill", "rm /well"))[0] == (await stack.inside("dead", "touch /end"))[0] == 0
+    await stack.until("ill", state="unhealthy")
+    await stack.until("dead", state="exited")
+    await stack.well("restart", "web")
+    await stack.well("stop", "web")
+    done = await stack.run("start", "web")
+    assert done["error"]["code"] == "dependency_failed" and "ill" in done["error"]["message"], done
+
+
 async def test_who_fills_the_disk_is_told_of_and_stopped_at_twice_the_limit(stack, resources, monkeypatch):
     """Attack row 52."""
     monkeypatch.setattr(resources, "settings", structs.replace(resources.settings, service_disk_mb=4))
@@ -299,6 +349,10 @@ async def test_a_service_that_cannot_be_started_says_why_and_what_to_do(stack):
     assert "no-such-image:1" in done["error"]["message"]
     web = (await stack.services())["web"]
     assert (web["state"], web["reason"]["code"]) == ("failed", done["error"]["code"])
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: /nothing/there\n    restart: 'no'\n")
+    await stack.run("run-all")
+    web = await stack.until("web", state="exited")
+    assert web["exit_code"] == 127 and "may not be there" in web["reason"]["message"]
 
 
 async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at_a_restart_and_gone_with_its_session(
@@ -353,6 +407,12 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     (folder / "Dockerfile").unlink()
     (folder / "Dockerfile").symlink_to("/etc/passwd")
     assert (await stack.run("start", "web"))["error"]["code"] == "build_failed"
+    (folder / "Dockerfile").unlink()
+    failed = (await stack.run("start", "web"))["error"]
+    assert (
+        failed["message"].endswith("Dockerfile: Dockerfile") and "Make the file Dockerfile in app" in failed["remedy"]
+    )
+    assert "http" not in failed["message"]
     folder.rename(folder.with_name("elsewhere"))
     assert "app is no folder" in (await stack.run("start", "web"))["error"]["message"]
     assert not folder.exists()

@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from uuid import uuid4
 
-from backend.workbench.services.logs import Log, log_of, parse
+from backend.workbench.services.logs import Log, log_of, matching, parse
 from backend.workbench.services.models import Runtime
 from backend.workbench.services.watchers import Watchers
 from runtimes.spec import LogChunk
@@ -63,3 +63,10 @@ def test_a_tail_ends_where_what_follows_it_begins(tmp_path):
     with log.path(1).open("ab") as file:
         file.write(b"ee\n")
     assert parse(log.read(end)[0].rstrip()).text == "three"
+
+
+def test_who_follows_sees_the_lines_that_the_history_has(tmp_path):
+    log = Log(tmp_path / "web")
+    log.append(said(1, "10 %\r100 %\x0c\u2028\x85 done"))
+    log.append(said(2, ""))
+    assert matching(log.read((1, 0))[0], search="", stream="") == log.tail(10)[0].items

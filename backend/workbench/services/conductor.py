@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 POLL: Final = 5.0  # seconds between looks at everything
 _STEADY: Final = 60.0  # seconds after which a crash is the first one again
 _SLOWEST: Final = 60.0  # seconds between two tries of what keeps crashing
+_NOT_FOUND: Final = {  # what shells and `init` mean by these; a program may mean something else
+    126: "its command may be no program, or not executable",
+    127: "its command, or what that calls, may not be there",
+}
 _ENGINES_FAULT: Final = ("engine_away", "engine_refused", "vanished")  # what one says that is about to end, too
 
 
@@ -473,7 +477,10 @@ def _ended(status: Status | None, remedy: str) -> dict[str, str]:
             "message": "It was killed for using more memory than it may.",
             "remedy": remedy,
         }
-    return {"code": "crashed", "message": f"It ended with exit code {status.exit_code}.", "remedy": remedy}
+    message = f"It ended with exit code {status.exit_code}."
+    if status.exit_code in _NOT_FOUND:
+        message = f"It ended with exit code {status.exit_code}: {_NOT_FOUND[status.exit_code]}."
+    return {"code": "crashed", "message": message, "remedy": remedy}
 
 
 def _moment(seconds: float | None) -> datetime | None:

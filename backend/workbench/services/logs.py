@@ -138,7 +138,7 @@ def parse(line: bytes) -> LogLine:
 def matching(data: bytes, *, search: str, stream: str) -> list[LogLine]:
     """The lines of what `read` gave that match."""
     wanted, mark = search.lower().encode(), _MARKS.get(stream, b"")
-    lines = data.splitlines()
+    lines = data.split(b"\n")[:-1]
     if mark:
         lines = [line for line in lines if line[:1] == mark]
     if wanted:

@@ -144,8 +144,8 @@ class _Performance:
                 if _meets(row, dependency.condition):
                     break
                 if _in_vain(their, row, dependency.condition):
-                    if not dependency.required:
-                        break
+                    if not dependency.required or (their is None and self.row.kind == "restart"):
+                        break  # a restart is of the one alone, and may be what mends the other
                     raise RuntimeFailed(
                         "dependency_failed",
                         f"{dependency.service} is not as {step.service} needs it ({dependency.condition}).",
@@ -273,11 +273,12 @@ class _Tell:
 def _meets(row: Runtime | None, condition: str) -> bool:
     if row is None:
         return False
+    ended_well = row.state == Stage.EXITED and row.exit_code == 0
     if condition == "service_completed_successfully":
-        return row.state == Stage.EXITED and row.exit_code == 0
+        return ended_well
     if condition == "service_healthy":
         return row.state == Stage.RUNNING
-    return row.state in UP
+    return row.state in UP or ended_well
 
 
 def _in_vain(their: Step | None, row: Runtime | None, condition: str) -> bool:
@@ -286,8 +287,13 @@ def _in_vain(their: Step | None, row: Runtime | None, condition: str) -> bool:
         return their.status == "failed"
     if row is None or row.state in (Stage.FAILED, Stage.STOPPED) or row.desired != "running":
         return True
-    ended = row.state == Stage.EXITED
-    return ended and (row.exit_code != 0 if condition == "service_completed_successfully" else row.exit_code == 0)
+    if row.state == Stage.UNHEALTHY:
+        return condition == "service_healthy"
+    if row.state != Stage.EXITED:
+        return False
+    if condition == "service_completed_successfully":
+        return row.exit_code != 0
+    return row.exit_code == 0 or row.restart == "no"  # others that crash are started again
 
 
 def shown(row: Operation, steps: list[Step]) -> schemas.Operation:
