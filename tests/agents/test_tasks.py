@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from backend.agents.tasks.mentions import mentioned
 from backend.core.auth import Access, Role
 from backend.core.db import new_id
 from backend.core.events import emit
 from backend.core.paging import encode
 from backend.edge.incoming.events import WebhookReceived
+from backend.workbench.access.mentions import mentioned
 from tests import make
 from tests.conftest import idle
 
@@ -52,7 +52,45 @@ async def test_a_mention_assigns_and_code_mentions_nobody(board, database, ada):
     later = await board("PUT", "/2", {"body": f"for @{grace.email}."})
     assert later["assignee_id"] == str(grace.user_id)
     async with database.begin() as db:
-        assert await mentioned(db, ada.organization_id, f"@{grace.email.upper()} @{name}") == [grace.user_id]
+        assert await mentioned(db, ada.organization_id, f"@{grace.email.upper()} @{name}") == [(grace.user_id, False)]
+
+
+@pytest.fixture
+def team(client, ada):
+    async def make_one(name: str, *members) -> str:
+        at = f"/organizations/{ada.organization_id}/teams"
+        made = (await client.post(at, json={"name": name})).json()["id"]
+        for one in members:
+            await client.put(f"{at}/{made}/members/{one.user_id}")
+        return made
+
+    return make_one
+
+
+@pytest.mark.parametrize(
+    ("name", "mention"), [("Core", "@core"), ("Front end & Design", "@Front-End-design"), ("Größe 2", "@größe-2")]
+)
+async def test_a_team_that_is_mentioned_is_assigned(board, team, name, mention):
+    id = await team(name)
+    made = await board("POST", "", {"title": "t", "body": f"{mention}, please"}, 201)
+    assert (made["assignee_id"], made["team_id"]) == (None, id)
+    await board("POST", "", {"title": "t"}, 201)
+    later = await board("PUT", "/2", {"body": f"for {mention}."})
+    assert (later["assignee_id"], later["team_id"]) == (None, id)
+
+
+async def test_what_is_mentioned_first_has_the_task_and_what_two_are_called_is_neither(board, team, ada, database):
+    grace = await make.person(database, ada.organization_id, Role.MEMBER)
+    core = await team("Core")
+    for body, expected in (
+        (f"@core and @{grace.email}", (None, core)),
+        (f"@{grace.email} and @core", (str(grace.user_id), None)),
+    ):
+        made = await board("POST", "", {"title": "t", "body": body}, 201)
+        assert (made["assignee_id"], made["team_id"]) == expected
+    await team(grace.email.partition("@")[0])
+    made = await board("POST", "", {"title": "t", "body": f"@{grace.email.partition('@')[0]}"}, 201)
+    assert (made["assignee_id"], made["team_id"]) == (None, None)
 
 
 async def test_it_is_for_a_member_or_a_team_and_for_one_of_them(board, client, ada, database):
@@ -155,6 +193,25 @@ async def test_a_delivery_of_a_webhook_becomes_a_task_once(board, workspace, ada
     [task] = (await board("GET"))["items"]
     assert task["title"].startswith("Broken thing x") and task["assignee_id"] == str(ada.user_id)
     assert task["links"][0]["url"] == "https://example.com/1" and task["author"] == {"id": None, "name": "github"}
+
+
+async def test_a_delivery_for_a_team_is_the_teams_and_for_who_may_see_it_no_more_nobodys(
+    board, workspace, ada, resources, database, team
+):
+    core = await team("Core")
+    barred = await make.person(database, ada.organization_id, Role.MEMBER)
+    await make.grant(database, barred, workspace["id"], Access.NONE)
+    for assignee in ("Core", barred.email, "who left", "gone@example.com"):
+        fact = WebhookReceived(
+            organization_id=ada.organization_id, workspace_id=workspace["id"], integration_id=new_id(), delivery_id=new_id(),
+            provider="github", event="issues.opened", title=assignee, body="", url="", labels=[], assignee=assignee,
+        )  # fmt: skip
+        async with database.begin() as db:
+            await emit(db, fact)
+    await idle(database)
+    found = {task["title"]: (task["assignee_id"], task["team_id"]) for task in (await board("GET"))["items"]}
+    nobody = (None, None)
+    assert found == {"Core": (None, core), barred.email: nobody, "who left": nobody, "gone@example.com": nobody}
 
 
 async def test_foreign_ids_and_hostile_bodies_open_nothing(board, client, workspace, call, database, ada):

@@ -81,6 +81,25 @@ async def test_members_of_a_team_are_told_that_it_was_asked(client, at, call, da
     assert await told(client) == []
 
 
+async def test_members_of_a_team_are_told_that_it_was_mentioned(client, at, call, database, ada, told):
+    grace, linus = [await make.person(database, ada.organization_id, Role.MEMBER) for _ in range(2)]
+    teams = f"/organizations/{ada.organization_id}/teams"
+    team = (await client.post(teams, json={"name": "All readers"})).json()["id"]
+    for user in (grace.user_id, ada.user_id):
+        await client.put(f"{teams}/{team}/members/{user}")
+    await client.post(f"{at}/tasks", json={"title": "t", "body": f"@{linus.email}, ask @all-readers"})
+    assert await told(call(grace)) == [("mentioned", "task", 1)]
+    assert await told(call(linus)) == [("assigned", "task", 1)]
+    workspace = at.rpartition("/")[2]
+    session = (await client.post("/sessions", json={"workspace_id": workspace, "name": "s"})).json()["id"]
+    await client.post(f"/workspace/{session}/filesystem", json={"op": "write", "path": "x", "content": "x"})
+    await client.post(f"/workspace/{session}/version-controls/commit", json={"message": "x"})
+    await client.post(f"{at}/pull-requests", json={"head_session_id": session, "title": "t"})
+    await client.post(f"{at}/pull-requests/1/threads", json={"body": "@All-readers: see"})
+    assert await told(call(grace)) == [("mentioned", "task", 1), ("mentioned", "pull", 1)]
+    assert await told(client) == []
+
+
 async def test_they_are_counted_paged_and_marked_as_read(client, at, call, database, ada, told):
     """Attack rows 42 and 66: another's ids mark nothing, and cursors are checked."""
     grace = await make.person(database, ada.organization_id, Role.MEMBER)

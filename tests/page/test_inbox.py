@@ -131,6 +131,7 @@ def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_ke
     look(ada, "receiver")
 
     _, her = joined("Grace")
+    server.ask("POST", f"/organizations/{server.organization_id}/teams", {"name": "Front end"})
     grace = enter(her, "/o/acme")
     expect(grace.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
     ada.goto(f"{server.url}/o/acme/tasks/demo")
@@ -142,10 +143,13 @@ def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_ke
         "**Soon**, please\n\n<script>alert(3)</script>\n\n![x](https://evil.example/x.png)\n\n"
     )
     ada.get_by_label("Description").press_sequentially("@gra")
-    expect(ada.get_by_role("listbox", name="People").get_by_role("option", name="Grace")).to_be_visible()
+    expect(ada.get_by_role("listbox", name="People and teams").get_by_role("option", name="Grace")).to_be_visible()
     look(ada, "mention")
     ada.keyboard.press("Enter")
-    expect(ada.get_by_label("Description")).to_have_value(re.compile("@grace $"))
+    ada.keyboard.type("@fro")
+    expect(ada.get_by_role("option", name="Front end")).to_be_visible()
+    ada.keyboard.press("Enter")
+    expect(ada.get_by_label("Description")).to_have_value(re.compile("@grace @front-end $"))
     ada.get_by_role("button", name="Save").click()
     expect(ada.get_by_label("Assignee")).to_have_value(joined("Grace")[0])
     two_quick_choices_come_in_turn(ada, server, workspace)

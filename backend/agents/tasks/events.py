@@ -7,7 +7,8 @@ from backend.core.events import Event
 
 
 class TaskEvent(Event, frozen=True):
-    """`assigned` is who is newly to do it, `mentioned` who else is newly named in its body."""
+    """`assigned` and `assigned_team` are who is newly to do it, `mentioned` and `mentioned_teams` who else is newly named in its
+    body."""
 
     scope: ClassVar[str] = "tasks:read"
     task_id: UUID
@@ -18,6 +19,7 @@ class TaskEvent(Event, frozen=True):
     assigned: UUID | None = None
     assigned_team: UUID | None = None
     mentioned: tuple[UUID, ...] = ()
+    mentioned_teams: tuple[UUID, ...] = ()
 
 
 class TaskCreated(TaskEvent, frozen=True):

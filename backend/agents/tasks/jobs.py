@@ -5,16 +5,16 @@ from uuid import UUID, uuid5
 import msgspec
 
 from backend.agents.tasks import schemas, service
-from backend.agents.tasks.mentions import mentioned
 from backend.core.events import on
 from backend.core.resources import Resources
 from backend.edge.incoming.events import WebhookReceived
+from backend.workbench.access.mentions import named
 from backend.workbench.workspaces.models import Workspace
 
 
 @on(WebhookReceived)
 async def make_task(event: WebhookReceived, resources: Resources) -> None:
-    """`assignee` is mentioned where that is a member."""
+    """Whom `assignee` means no more has none of it: then it is whose the text mentions, or nobody's."""
     title = (
         "".join(c if c.isprintable() else " " for c in event.title).strip()[:300] or f"{event.provider} {event.event}"
     )
@@ -26,7 +26,9 @@ async def make_task(event: WebhookReceived, resources: Resources) -> None:
         if workspace is None or workspace.deleted_at is not None:
             return
         if event.assignee:
-            data.assignee_id = next(iter(await mentioned(db, workspace.organization_id, f"@{event.assignee}")), None)
+            who = await named(db, workspace.organization_id, workspace.id, event.assignee, scope=service.READ)
+            if who is not None:
+                data.assignee_id, data.team_id = (None, who.id) if who.is_team else (who.id, None)
         if url and not any(c.isspace() for c in url):
             data.links = [schemas.Link("issue", url=url)]
         source = str(uuid5(UUID(str(event.delivery_id)), title + msgspec.json.encode(labels).decode()))

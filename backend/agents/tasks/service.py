@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.accounts.teams.models import Team
 from backend.agents.tasks import schemas
 from backend.agents.tasks.events import TaskCreated, TaskDeleted, TaskUpdated
-from backend.agents.tasks.mentions import mentioned
 from backend.agents.tasks.models import Status, Task
 from backend.core.auth import Actor
 from backend.core.db import new_id
 from backend.core.errors import Invalid, NotFound
 from backend.core.events import emit
 from backend.workbench.access import service as access
+from backend.workbench.access.mentions import Mention, seeing
 from backend.workbench.pulls.models import PullRequest
 from backend.workbench.pulls.schemas import Author
 from backend.workbench.sessions.models import Session
@@ -115,9 +115,10 @@ async def create(
     if source is not None and await db.scalar(visible(workspace).where(Task.source == source)) is not None:
         return None
     await _check(db, workspace, data.assignee_id, data.team_id, data.links)
-    assignee, named = data.assignee_id, await _named(db, workspace, data.body)
-    if assignee is None and data.team_id is None:
-        assignee = next(iter(named), None)
+    named = await _named(db, workspace, data.body)
+    assignee, team = data.assignee_id, data.team_id
+    if assignee is None and team is None:
+        assignee, team = _first(named)
     last = select(func.max(Task.number), func.max(Task.position)).where(Task.workspace_id == workspace.id)
     number, position = (await db.execute(last)).one()
     task = Task(
@@ -130,7 +131,7 @@ async def create(
         status=data.status,
         position=(position or 0) + 1,
         assignee_id=assignee,
-        team_id=data.team_id,
+        team_id=team,
         labels=list(dict.fromkeys(data.labels)),
         links=msgspec.to_builtins(data.links),
         author_id=actor.user_id if actor else None,
@@ -140,17 +141,30 @@ async def create(
     db.add(task)
     await db.flush()
     await db.refresh(task)
-    others = tuple(one for one in named if one != assignee)
-    told = facts(task, actor)
-    await emit(db, TaskCreated(**told, assigned=task.assignee_id, assigned_team=task.team_id, mentioned=others))
+    told = facts(task, actor) | _besides(task, named)
+    await emit(db, TaskCreated(**told, assigned=task.assignee_id, assigned_team=task.team_id))
     return task
 
 
-async def _named(db: AsyncSession, workspace: Workspace, body: str) -> list[UUID]:
+async def _named(db: AsyncSession, workspace: Workspace, body: str) -> list[Mention]:
     """Whom it mentions of those who may see it, in the order of the text."""
-    found = await mentioned(db, workspace.organization_id, body)
-    seeing = await access.who_may(db, workspace.organization_id, workspace.id, found, READ) if found else set()
-    return [one for one in found if one in seeing]
+    return await seeing(db, workspace.organization_id, workspace.id, body, scope=READ)
+
+
+def _first(named: Sequence[Mention]) -> tuple[UUID | None, UUID | None]:
+    """The person or the team that a task of nobody's goes to."""
+    if not named:
+        return None, None
+    return (None, named[0].id) if named[0].is_team else (named[0].id, None)
+
+
+def _besides(task: Task, named: Sequence[Mention]) -> dict[str, tuple[UUID, ...]]:
+    """Those of them whose task it is not, as events tell."""
+    others = [one for one in named if one.id not in (task.assignee_id, task.team_id)]
+    return {
+        "mentioned": tuple(one.id for one in others if not one.is_team),
+        "mentioned_teams": tuple(one.id for one in others if one.is_team),
+    }
 
 
 async def _check(
@@ -192,8 +206,8 @@ async def change(db: AsyncSession, actor: Actor, either: UUID, ref: str, data: s
     untouched = data.assignee_id is UNSET and data.team_id is UNSET
     named = [] if data.body is UNSET else await _named(db, workspace, data.body)
     if untouched and (task.assignee_id, task.team_id) == (None, None):
-        task.assignee_id = next(iter(named), None)
-    await _changed(db, actor, task, before, tuple(one for one in named if one not in (*known, task.assignee_id)))
+        task.assignee_id, task.team_id = _first(named)
+    await _changed(db, actor, task, before, [one for one in named if one not in known])
     return task
 
 
@@ -212,13 +226,14 @@ async def _changed(
     actor: Actor,
     task: Task,
     before: tuple[UUID | None, UUID | None],
-    named: tuple[UUID, ...] = (),
+    named: Sequence[Mention] = (),
 ) -> None:
     await db.flush()
     await db.refresh(task)
     assigned = task.assignee_id if task.assignee_id != before[0] else None
     team = task.team_id if task.team_id != before[1] else None
-    await emit(db, TaskUpdated(**facts(task, actor), assigned=assigned, assigned_team=team, mentioned=named))
+    told = facts(task, actor) | _besides(task, named)
+    await emit(db, TaskUpdated(**told, assigned=assigned, assigned_team=team))
 
 
 async def remove(db: AsyncSession, actor: Actor, either: UUID, ref: str) -> None:

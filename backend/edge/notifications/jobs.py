@@ -10,10 +10,10 @@ from backend.accounts.orgs.events import MemberInvited
 from backend.accounts.orgs.models import Invitation
 from backend.accounts.teams.models import TeamMember
 from backend.agents.tasks.events import TaskEvent
-from backend.agents.tasks.mentions import mentioned
 from backend.core.events import on
 from backend.core.resources import Resources
 from backend.edge.notifications.service import tell, tell_of_invitation
+from backend.workbench.access.mentions import mentioned
 from backend.workbench.pulls.events import (
     PullClosed,
     PullCommented,
@@ -91,7 +91,8 @@ async def member_invited(event: MemberInvited, resources: Resources) -> None:
 @on(TaskEvent)
 async def task_given(event: TaskEvent, resources: Resources) -> None:
     async with resources.database.begin() as db:
-        whom = dict.fromkeys(event.mentioned, "mentioned") | ({event.assigned: "assigned"} if event.assigned else {})
+        whom = dict.fromkeys([*event.mentioned, *await _members(db, event.mentioned_teams)], "mentioned")
+        whom |= {event.assigned: "assigned"} if event.assigned else {}
         if event.assigned_team is not None:
             whom |= dict.fromkeys(await _members(db, [event.assigned_team]), "assigned")
         for user_id, kind in whom.items():
@@ -113,4 +114,6 @@ async def _author(db: AsyncSession, event: PullEvent, kind: str) -> dict[UUID, s
 
 
 async def _mentions(db: AsyncSession, event: PullEvent, text: str) -> dict[UUID, str]:
-    return dict.fromkeys(await mentioned(db, event.organization_id, text), "mentioned")
+    found = await mentioned(db, event.organization_id, text)
+    people = [one.id for one in found if not one.is_team]
+    return dict.fromkeys([*people, *await _members(db, [one.id for one in found if one.is_team])], "mentioned")

@@ -1,4 +1,4 @@
-// Markdown that people write to each other – tasks, pull requests, comments – shown, and written with @ offering people.
+// Markdown that people write to each other – tasks, pull requests, comments – shown, and written with @ offering people and teams.
 import { marked } from "marked";
 import { type KeyboardEvent, useId, useMemo, useRef, useState } from "react";
 import { harmless } from "../editor/safe";
@@ -28,17 +28,36 @@ export function Markdown({ text }: { text: string }) {
 
 export type Person = { user_id: string; email: string; name: string };
 
-/** What follows @ to name one of `people`: the part of the address before its @, where only one has that. */
-export function handle(of: Person, people: Person[]): string {
-  const short = of.email.split("@")[0] ?? "";
-  return people.filter((one) => one.email.startsWith(`${short}@`)).length > 1 ? of.email : short;
+/** A person or a team that @ can name. */
+export type Named = { id: string; handle: string; name: string; beside: string };
+
+/** What follows @ to name each of them: the part of the address before its @, the team's name with hyphens for what no word
+    has; of what two have the whole address, and of a team nothing. */
+export function mentionable(people: Person[], teams: { id: string; name: string }[]): Named[] {
+  const all = [
+    ...people.map((one) => ({
+      id: one.user_id,
+      handle: one.email.split("@")[0] ?? "",
+      name: one.name,
+      beside: one.email,
+    })),
+    ...teams.map(({ id, name }) => {
+      const words = name.toLowerCase().match(/[\p{L}\p{N}_+-]+/gu) ?? [];
+      return { id, handle: words.join("-"), name, beside: "team" };
+    }),
+  ];
+  const times = new Map<string, number>();
+  for (const { handle } of all) times.set(handle, (times.get(handle) ?? 0) + 1);
+  return all
+    .map((one) => (times.get(one.handle) === 1 ? one : { ...one, handle: one.beside.includes("@") ? one.beside : "" }))
+    .filter((one) => one.handle);
 }
 
-/** A text area; @ and the beginning of a name offers people, arrows choose, Enter and Tab take, Escape leaves. */
+/** A text area; @ and the beginning of a name offers people and teams, arrows choose, Enter and Tab take, Escape leaves. */
 export function MarkdownField({
   label,
   value,
-  people,
+  named,
   onChange,
   rows = 6,
   hint = "Markdown. @ mentions somebody.",
@@ -48,7 +67,7 @@ export function MarkdownField({
 }: {
   label: string;
   value: string;
-  people: Person[];
+  named: Named[];
   onChange: (value: string) => void;
   rows?: number;
   hint?: string;
@@ -61,8 +80,8 @@ export function MarkdownField({
   const [asked, setAsked] = useState<{ from: number; word: string; chosen: number } | null>(null);
   const word = asked?.word.toLowerCase() ?? "";
   const offered = asked
-    ? people.filter((one) =>
-        `${one.email} ${one.name}`
+    ? named.filter((one) =>
+        `${one.handle} ${one.beside} ${one.name}`
           .toLowerCase()
           .split(/[\s]+/)
           .some((part) => part.startsWith(word)),
@@ -74,13 +93,13 @@ export function MarkdownField({
     const box = field.current;
     if (!box) return;
     const before = box.value.slice(0, box.selectionStart);
-    const found = /(?:^|[^\w@/.])@([\w.+-]*)$/.exec(before);
+    const found = /(?:^|[^\w@/.])@([\p{L}\p{N}_.+-]*)$/u.exec(before);
     setAsked(found ? { from: before.length - (found[1]?.length ?? 0), word: found[1] ?? "", chosen: 0 } : null);
   };
-  const take = (one: Person) => {
+  const take = (one: Named) => {
     const box = field.current;
     if (!box || !asked) return;
-    const name = `${handle(one, people)} `;
+    const name = `${one.handle} `;
     onChange(value.slice(0, asked.from) + name + value.slice(box.selectionStart));
     setAsked(null);
     const at = asked.from + name.length;
@@ -128,19 +147,19 @@ export function MarkdownField({
           onKeyDown={key}
         />
         {shown.length > 0 && (
-          <div className="offered" id={`${id}-people`} role="listbox" aria-label="People">
+          <div className="offered" id={`${id}-people`} role="listbox" aria-label="People and teams">
             {shown.map((one, number) => (
               // biome-ignore lint/a11y/useKeyWithClickEvents: the text area has the keys
               // biome-ignore lint/a11y/useFocusableInteractive: the text area keeps the focus
               <div
-                key={one.user_id}
+                key={one.id}
                 id={`${id}-${number}`}
                 role="option"
                 aria-selected={number === asked?.chosen}
                 onMouseDown={(event) => event.preventDefault()}
                 onClick={() => take(one)}
               >
-                {one.name} <span className="soft">{one.email}</span>
+                {one.name} <span className="soft">{one.beside}</span>
               </div>
             ))}
           </div>

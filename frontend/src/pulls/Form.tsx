@@ -6,7 +6,7 @@ import { Button, Dialog, Field, Notice } from "../parts/controls";
 import { toggled } from "../source/rows";
 import type { Repository } from "../source/types";
 import type { Desk } from "./desk";
-import { PeopleContext, type Room } from "./room";
+import { NamedContext, type Room } from "./room";
 import type { Pull } from "./types";
 import { Writer } from "./Writer";
 
@@ -170,7 +170,7 @@ export function OpenPull({
     </option>
   ));
   return (
-    <PeopleContext value={room.people}>
+    <NamedContext value={room.named}>
       <Dialog title="Open a pull request" wide onClose={onClose} onSubmit={open}>
         {ready.length < 2 ? (
           <p>A pull request brings the work of one session into another: start a second session first.</p>
@@ -210,7 +210,7 @@ export function OpenPull({
           </Button>
         </div>
       </Dialog>
-    </PeopleContext>
+    </NamedContext>
   );
 }
 

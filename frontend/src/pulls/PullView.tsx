@@ -11,7 +11,7 @@ import { type Desk, useDesk } from "./desk";
 import { EditPull } from "./Form";
 import { MergeBox } from "./MergeBox";
 import { ReviewDialog } from "./ReviewDialog";
-import { nameOf, PeopleContext, type Room } from "./room";
+import { NamedContext, nameOf, type Room } from "./room";
 import { STATE_WORDS, StateTag } from "./StateTag";
 import { placeOf } from "./Thread";
 import type { Pull, Thread } from "./types";
@@ -50,7 +50,7 @@ export default function PullView({ workspaceId, number, room, part, onPart, here
   };
   const filesOfSession = here === pull.head_session_id && pull.repository === "root" ? openFile : undefined;
   return (
-    <PeopleContext value={room.people}>
+    <NamedContext value={room.named}>
       <div className={`pull part-${part}`}>
         <Head desk={desk} pull={pull} room={room} onEdit={may.write ? () => setAsking("edit") : undefined} />
         <div className="pull-bar row">
@@ -91,7 +91,7 @@ export default function PullView({ workspaceId, number, room, part, onPart, here
         {asking === "edit" && <EditPull desk={desk} pull={pull} room={room} onClose={() => setAsking(null)} />}
         {asking === "review" && <ReviewDialog desk={desk} may={may} onClose={() => setAsking(null)} />}
       </div>
-    </PeopleContext>
+    </NamedContext>
   );
 }
 

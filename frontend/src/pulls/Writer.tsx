@@ -3,7 +3,7 @@ import { useContext, useState } from "react";
 import { Button } from "../parts/controls";
 import { Markdown, MarkdownField } from "../parts/Markdown";
 import { Segments } from "../source/Segments";
-import { PeopleContext } from "./room";
+import { NamedContext } from "./room";
 
 export const Words = ({ text }: { text: string }) =>
   text.trim() ? (
@@ -34,7 +34,7 @@ export function Writer({
   autoFocus?: boolean;
   suggest?: () => string; // Markdown that suggests the lines as they are
 }) {
-  const people = useContext(PeopleContext);
+  const named = useContext(NamedContext);
   const [mode, setMode] = useState<"write" | "preview">("write");
   const add = (text: string) => {
     onChange(`${value}${value && !value.endsWith("\n") ? "\n" : ""}${text}`);
@@ -51,7 +51,7 @@ export function Writer({
         <Segments label="Write or preview" choices={MODES} value={mode} onChoose={setMode} />
       </div>
       <div hidden={mode === "preview"}>
-        <MarkdownField label={label} value={value} people={people} onChange={onChange} rows={4} {...rest} />
+        <MarkdownField label={label} value={value} named={named} onChange={onChange} rows={4} {...rest} />
       </div>
       {mode === "preview" && (value.trim() ? <Words text={value} /> : <p className="soft said">Nothing written.</p>)}
     </div>

@@ -3,7 +3,7 @@ import { createContext, useEffect, useMemo } from "react";
 import { type Fact, get, type Page, type Refused, type Session, type Workspace } from "../api";
 import { follow } from "../feed";
 import { inTurn } from "../inTurn";
-import type { Person } from "../parts/Markdown";
+import { mentionable, type Named, type Person } from "../parts/Markdown";
 import { createStore, useStore } from "../shell/store";
 import type { Team } from "./types";
 
@@ -12,12 +12,13 @@ export type Room = {
   sessions: Session[];
   people: Person[];
   teams: Team[];
+  named: Named[];
   scopes: ReadonlySet<string>;
   failure: string;
 };
 /** Those who can be mentioned. */
-export const PeopleContext = createContext<Person[]>([]);
-const EMPTY: Room = { workspace: null, sessions: [], people: [], teams: [], scopes: new Set(), failure: "" };
+export const NamedContext = createContext<Named[]>([]);
+const EMPTY: Room = { workspace: null, sessions: [], people: [], teams: [], named: [], scopes: new Set(), failure: "" };
 const CHANGES_IT = /^(session\.(created|ready|deleted|restored)|member|access|team|workspace|reset)/;
 
 async function load(workspaceId: string): Promise<Room> {
@@ -38,6 +39,7 @@ async function load(workspaceId: string): Promise<Room> {
     sessions: sessions.items,
     people: people.items,
     teams: teams.items,
+    named: mentionable(people.items, teams.items),
     scopes,
     failure: "",
   };

@@ -30,7 +30,7 @@ export function NewTask({
     );
   return (
     <Dialog title="New task" wide onClose={() => onClose()} onSubmit={create}>
-      <WordsFields title={title} body={body} people={doers.people} onTitle={setTitle} onBody={setBody} />
+      <WordsFields title={title} body={body} named={doers.named} onTitle={setTitle} onBody={setBody} />
       <div className="row wrap">
         <StatusChoice value={status} onChange={setStatus} />
         <Doer label="Assignee" doers={doers} value={who.assignee_id ?? who.team_id ?? "none"} onChange={setWho} />

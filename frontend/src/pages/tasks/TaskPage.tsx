@@ -158,7 +158,7 @@ function Words({
         if (await onSave({ title, body })) onDone();
       }}
     >
-      <WordsFields title={title} body={body} people={doers.people} rows={12} onTitle={setTitle} onBody={setBody} />
+      <WordsFields title={title} body={body} named={doers.named} rows={12} onTitle={setTitle} onBody={setBody} />
       <div className="row end">
         <Button onClick={onDone}>Cancel</Button>
         <Button type="submit" kind="main">

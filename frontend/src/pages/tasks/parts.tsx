@@ -127,14 +127,14 @@ export const labelsOf = (text: string): string[] => [
 export function WordsFields({
   title,
   body,
-  people,
+  named,
   rows,
   onTitle,
   onBody,
 }: {
   title: string;
   body: string;
-  people: Doers["people"];
+  named: Doers["named"];
   rows?: number;
   onTitle: (title: string) => void;
   onBody: (body: string) => void;
@@ -152,7 +152,7 @@ export function WordsFields({
       <MarkdownField
         label="Description"
         value={body}
-        people={people}
+        named={named}
         onChange={onBody}
         rows={rows}
         hint="Markdown. @ mentions somebody; a task of nobody's becomes theirs."

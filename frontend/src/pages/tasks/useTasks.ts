@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { get, type Organization, type Page, post, type Refused } from "../../api";
 import { follow } from "../../feed";
 import { inTurn, oneByOne, soon } from "../../inTurn";
+import { mentionable, type Named } from "../../parts/Markdown";
 import { useLoad } from "../load";
 import type { Member, Team } from "../people/types";
 import type { Status, Task } from "./types";
@@ -95,7 +96,7 @@ export function useTasks(workspace: string): Board {
   return { tasks, failure, load, manage, move };
 }
 
-export type Doers = { people: Member[]; teams: Team[]; nameOf: (task: Task) => string };
+export type Doers = { people: Member[]; teams: Team[]; named: Named[]; nameOf: (task: Task) => string };
 
 /** People and teams of the organisation. */
 export function useDoers(organization: Organization): Doers {
@@ -109,6 +110,7 @@ export function useDoers(organization: Organization): Doers {
     return {
       people: people ?? [],
       teams: teams ?? [],
+      named: mentionable(people ?? [], teams ?? []),
       nameOf: (task) => names.get(task.assignee_id ?? task.team_id ?? "") ?? "",
     };
   }, [people, teams]);

@@ -126,7 +126,7 @@ export function Rules({
             <Field
               label="Assignee"
               value={draft.assignee}
-              hint="A member's e-mail address, or what stands before its @."
+              hint="A member's e-mail address, or what stands before its @; or a team's name."
               onChange={(event) => put(draft.key, { assignee: event.target.value })}
             />
             {writes && (
