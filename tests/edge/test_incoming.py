@@ -20,6 +20,7 @@ from backend.edge.incoming.models import ReceivedDelivery
 from backend.edge.incoming.providers import PROVIDERS, event_of, subject_of
 from backend.edge.incoming.repository import forget_old
 from tests import make
+from tests.conftest import idle
 
 SECRET = "shared-between-us"
 
@@ -160,11 +161,11 @@ async def test_what_linear_signed_long_ago_is_refused(integration):
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "too_old")
 
 
-async def test_rules_choose_and_fill(integration, database):
+async def test_rules_choose_and_fill(integration, database, ada):
     rules = [
         {"events": ["issues.*"], "where": {"repository.full_name": ["a/b", "a/c"], "issue.user.login": "ada"},
          "title": "{{issue.user.login}}: {{ title }} #{{issue.number}} {{nothing}}", "body": "{{issue.labels.0.name}} {{event}}",
-         "labels": ["triage"], "assignee": "ada@example.com"},
+         "labels": ["triage"], "assignee": ada.email},
         {"events": ["issues.closed"]},
         {"events": ["*"], "where": {"issue.user.login": "grace"}},
         {"events": ["*"], "title": "all"},
@@ -174,8 +175,36 @@ async def test_rules_choose_and_fill(integration, database):
     await one.processed()
     first, second = await told(database)
     assert (first["title"], first["body"], first["labels"], first["assignee"]) == (
-        "ada: It breaks #1", "bug issues.opened", ["triage", "bug"], "ada@example.com")  # fmt: skip
+        "ada: It breaks #1", "bug issues.opened", ["triage", "bug"], ada.email)  # fmt: skip
     assert second["title"] == "all"
+
+
+@pytest.mark.parametrize("nobody", ["grace", "@", "two words", "nobody@example.com", "`ada`", "x" * 200])
+async def test_a_rule_for_nobody_is_refused(integration, client, workspace, nobody):
+    rules = [{"events": ["*"]}, {"events": ["*"], "assignee": nobody}]
+    body = {"workspace_id": workspace["id"], "provider": "github", "rules": rules}
+    one = await integration()
+    for answer in (
+        await client.post("/webhook-integrations", json=body),
+        await client.put(one.path, json={"rules": rules}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_such_assignee"), answer.text
+        assert answer.json()["error"]["details"] == {"assignee": nobody}
+
+
+async def test_a_rule_for_who_has_left_makes_its_task_for_nobody_and_says_so(integration, client, ada, database):
+    grace = await make.person(database, ada.organization_id, Role.MEMBER)
+    team = (await client.post(f"/organizations/{ada.organization_id}/teams", json={"name": "Front end"})).json()["id"]
+    one = await integration(
+        rules=[{"events": ["*"], "title": "a", "assignee": "front-end"}, {"events": ["*"], "assignee": grace.email}]
+    )
+    await client.delete(f"/organizations/{ada.organization_id}/members/{grace.user_id}")
+    await one.send(GITHUB)
+    [delivery] = await one.processed()
+    assert delivery["state"] == "done" and delivery["note"].startswith(f"{grace.email} is nobody")
+    await idle(database)
+    tasks = (await client.get(f"/workspace/{one.made['workspace_id']}/tasks")).json()["items"]
+    assert {(task["assignee_id"], task["team_id"]) for task in tasks} == {(None, None), (None, team)}
 
 
 async def test_a_payload_is_never_read_as_a_template(integration, database):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import crypto, outside
 from backend.core.auth import Actor
 from backend.core.db import Database, new_id
-from backend.core.errors import NotFound, Unauthorized
+from backend.core.errors import Invalid, NotFound, Unauthorized
 from backend.core.events import emit
 from backend.core.resources import Resources
 from backend.edge.incoming import providers, repository, rules, schemas
@@ -23,10 +23,12 @@ from backend.edge.incoming.models import ReceivedDelivery, WebhookIntegration, s
 from backend.edge.incoming.providers import PROVIDERS
 from backend.edge.incoming.repository import Addressed, New, Settled, Waiting
 from backend.ledger.secrets.vault import vault
+from backend.workbench.access import mentions
 from backend.workbench.mirrors import service as mirrors
 from backend.workbench.workspaces import service as workspaces
 
 READ, WRITE = "workspaces:read", "workspaces:write"
+ASSIGNED: Final = "tasks:read"
 TOPIC: Final = "incoming"
 NOT_JSON: Final = "the body is not a JSON object: choose the content type application/json at the provider"
 BATCH: Final = 200
@@ -49,6 +51,10 @@ class NoSuchAddress(NotFound):
 
 class NoSuchReceived(NotFound):
     """There is no such delivery of this integration; they are kept for 30 days."""
+
+
+class NoSuchAssignee(Invalid):
+    """A rule's `assignee` is nobody who may see the workspace's tasks."""
 
 
 class BadSignature(Unauthorized):
@@ -153,7 +159,10 @@ async def _apply(db: AsyncSession, one: Waiting, integration: WebhookIntegration
         about = mirrors.spoken_of(payload)
         if await mirrors.remind(db, integration.workspace_id, integration.provider, about) and not wanted:
             settled = Settled("done", settled.event, "a mirrored pull request looks again")
+    place = integration.organization_id, integration.workspace_id
     for task in wanted:
+        if task.assignee and await mentions.named(db, *place, task.assignee, scope=ASSIGNED) is None:
+            settled = settled._replace(note=f"{task.assignee} is nobody who may see its task: give the rule another")
         fact = WebhookReceived(
             organization_id=integration.organization_id,
             workspace_id=integration.workspace_id,
@@ -197,6 +206,7 @@ async def create(
     workspace = await workspaces.get(db, actor, data.workspace_id, WRITE)
     secret = data.secret or crypto.new_token()
     asked = data.rules if data.rules is not None else [schemas.Rule(list(PROVIDERS[data.provider].default))]
+    await _check_assignees(db, workspace.organization_id, workspace.id, asked)
     id = new_id()
     key_id, sealed = vault(resources.data).seal(secret, of=sealed_of(id))
     row = WebhookIntegration(
@@ -221,6 +231,7 @@ async def update(
     if not isinstance(data.secret, UnsetType):
         row.key_id, row.sealed = vault(resources.data).seal(data.secret, of=sealed_of(row.id))
     if not isinstance(data.rules, UnsetType):
+        await _check_assignees(db, row.organization_id, row.workspace_id, data.rules)
         row.rules = msgspec.to_builtins(data.rules)
     for name in ("name", "enabled"):
         if (value := getattr(data, name)) is not UNSET:
@@ -228,6 +239,19 @@ async def update(
     await db.flush()
     await db.refresh(row)
     return row
+
+
+async def _check_assignees(
+    db: AsyncSession, organization_id: UUID, workspace_id: UUID, asked: list[schemas.Rule]
+) -> None:
+    """Raises NoSuchAssignee."""
+    for name in dict.fromkeys(rule.assignee for rule in asked if rule.assignee):
+        if await mentions.named(db, organization_id, workspace_id, name, scope=ASSIGNED) is None:
+            raise NoSuchAssignee(
+                f"{name} is nobody who may see the workspace's tasks: name a member by e-mail address, or what stands before "
+                "its @, or a team.",
+                assignee=name,
+            )
 
 
 def show(row: WebhookIntegration) -> schemas.Integration:
