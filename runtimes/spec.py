@@ -51,7 +51,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 30.0
     timeout: float = 30.0
     start_period: float = 0.0
-    start_interval: float = 5.0
     retries: int = 3
 
 

@@ -10,6 +10,7 @@ from runtimes.compose import engines, mounts, refuse
 from runtimes.compose.interpolate import Filled
 from runtimes.compose.merge import keyed, places
 from runtimes.compose.model import (
+    WORKBENCH,
     BadCompose,
     ComposeBuild,
     Dependency,
@@ -31,11 +32,11 @@ KNOWN: Final = {
     "restart", "secrets", "stop_grace_period", "stop_signal", "tmpfs", "user", "volumes", "working_dir", "x-codeyard",
 }  # fmt: skip
 OURS: Final = ("kind", "icon", "install", "start", "packages", "secrets")  # under `x-codeyard`
-GRACE: Final = 3600.0  # seconds: a longer wait for a program's end is a mistake
+GRACE: Final = 300.0  # seconds that a program has to end at most
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|us|m|s))+\Z")
-_TIMES: Final = ("interval", "timeout", "start_period", "start_interval")
+_TIMES: Final = ("interval", "timeout", "start_period")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
@@ -45,6 +46,11 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
     if not _NAME.match(name):
         reading.error(
             "bad_name", path, "a service's name has letters, digits, dots, hyphens and underscores, 63 at most", where
+        )
+        return None
+    if name == WORKBENCH:
+        reading.error(
+            "bad_name", path, f"{name} is what every session's own workbench is called: choose another", where
         )
         return None
     if not isinstance(body, Map):
@@ -98,7 +104,7 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
         init=field("init", True, boolean),
         read_only=read_only,
         stop_signal=field("stop_signal", None, _signal),
-        stop_grace=field("stop_grace_period", 10.0, _grace),
+        stop_grace=field("stop_grace_period", 10.0, lambda value: _grace(reading, value, body, path)),
         files=[*mounts.files(reading, body, "configs", path), *mounts.files(reading, body, "secrets", path)],
         pull=field("pull_policy", "missing", _pull),
         install=install,
@@ -196,9 +202,15 @@ def _build(reading: Reading, value: Any, path: str, where: Where) -> ComposeBuil
         context=folder,
         dockerfile=dockerfile,
         dockerfile_inline=None if inline is None else str(inline),
-        args={name: "" if inner is None else text(inner) for name, inner in args.items()},
+        args=_args(reading, args),
         target=None if value.get("target") is None else str(value["target"]),
     )
+
+
+def _args(reading: Reading, args: Map) -> dict[str, str]:
+    """One without a value has the variable's; where there is none, the Dockerfile's own default holds."""
+    found = {name: reading.variables.get(name) if inner is None else text(inner) for name, inner in args.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _port(value: str) -> int:
@@ -293,7 +305,10 @@ def health(reading: Reading, value: Any, path: str) -> Health | None:
     """None where it says nothing: the image's own check is in effect then, and out of it where it is disabled."""
     if not isinstance(value, Map):
         raise ValueError("a health check is a mapping")
-    reading.only(value, {*_TIMES, "test", "retries", "disable"}, path)
+    if "start_interval" in value:
+        told = "checks come every `interval` from the start"
+        reading.ignored(f"{path}.start_interval", told, value.where["start_interval"])
+    reading.only(value, {*_TIMES, "start_interval", "test", "retries", "disable"}, path)
     test = value.get("test")
     if boolean(value.get("disable", False)) or (isinstance(test, Seq) and list(test) == ["NONE"]):
         return Health(test=["NONE"])
@@ -342,9 +357,10 @@ def _memory(value: Any) -> int | None:
 
 
 def _cpus(value: Any) -> float | None:
-    if not 0 < float(value) <= 1024:
+    """0 is no limit of its own, as for memory."""
+    if not 0 <= float(value) <= 1024:
         raise ValueError(f"{value} is no number of processors")
-    return float(value)
+    return float(value) or None
 
 
 def _pids(value: Any) -> int | None:
@@ -359,10 +375,11 @@ def seconds(value: Any) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)", line))
 
 
-def _grace(value: Any) -> float:
+def _grace(reading: Reading, value: Any, body: Map, path: str) -> float:
     if seconds(value) > GRACE:
-        raise ValueError("a service has an hour at most to stop")
-    return seconds(value)
+        message = "a service has five minutes at most to stop, then it is ended"
+        reading.ignored(f"{path}.stop_grace_period", message, body.where["stop_grace_period"])
+    return min(seconds(value), GRACE)
 
 
 def _restart_of(reading: Reading, deploy: Map, path: str) -> Restart:
@@ -391,16 +408,18 @@ def _restart(value: Any) -> Restart:
     return Restart(policy=known, max_attempts=int(attempts) if attempts else None)
 
 
-def _user(value: Any) -> str:
+def _user(value: Any) -> str | None:
+    if value == "":
+        return None  # as the image says
     if not re.fullmatch(r"[\w.][\w.-]*(:[\w.][\w.-]*)?", str(value), re.ASCII):
         raise ValueError(f"“{value}” is no user: write name or uid, and :group if need be")
     return str(value)
 
 
 def _signal(value: Any) -> str:
-    if not re.fullmatch(r"(SIG)?[A-Z0-9+]{2,10}|\d{1,2}", str(value)):
+    if not re.fullmatch(r"(SIG)?[A-Z0-9+-]{2,10}|\d{1,2}", str(value).upper(), re.ASCII):
         raise ValueError(f"“{value}” is no signal; write it as SIGTERM")
-    return str(value)
+    return str(value).upper()
 
 
 def _pull(value: Any) -> Any:

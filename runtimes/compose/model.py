@@ -6,6 +6,7 @@ import msgspec
 
 from runtimes.spec import Health, Limits
 
+WORKBENCH = "codeyard-workbench"  # the service that every session has beside what it declares
 Kind = Literal["application", "database", "cache", "gateway", "image"]
 
 
@@ -27,8 +28,10 @@ class BadCompose(Exception):
     """The file cannot be used; `problems` has at least one error."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        at = [p.file if p.line is None else f"{p.file}:{p.line}" for p in problems[:3]]
-        super().__init__("; ".join(f"{where} {p.path}: {p.message}" for where, p in zip(at, problems, strict=False)))
+        first = [p for p in problems if p.severity == "error"][:3]
+        at = [p.file if p.line is None else f"{p.file}:{p.line}" for p in first]
+        places = [f"{where} {p.path}".rstrip() for where, p in zip(at, first, strict=True)]
+        super().__init__("; ".join(f"{place}: {p.message}" for place, p in zip(places, first, strict=True)))
         self.problems = problems
 
 
@@ -71,8 +74,8 @@ class Dependency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileMount(msgspec.Struct, frozen=True, kw_only=True):
-    """A config or secret in the container: from a file of the working copy, inline content, or an environment name
-    (whose value comes from the workspace's variables and secrets)."""
+    """A config or secret in the container: from a file of the working copy, inline content, or a variable by its name, whose
+    value is the content where there is one."""
 
     target: str
     file: str | None = None

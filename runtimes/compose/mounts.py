@@ -174,8 +174,9 @@ def files(reading: Reading, body: Map, kind: str, path: str) -> list[FileMount]:
 def _file(reading: Reading, made: Any, target: str, path: str, where: Where) -> FileMount:
     if not isinstance(made, Map):
         raise bad("bad_type", "this is a mapping with `file`, `content` or `environment`", path=path, where=where)
-    if made.get("external") or made.get("driver") or made.get("template_driver"):
-        key = next(key for key in ("external", "driver", "template_driver") if made.get(key))
+    refused = [key for key in ("external", "driver", "template_driver") if refuse.asks(made.get(key))]
+    if refused:
+        key = refused[0]
         message = f"`{key}` is not allowed: give it `file`, `content` or `environment`"
         raise bad("refused", message, path=f"{path}.{key}", where=made.where[key])
     given = [key for key in ("file", "content", "environment") if made.get(key) is not None]
@@ -184,7 +185,8 @@ def _file(reading: Reading, made: Any, target: str, path: str, where: Where) -> 
     if given == ["content"]:
         return FileMount(target=target, content=text(made["content"]))
     if given == ["environment"]:
-        return FileMount(target=target, environment=text(made["environment"]))
+        name = text(made["environment"])
+        return FileMount(target=target, environment=name, content=reading.variables.get(name))
     inside = clean(text(made["file"]))
     if not inside or _special(reading.root, inside) is not None:
         message = f"{made['file']} is not allowed: it is no regular file of the working copy; copy it there"

@@ -57,7 +57,8 @@ def _overrides(name: str) -> list[str]:
 
 def _project(gathering: Gathering, names: list[str], profiles: Collection[str]) -> Project:
     top = gathering.project(names)
-    reading = Reading(gathering.root, {kind: set(_names(top, kind)) for kind in KINDS}, top)
+    names_of = {kind: set(_names(top, kind)) for kind in KINDS}
+    reading = Reading(gathering.root, names_of, top, gathering.filling.variables)
     reading.problems += gathering.problems
     _check_top(reading, top, names[0])
     services: dict[str, Service] = {}

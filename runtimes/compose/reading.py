@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,13 +14,17 @@ _BYTES: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class Reading:
-    """`names` are the volumes, networks, configs and secrets that the project declares, `top` is all of it."""
+    """`names` are the volumes, networks, configs and secrets that the project declares, `top` is all of it, `variables` what
+    fills it in."""
 
-    def __init__(self, root: os.PathLike[str], names: dict[str, set[str]], top: Map) -> None:
+    def __init__(
+        self, root: os.PathLike[str], names: dict[str, set[str]], top: Map, variables: Mapping[str, str]
+    ) -> None:
         self.root = root
         self.problems: list[Problem] = []
         self.names = names
         self.top = top
+        self.variables = variables
 
     @contextmanager
     def collecting(self, path: str = "", where: Where = ("", None)) -> Iterator[None]:

@@ -108,7 +108,7 @@ def of_service(name: str, body: Map) -> Iterator[Problem]:
     path = f"services.{name}"
     for field, value in body.items():
         where = body.where[field]
-        if value in (None, False, "") or (isinstance(value, Map | Seq) and not value):
+        if not asks(value):
             continue
         if _harmless(field, value):
             yield ignored(f"{path}.{field}", "it is so already", where)
@@ -121,6 +121,11 @@ def of_service(name: str, body: Map) -> Iterator[Problem]:
             yield ignored(f"{path}.{field}", "each service has its own", where)
         elif field in IGNORED:
             yield ignored(f"{path}.{field}", IGNORED[field], where)
+
+
+def asks(value: Any) -> bool:
+    """Whether a field asks for anything: what a variable fills in is text, `false` too."""
+    return bool(value) and (isinstance(value, Map | Seq) or str(value).lower() != "false")
 
 
 def _harmless(field: str, value: Any) -> bool:
@@ -136,7 +141,7 @@ def _harmless(field: str, value: Any) -> bool:
 def of_file(path: str, body: Any) -> Iterator[Problem]:
     """A config or secret."""
     for field in ("external", "driver", "template_driver"):
-        if isinstance(body, Map) and body.get(field):
+        if isinstance(body, Map) and asks(body.get(field)):
             message = f"`{field}` is not allowed: a session has its own; give it `file`, `content` or `environment`"
             yield refused(f"{path}.{field}", message, body.where[field])
 
@@ -183,7 +188,7 @@ def of_volume(name: str, body: Any) -> Iterator[Problem]:
         return
     for field, value in body.items():
         here = body.where[field]
-        if field == "external" and value:
+        if field == "external" and asks(value):
             message = "`external` is not allowed: a session's volumes are its own; leave it out, or copy the data in"
             yield refused(f"{path}.external", message, here)
         elif field == "driver_opts" and value:
@@ -199,7 +204,7 @@ def of_volume(name: str, body: Any) -> Iterator[Problem]:
 
 def of_network(name: str, body: Any, where: Where) -> Iterator[Problem]:
     path = f"networks.{name}"
-    if isinstance(body, Map) and body.get("external"):
+    if isinstance(body, Map) and asks(body.get("external")):
         message = "`external` is not allowed: a session has one network of its own; leave it out"
         yield refused(f"{path}.external", message, body.where["external"])
     elif isinstance(body, Map) and body.get("driver") not in (None, "bridge"):

@@ -55,7 +55,6 @@ def test_a_shop_says_what_it_says():
         timeout=10.0,
         retries=5,
         start_period=40.0,
-        start_interval=0.5,
     )
     assert api.limits == Limits(cpus=1.5, memory=768 << 20, pids=256)
     assert api.depends_on == [
@@ -91,6 +90,7 @@ def test_all_that_has_no_effect_in_the_shop_is_listed():
         "services.api.environment": "warning",
         "services.worker.environment": "warning",
         "services.api.logging": "ignored",
+        "services.api.healthcheck.start_interval": "ignored",
         "services.worker.logging": "ignored",
         "services.api.ports.0": "ignored",
         "services.api.deploy.replicas": "ignored",

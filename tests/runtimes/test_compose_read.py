@@ -150,6 +150,35 @@ def test_what_has_no_effect_is_listed_and_never_silently_dropped(read):
     assert {p.severity for p in project.problems} == {"ignored"} and all(p.message for p in project.problems)
 
 
+def test_what_a_variable_fills_in_is_read_as_if_it_stood_there(read, refused):
+    lines = (
+        "services:\n  a:\n    image: x\n    privileged: ${P:-false}\n    cpus: ${C:-0}\n    user: '${U-}'\n"
+        "volumes: {v: {external: '${E:-false}'}}\n"
+    )
+    a = read(lines).services["a"]
+    assert (a.limits.cpus, a.user) == (None, None)
+    wrong = refused(lines, variables={"P": "true", "E": "true"})
+    assert [path for path, _, _ in wrong] == ["volumes.v.external", "services.a.privileged"]
+
+
+def test_signals_are_taken_as_the_engine_takes_them(read):
+    text = "services:\n  a: {image: x, stop_signal: sigint}\n  b: {image: x, stop_signal: RTMAX-1}\n"
+    assert [one.stop_signal for one in read(text).services.values()] == ["SIGINT", "RTMAX-1"]
+
+
+def test_an_argument_of_a_build_without_a_value_is_the_variables_or_left_to_the_dockerfile(read):
+    a = "  a:\n    build: {context: ., args: {GIVEN: , OWN: , EMPTY: ''}}\n"
+    b = "  b:\n    build: {context: ., args: [GIVEN, OWN]}\n"
+    a, b = read(f"services:\n{a}{b}", variables={"GIVEN": "1"}).services.values()
+    assert (a.build.args, b.build.args) == ({"GIVEN": "1", "EMPTY": ""}, {"GIVEN": "1"})
+
+
+def test_a_secret_may_be_a_variable_of_the_working_copys_env_file(read):
+    text = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: TOKEN}}\n"
+    [file] = read(text, **{".env": "TOKEN=of-the-file\n"}).services["a"].files
+    assert file.content == "of-the-file"
+
+
 def test_services_of_other_profiles_are_left_out(tmp_path, read):
     read("services:\n  a: {image: x}\n  b: {image: x, profiles: [debug]}\n")
     assert list(load(tmp_path, variables={}, profiles=()).services) == ["a"]

@@ -97,7 +97,6 @@ SERVICE = {
     "port with a host": ("ports.0", "ports: ['80@evil']"),
     "every port": ("ports.0", "ports: ['1-65535']"),
     "variable with a line end": ("environment", 'environment: ["A\\nB=c"]'),
-    "grace without end": ("stop_grace_period", "stop_grace_period: 999999h"),
     "alias of another service": ("networks", "networks: {default: {aliases: [b]}}"),
 }  # fmt: skip
 
@@ -127,6 +126,7 @@ FILES = {
     "include through a link": ("", "include: [link/x.yaml]"),
     "include's variables outside": ("include.0.env_file", "include: [{path: ok.yaml, env_file: /etc/environment}]"),
     "service named as an option": ("services.-v", "services: {-v: {image: x}}"),
+    "service named as the workbench": ("services.codeyard-workbench", "services: {codeyard-workbench: {image: x}}"),
     "service named as a path": ("services.../x", "services: {../x: {image: x}}"),
     "service with an endless name": ("services." + "a" * 64, f"services: {{{'a' * 64}: {{image: x}}}}"),
 }  # fmt: skip
@@ -155,6 +155,7 @@ WITHOUT_EFFECT = {
     "security_opt": "security_opt: ['no-new-privileges:true']",
     "cap_add": "cap_add: [NET_BIND_SERVICE, CAP_CHOWN]",
     "frobnicate": "frobnicate: 1",
+    "stop_grace_period without end": "stop_grace_period: 999999h",
     "healthcheck.frobnicate": "healthcheck: {test: x, frobnicate: 1}",
     "build.cache_from": "build: {context: ., cache_from: [x]}",
     "build.frobnicate": "build: {context: ., frobnicate: 1}",

@@ -10,6 +10,7 @@ import pytest
 
 from backend.workbench.services import definition
 from backend.workbench.sessions import repository as sessions
+from runtimes.spec import RuntimeFailed
 
 FILE = """\
 # The shop.
@@ -160,6 +161,26 @@ async def test_an_edit_that_would_break_the_file_changes_nothing(client, here):
     assert answer.status_code == 409
 
 
+async def test_limits_are_changed_and_taken_away_wherever_the_file_has_them(client, here):
+    text = "services:\n  web:\n    image: x\n    cpus: 0.5  # half\n    deploy: {resources: {limits: {memory: 64M, pids: 9}}}\n"
+    await write(client, here, text)
+    path = f"{here}/services/{(await service(client, here, 'web'))['id']}"
+    shown = (await client.put(path, json={"cpus": None, "memory_bytes": 128 << 20})).json()
+    assert shown["limits"] == {"cpus": 0, "memory_bytes": 128 << 20, "pids": 9}
+    kept = "    deploy: {resources: {limits: {pids: 9}}}\n"
+    assert (await content(client, here)) == f"services:\n  web:\n    image: x\n{kept}    mem_limit: 134217728\n"
+    assert (await client.put(path, json={"memory_bytes": None})).json()["limits"]["memory_bytes"] == 0
+    assert (await content(client, here)) == f"services:\n  web:\n    image: x\n{kept}"
+
+
+async def test_a_refused_edit_speaks_of_what_is_wrong_alone(client, here):
+    await write(client, here, "services:\n  web:\n    image: x\n    ports: ['80:80']\n")
+    web = await service(client, here, "web")
+    error = (await client.put(f"{here}/services/{web['id']}", json={"image": "-v"})).json()["error"]
+    assert "image's name" in error["message"] and "preview" not in error["message"]
+    assert [one["severity"] for one in error["details"]["problems"]] == ["error", "ignored"]
+
+
 async def test_a_file_that_is_broken_is_listed_with_its_lines_and_nothing_runs(client, here):
     await write(client, here, "services:\n  web:\n    image: x\n    privileged: true\n")
     found = (await client.get(f"{here}/services")).json()
@@ -223,6 +244,17 @@ async def test_attacks_43_and_65_odd_bodies_are_refused(client, here):
     ):
         answer = await client.post(f"{here}/services", json=body)
         assert 400 <= answer.status_code < 500, (body, answer.text)
+
+
+async def test_a_config_that_is_too_large_is_not_cut_off_in_silence(client, here, resources):
+    large = {"op": "write", "path": "big", "content": "x" * ((1 << 20) + 1)}
+    assert (await client.post(f"{here}/filesystem", json=large)).status_code == 200
+    await write(client, here, "services: {web: {image: x, configs: [big]}}\nconfigs: {big: {file: ./big}}\n")
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, UUID(here.rpartition("/")[2]))
+    declared = await definition.read(resources, session)
+    with pytest.raises(RuntimeFailed, match="larger than 1 MiB"):
+        definition.wanted(resources, declared, "web")
 
 
 def test_what_a_read_only_service_is_given_is_written_anew_by_who_is_not_root_too():

@@ -463,7 +463,7 @@ def reason_of(error: Exception) -> dict[str, str]:
 
 def _unhealthy(status: Status) -> dict[str, str]:
     said = status.health_log.strip() or "nothing"
-    remedy = "It runs, but does not answer its health check."
+    remedy = "It runs, but fails the check: look into its log, or give it longer by `retries` or `start_period`."
     return {"code": "unhealthy", "message": f"The health check failed; it said: {said}", "remedy": remedy}
 
 

@@ -16,7 +16,7 @@ from backend.ledger.secrets import service as secrets
 from backend.workbench.services import addresses
 from backend.workbench.sessions.models import Session
 from runtimes.compose import model, references
-from runtimes.compose.model import BadCompose, Problem, Project
+from runtimes.compose.model import WORKBENCH, BadCompose, Problem, Project
 from runtimes.compose.read import load
 from runtimes.docker_body import open_beneath
 from runtimes.docker_images import registry_of
@@ -25,7 +25,6 @@ from runtimes.spec import Build, Limits, Login, Mount, RuntimeFailed, Spec
 SHARED: Final = ""  # secrets of this part are the workspace's variables, the others a service's own
 REGISTRY: Final = "registry:"  # and those of "registry:<service>" its login
 LOGIN: Final = "login:"  # and those of "login:<registry>" that of the whole workspace
-WORKBENCH: Final = "codeyard-workbench"  # the service that every session has beside what it declares
 TOOLCHAINS: Final = {"node": "node", "python": "python", "go": "golang", "rust": "rust", "ruby": "ruby", "php": "php"}
 
 _FILE_BYTES = 1 << 20
@@ -166,7 +165,7 @@ def _spec(resources: Resources, definition: Definition, name: str, environment: 
         init=service.init,
         read_only=service.read_only,
         stop_signal=service.stop_signal,
-        stop_grace=min(service.stop_grace, 300),
+        stop_grace=service.stop_grace,
         mounts=mounts,
         ports=[port.target for port in service.ports if port.protocol == "tcp"] + service.expose,
         aliases=service.aliases,
@@ -304,25 +303,23 @@ def _content(definition: Definition, mount: model.FileMount) -> bytes:
     if mount.content is not None:
         return mount.content.encode()
     if mount.environment is not None:
-        value = definition.values.get(SHARED, {}).get(mount.environment)
-        if value is None:
-            raise RuntimeFailed(
-                "variable_missing",
-                f"{mount.target} needs the variable {mount.environment}.",
-                "Set it in the workspace.",
-            )
-        return value.encode()
+        message = f"{mount.target} needs the variable {mount.environment}."
+        raise RuntimeFailed("variable_missing", message, "Set it in the workspace.")
     descriptor = open_beneath(str(definition.root), mount.file or "", make=False)
     try:
         with open(f"/proc/self/fd/{descriptor}", "rb") as file:
-            return file.read(_FILE_BYTES)
+            content = file.read(_FILE_BYTES + 1)
     except OSError as error:
         raise RuntimeFailed("bad_file", f"{mount.file} cannot be read: {error.strerror}.") from error
     finally:
         os.close(descriptor)
+    if len(content) > _FILE_BYTES:
+        raise RuntimeFailed("too_large", f"{mount.file} is larger than 1 MiB.", "Mount it under `volumes` instead.")
+    return content
 
 
 __all__ = [
+    "WORKBENCH",
     "BadCompose",
     "Definition",
     "Looked",

@@ -161,7 +161,7 @@ async def add(resources: Resources, session: Session, data: ServiceCreate) -> sc
         fields["volumes"] = [*fields.get("volumes", []), *data.volumes]
     if data.depends_on:
         fields["depends_on"] = data.depends_on
-    fields |= _limits(data.cpus, data.memory_bytes)
+    fields |= {"cpus": data.cpus, "mem_limit": data.memory_bytes}
 
     def act(text: str) -> str:
         try:
@@ -286,19 +286,19 @@ def _changes(definition: Definition, name: str, data: ServiceUpdate) -> tuple[di
 
 
 def _environment(given: list[VariableGiven]) -> tuple[dict[str, str], dict[str, str | None]]:
-    """(what goes into the file, what goes into the store; None keeps what is there). A dollar sign is written twice unless it
-    begins a reference."""
+    """(what goes into the file, what goes into the store; None keeps what is there)."""
     plain = {one.name: one.value or "" for one in given if not one.secret}
     return plain, {one.name: one.value for one in given if one.secret}
 
 
 def _limits(cpus: float | UnsetType | None, memory: int | UnsetType | None) -> dict[str, Any]:
+    """In place of what `deploy` says, since a file that says both is refused elsewhere."""
     found: dict[str, Any] = {}
-    if cpus is not UNSET and cpus is not None:
-        found["cpus"] = cpus
-    if memory is not UNSET and memory is not None:
-        found["mem_limit"] = memory
-    return found
+    below: dict[str, None] = {}
+    for key, long, value in (("cpus", "cpus", cpus), ("mem_limit", "memory", memory)):
+        if value is not UNSET:
+            found[key], below[long] = value, None
+    return found | ({"deploy": {"resources": {"limits": below}}} if below else {})
 
 
 async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_id: UUID, *, drop_volumes: bool) -> None:

@@ -115,7 +115,8 @@ class Services(msgspec.Struct):
 
 
 class VariableGiven(msgspec.Struct, forbid_unknown_fields=True):
-    """A `secret` goes into the encrypted store and never into the file; its `value` may be left out to keep what is there."""
+    """A `secret` goes into the encrypted store and never into the file; its `value` may be left out to keep what is there. Other
+    values are written as compose.yaml has them: `${NAME}` takes a variable, `$$` is a dollar sign."""
 
     name: VariableName
     value: Value | None = None
