@@ -61,10 +61,12 @@ def test_a_target_follows_from_image_and_environment(image, environment, wanted)
         ["redis-server", "--requirepass", "hidden"],
         ["redis-server", "--requirepass=hidden"],
         ["sh", "-c", "redis-server --requirepass 'hidden' --save ''"],
+        ["sh", "-c", 'exec redis-server --requirepass "$REDIS_PASSWORD"'],
+        ["sh", "-c", "exec redis-server --requirepass=${REDIS_PASSWORD}"],
     ],
 )
 def test_redis_password_is_found_in_its_command(command):
-    found = target_of("redis", {}, "h", 1, command)
+    found = target_of("redis", {"REDIS_PASSWORD": "hidden"}, "h", 1, command)
     assert found is not None and found.password == "hidden"
 
 

@@ -123,6 +123,8 @@ async def test_every_type_has_a_value_in_json(browser, sql):
         '\'{"a": 1, "a": 2}\'::json': {"a": 2},
         "'[1,10)'::int4range": "[1,10)",
         "'[2024-01-01,)'::daterange": "[2024-01-01,)",
+        "'[0044-03-15 BC,infinity]'::daterange": "[0044-03-15 BC,infinity]",
+        "'[2024-02-29 12:00:00.5+02,)'::tstzrange": "[2024-02-29T10:00:00.5Z,)",
         "'{[1,3),[5,7)}'::int4multirange": ["[1,3)", "[5,7)"],
         "'b9c7a6d6-0000-4000-8000-000000000000'::uuid": "b9c7a6d6-0000-4000-8000-000000000000",
         "'192.168.0.1/24'::inet": "192.168.0.1/24",
@@ -131,6 +133,9 @@ async def test_every_type_has_a_value_in_json(browser, sql):
         "'1 \"2\" <é> \U0001f600'": '1 "2" <é> \U0001f600',
         "point(1, 2)": [1.0, 2.0],
         "ROW(1, 'x')": [1, "x"],
+        "ROW('-infinity'::timestamp, '294276-12-31'::timestamptz)": ["-infinity", "294276-12-31T00:00:00Z"],
+        "ROW('24:00'::time, '12:00-03:30'::timetz)": ["24:00:00", "12:00:00-03:30"],
+        "ROW('-14 months -1 day -1.5 s'::interval, '0'::interval)": ["P-1Y-2M-1DT-1.5S", "PT0S"],
         "'12.50'::money": "$12.50",
         "'pg_class'::regclass": "pg_class",
     }
@@ -143,6 +148,9 @@ async def test_parameters_are_values_of_their_type(browser):
     asked = "SELECT $1::int, $2::timestamptz, $3::text[], $4::numeric, $5::bytea, $6::jsonb, $7::bool, $8::text"
     rows = (await browser.query(asked, params=given))["rows"]
     assert rows == [[7, "2024-01-01T00:00:00Z", ["a", "b'"], "1.50", {"base64": "AP8="}, {"k": 1}, True, given[-1]]]
+    beside = "SELECT $1::{}timestamptz, '[2024-01-01,)'::daterange"
+    assert (await browser.query(beside.format("text::"), params=["0044-03-15 BC"]))["rows"][0][1] == "[2024-01-01,)"
+    assert "$1::text" in (await browser.query(beside.format(""), 422, params=["2024-01-01"]))["message"]
     for params in ([], [1, 2], ["no number"], [{"base64": "AA=="}]):
         assert (await browser.query("SELECT $1::int", 422, params=params))["code"] == "sql_error"
     assert (await browser.query("SELECT $1::bytea", 422, params=[{"base64": "%%%"}]))["code"] == "bad_query"

@@ -22,12 +22,13 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final, Self
 
 import asyncpg
 import msgspec
 
-from backend.workbench.databases import values
+from backend.workbench.databases import moments, values
 from backend.workbench.databases.driver import BATCH, MAX_TABLES, Result, TableShape
 from backend.workbench.databases.errors import (
     AnswerTooLarge,
@@ -91,9 +92,8 @@ class Postgres:
     async def prepare(self) -> Self:
         """Moments come and go as text: infinity and the years before Christ are lost to Python's types."""
         for name in _AS_TEXT:
-            decoder = _MOMENTS.get(name, str)
             await self._connection.set_type_codec(
-                name, schema="pg_catalog", format="text", encoder=str, decoder=decoder
+                name, schema="pg_catalog", format="text", encoder=str, decoder=_MOMENTS.get(name, str)
             )
         return self
 
@@ -102,8 +102,10 @@ class Postgres:
             statement = await self._connection.prepare(sql)
             if not any("record" in one.type.name for one in statement.get_attributes()):
                 return statement
-        for name in _AS_TEXT:  # asyncpg has no text within ranges and records; infinity shows as 9999-12-31 there
-            await self._connection.reset_type_codec(name, schema="pg_catalog")
+        for name in _AS_TEXT:  # asyncpg has no text within ranges and records
+            await self._connection.set_type_codec(
+                name, schema="pg_catalog", format="tuple", encoder=_no_moment, decoder=partial(_counted, name)
+            )
         return await self._connection.prepare(sql)
 
     @asynccontextmanager
@@ -325,6 +327,14 @@ def _moment(text: str) -> str:
 
 
 _MOMENTS: Final = {"timestamp": _moment, "timestamptz": _moment, "date": _moment}
+
+
+def _counted(name: str, value: tuple[int, ...]) -> str:
+    return _MOMENTS.get(name, str)(moments.DECODERS[name](value))
+
+
+def _no_moment(_value: str) -> tuple[int, ...]:
+    raise ValueError("beside ranges and records a moment is given as `$1::text::timestamptz`")
 
 
 def _plain(value: Any, kind: str) -> Any:

@@ -1,6 +1,7 @@
 """Where a service's database is and how to sign in to it, found in what compose.yaml says of the service."""
 
 from collections.abc import Mapping, Sequence
+from string import Template
 
 import msgspec
 
@@ -57,18 +58,18 @@ def target_of(
             password = first("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD")
             return Target("mysql", host, port, database, "root", password)
         case "redis":
-            password = _option(command, "--requirepass") or first("REDIS_PASSWORD")
+            password = _option(command, "--requirepass", environment) or first("REDIS_PASSWORD")
             return Target("redis", host, port, "0", "", password)
         case _:
             return None
 
 
-def _option(command: Sequence[str], name: str) -> str:
-    """The word after `name`, also where a shell's line holds it."""
-    words = [word for part in command for word in (part.split() if " " in part else [part])]
-    for word, following in zip(words, [*words[1:], ""], strict=False):
-        if word == name:
-            return following.strip("'\"")
-        if word.startswith(name + "="):
-            return word[len(name) + 1 :].strip("'\"")
+def _option(command: Sequence[str], name: str, environment: Mapping[str, str]) -> str:
+    """The word after `name`, also where a shell's line holds it, which fills `$NAME` from the environment."""
+    words = [(word, " " in part) for part in command for word in (part.split() if " " in part else [part])]
+    for (word, by_shell), (following, _) in zip(words, [*words[1:], ("", False)], strict=False):
+        if word == name or word.startswith(name + "="):
+            found = following if word == name else word[len(name) + 1 :]
+            filled = Template(found).safe_substitute(environment) if by_shell and not found.startswith("'") else found
+            return filled.strip("'\"")
     return ""
