@@ -147,7 +147,7 @@ def test_an_issue_elsewhere_becomes_a_task_whose_doer_is_told_and_moves_it_by_ke
     look(ada, "mention")
     ada.keyboard.press("Enter")
     ada.keyboard.type("@fro")
-    expect(ada.get_by_role("option", name="Front end")).to_be_visible()
+    expect(ada.get_by_role("option", name="Front end team")).to_be_visible()
     ada.keyboard.press("Enter")
     expect(ada.get_by_label("Description")).to_have_value(re.compile("@grace @front-end $"))
     ada.get_by_role("button", name="Save").click()
