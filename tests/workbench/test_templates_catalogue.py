@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from backend.workbench.templates.catalogue import FOLDER, catalogue, values
+from backend.workbench.templates.catalogue import FOLDER, catalogue
 from runtimes.compose.read import load
 from tests import require
 from tests.workbench.test_services import put_away
@@ -13,7 +13,7 @@ NAMES = sorted(catalogue())
 
 
 def project(name):
-    return load(FOLDER / name, variables=values(catalogue()[name], {})[0])
+    return load(FOLDER / name, variables={})
 
 
 def folder_of_image():
@@ -54,11 +54,12 @@ def test_each_variable_of_a_template_is_used_and_described(name):
 
 @pytest.fixture
 async def run(client, resources):
-    """A workspace of a template, everything started; the path of its session."""
+    """A workspace of a template, everything started, its passwords such as people think of; the path of its session."""
 
     async def run(template):
         require.images(*{folder_of_image()[one.image] for one in project(template).services.values()})
-        made = (await client.post("/workspace/auto-create", json={"template": template})).json()
+        given = {variable.name: "p@ss:w/ö #r%d$'" for variable in catalogue()[template].variables}
+        made = (await client.post("/workspace/auto-create", json={"template": template, "variables": given})).json()
         here = f"/workspace/{made['session_id']}"
         async with asyncio.timeout(600):
             while True:

@@ -1,7 +1,6 @@
 """The catalogue on disk: a folder a template, described under `x-codeyard` of its compose.yaml."""
 
 import os
-import secrets
 import shutil
 from functools import cache
 from pathlib import Path
@@ -48,17 +47,6 @@ def describe(name: str, text: str) -> Template:
         ],
         tags=[str(one) for one in said.get("tags") or []],
     )
-
-
-def values(template: Template, given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """(every variable's value, names that lack one). Generated ones have 192 random bits."""
-    found = dict(given)
-    for variable in template.variables:
-        if variable.name not in found and variable.generated:
-            found[variable.name] = secrets.token_urlsafe(24)
-        elif variable.name not in found and variable.default is not None:
-            found[variable.name] = variable.default
-    return found, [variable.name for variable in template.variables if variable.name not in found]
 
 
 def copy(template: str, to: Path) -> None:

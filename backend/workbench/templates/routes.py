@@ -20,8 +20,8 @@ async def list_templates() -> Page[schemas.Template]:
 async def auto_create(
     resources: Hands, actor: Me, once: OnceOnly, data: JSONBody[schemas.AutoCreate]
 ) -> schemas.Created:
-    """A workspace from a template, a git URL or an archive, with its variables set (credentials are generated) and everything
-    started. `operation` tells how far it is."""
+    """A workspace from a template, a git URL or an archive, with the variables given (credentials are generated at the first
+    start) and everything started. `operation` tells how far it is."""
     return await service.create(resources, actor, once, data)
 
 

@@ -17,7 +17,8 @@ class Techstack(msgspec.Struct):
 
 
 class TemplateVariable(msgspec.Struct):
-    """`generated`: a strong value is made unless one is given. Without that and without a default, one must be given."""
+    """`generated`: the first start makes a strong value unless one is given. Without that and without a default, one must be
+    given."""
 
     name: str
     description: str = ""

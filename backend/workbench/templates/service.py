@@ -32,27 +32,18 @@ class WhichSource(Invalid):
     """Give one of `template`, `clone_url` and `archive`."""
 
 
-class VariableMissing(Invalid):
-    """The template needs variables that were not given."""
-
-
 class NoArchive(Invalid):
     """An archive's name ends in .zip, .tar.gz or .tgz."""
 
 
 async def create(resources: Resources, actor: Actor, once: Once, data: schemas.AutoCreate) -> schemas.Created:
-    """A workspace of it, its variables set, everything started. What fails after the workspace is there is told with it: it is
-    not thrown away."""
+    """A workspace of it, the variables given set, everything started. What fails after the workspace is there is told with it:
+    it is not thrown away."""
     if sum(source is not None for source in (data.template, data.clone_url, data.archive)) != 1:
         raise WhichSource
     template = catalogue.catalogue().get(data.template) if data.template is not None else None
     if data.template is not None and template is None:
         raise NoSuchTemplate
-    variables = data.variables
-    if template is not None:
-        variables, missing = catalogue.values(template, data.variables)
-        if missing:
-            raise VariableMissing(f"Give values for {', '.join(missing)}.", variables=missing)
     archive = await _archive(resources, actor, data.archive) if data.archive is not None else None
     async with once.around(resources.database):
         name = data.name or (template.name if template is not None else _name_of(data))
@@ -60,7 +51,7 @@ async def create(resources: Resources, actor: Actor, once: Once, data: schemas.A
             name=name, organization_id=data.organization_id, clone_url=data.clone_url, clone_token=data.clone_token
         )
         workspace = await provisioning.create(resources, actor, Once.none(), wanted)
-        created = await _fill(resources, actor, workspace, template, archive, variables, run=data.run)
+        created = await _fill(resources, actor, workspace, template, archive, data.variables, run=data.run)
         await once.seal_apart(resources.database, created)
     return created
 

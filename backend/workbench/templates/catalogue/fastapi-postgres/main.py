@@ -1,6 +1,4 @@
-"""An API that counts its visits."""
-
-import os
+"""An API that counts its visits in the database that PGHOST and its like name (libpq reads them itself)."""
 
 import psycopg
 from fastapi import FastAPI
@@ -9,7 +7,7 @@ app = FastAPI(title="Visits")
 
 
 def count() -> int:
-    with psycopg.connect(os.environ["DATABASE_URL"]) as db:
+    with psycopg.connect() as db:
         db.execute("CREATE TABLE IF NOT EXISTS visits (at timestamptz NOT NULL DEFAULT now())")
         db.execute("INSERT INTO visits DEFAULT VALUES")
         return db.execute("SELECT count(*) FROM visits").fetchone()[0]

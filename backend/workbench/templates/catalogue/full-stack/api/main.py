@@ -1,6 +1,5 @@
-"""Notes in PostgreSQL."""
+"""Notes in the database that PGHOST and its like name (libpq reads them itself)."""
 
-import os
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 
@@ -9,12 +8,10 @@ from fastapi import Depends, FastAPI
 from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
-URL = os.environ["DATABASE_URL"]
-
 
 @asynccontextmanager
 async def lifespan(_: FastAPI):
-    with psycopg.connect(URL) as connection:
+    with psycopg.connect() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text NOT NULL)")
         connection.execute(
             "INSERT INTO notes (text) SELECT 'Edit page/index.html and watch' WHERE NOT EXISTS (SELECT FROM notes)"
@@ -30,7 +27,7 @@ class Note(BaseModel):
 
 
 def database() -> Iterator[psycopg.Connection]:
-    with psycopg.connect(URL, row_factory=dict_row) as connection:
+    with psycopg.connect(row_factory=dict_row) as connection:
         yield connection
 
 
