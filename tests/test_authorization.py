@@ -196,6 +196,7 @@ MATRIX = [
     administering("GET", f"{ORG}/audit"),
     administering("GET", f"{ORG}/audit/csv"),
     administering("GET", f"{ORG}/audit/actions"),
+    administering("GET", f"{ORG}/audit/actors"),
     administering("GET", f"{ORG}/audit/verify"),
     administering("GET", f"{ORG}/webhook-events"),
     administering("GET", f"{ORG}/webhooks"),

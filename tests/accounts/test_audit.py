@@ -95,6 +95,27 @@ async def test_a_key_is_named_as_the_one_who_did_it(client, call, ada, database)
     assert (row["actor_id"], row["by_key"]) == (str(key.key_id), True)
 
 
+async def test_who_has_entries_is_listed_also_when_they_are_gone(client, call, ada, database):
+    at = f"/organizations/{ada.organization_id}"
+    bob = await make.person(database, ada.organization_id, Role.ADMIN)
+    key = await make.key(database, ada.organization_id, "admin")
+    other = await make.person(database, await make.organization(database, "Other"), Role.OWNER)
+    await make_teams(call(bob), ada, "b")
+    await make_teams(call(key), ada, "k")
+    await make_teams(call(other), other, "o")
+    assert (await client.delete(f"{at}/members/{bob.user_id}")).status_code == 204
+    assert (await client.delete(f"{at}/api-keys/{key.key_id}")).status_code == 204
+    found = (await client.get(f"{log_of(ada)}/actors")).json()
+    assert [(one["id"], one["by_key"]) for one in found] == [
+        (str(bob.user_id), False),
+        (str(ada.user_id), False),
+        (str(key.key_id), True),
+    ]  # Admin, Owner, test
+    for one, action in zip(found, ("team.changed", "key.changed", "team.changed"), strict=True):
+        assert (await entries(client, ada, actor_id=one["id"]))[0]["action"] == action
+    assert (await call(other).get(f"{log_of(ada)}/actors")).status_code == 404
+
+
 async def test_a_sign_in_is_written_for_each_organisation_of_the_person(client, call, ada):
     me = (await client.get("/auth/me")).json()["user"]
     answer = await call(None).post("/auth/login", json={"email": me["email"], "password": make.PASSWORD})

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.audit.models import AuditEntry
@@ -39,6 +40,13 @@ async def newest(
     if only.until is not None:
         query = query.where(AuditEntry.at < only.until)
     return (await db.scalars(query.order_by(AuditEntry.number.desc()).limit(limit + 1))).all()
+
+
+async def actors(db: AsyncSession, organization_id: UUID) -> Sequence[AuditEntry]:
+    """The newest entry of each who has one."""
+    own = AuditEntry.organization_id == organization_id, AuditEntry.actor_id.is_not(None)
+    query = select(AuditEntry).ext(distinct_on(AuditEntry.actor_id)).where(*own)
+    return (await db.scalars(query.order_by(AuditEntry.actor_id, AuditEntry.number.desc()))).all()
 
 
 async def following(db: AsyncSession, organization_id: UUID, after: int, limit: int) -> Sequence[AuditEntry]:

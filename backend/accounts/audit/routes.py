@@ -82,6 +82,18 @@ async def list_audit_actions(actor: Me, organization_id: FromPath[UUID]) -> list
     return [kind.name for kind in kinds() if kind.audited]
 
 
+@get("/actors", guards=[scope("admin")])
+async def list_audit_actors(db: Db, actor: Me, organization_id: FromPath[UUID]) -> list[schemas.Doer]:
+    """Who has entries, by name: what `actor_id` can be. Those who have left and keys that were revoked, too."""
+    require(actor, organization_id, "admin")
+    found = [
+        schemas.Doer(row.actor_id, row.actor_name, row.by_key)
+        for row in await repository.actors(db, organization_id)
+        if row.actor_id
+    ]
+    return sorted(found, key=lambda one: (one.by_key, one.name.casefold()))
+
+
 @get("/verify", guards=[scope("admin")])
 async def verify_audit_log(db: Db, actor: Me, organization_id: FromPath[UUID]) -> schemas.Verified:
     """Computes every hash anew and says whether an entry was changed, removed or put in between."""
@@ -91,6 +103,12 @@ async def verify_audit_log(db: Db, actor: Me, organization_id: FromPath[UUID]) -
 
 router = Router(
     "/organizations/{organization_id:uuid}/audit",
-    route_handlers=[list_audit_entries, download_audit_entries, list_audit_actions, verify_audit_log],
+    route_handlers=[
+        list_audit_entries,
+        download_audit_entries,
+        list_audit_actions,
+        list_audit_actors,
+        verify_audit_log,
+    ],
     tags=["audit"],
 )

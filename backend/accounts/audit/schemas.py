@@ -24,6 +24,14 @@ class Entry(msgspec.Struct):
     hash: str
 
 
+class Doer(msgspec.Struct):
+    """A person or, `by_key`, an API key that did something, by its last name; it may be gone."""
+
+    id: UUID
+    name: str
+    by_key: bool
+
+
 class Verified(msgspec.Struct):
     """Whether each of `entries` rows fits the one before. `broken_at` is the number of the first that does not, or that is
     missing. Keep `head` elsewhere: a log that was cut short at its end no longer has it."""

@@ -1,12 +1,11 @@
 // The audit log: who did what, from where; narrowed, checked, taken along as CSV.
 import { useState } from "react";
-import { get, type Page, type Refused } from "../api";
+import { get, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { inFull, plural } from "../source/words";
 import { device } from "./account/SignIns";
 import { PageHead } from "./Frame";
 import { useLoad, usePages } from "./load";
-import type { Member } from "./people/types";
 import type { PageProps } from "./places";
 
 type Entry = {
@@ -19,6 +18,7 @@ type Entry = {
   address: string;
   data: Record<string, unknown>;
 };
+type Doer = { id: string; name: string; by_key: boolean };
 type Verified = { intact: boolean; entries: number; broken_at: number | null; head: string };
 type Only = { action: string; actor_id: string; since: string; until: string };
 
@@ -50,7 +50,7 @@ export default function Audit({ organization }: PageProps) {
         </a>
       </PageHead>
       <Chain at={at} />
-      <Filters at={at} organization={organization} only={only} onOnly={setOnly} />
+      <Filters at={at} only={only} onOnly={setOnly} />
       <Notice text={failure} />
       {rows?.length === 0 && <p className="soft empty">{query ? "No entry fits." : "Nothing has happened yet."}</p>}
       {rows && rows.length > 0 && (
@@ -113,19 +113,9 @@ function Details({ of, by }: { of: Record<string, unknown>; by: string }) {
   );
 }
 
-function Filters({
-  at,
-  organization,
-  only,
-  onOnly,
-}: {
-  at: string;
-  organization: PageProps["organization"];
-  only: Only;
-  onOnly: (only: Only) => void;
-}) {
+function Filters({ at, only, onOnly }: { at: string; only: Only; onOnly: (only: Only) => void }) {
   const { data: actions } = useLoad<string[]>(`${at}/actions`);
-  const { data: members } = useLoad<Page<Member>>(`/organizations/${organization.id}/members`, /member\./);
+  const { data: doers } = useLoad<Doer[]>(`${at}/actors`);
   const day = (name: "since" | "until", label: string) => (
     <label>
       {label}
@@ -149,9 +139,9 @@ function Filters({
         Who
         <select value={only.actor_id} onChange={(event) => onOnly({ ...only, actor_id: event.target.value })}>
           <option value="">Everybody</option>
-          {members?.items.map((one) => (
-            <option key={one.user_id} value={one.user_id}>
-              {one.name}
+          {doers?.map((one) => (
+            <option key={one.id} value={one.id}>
+              {one.by_key ? `${one.name} (key)` : one.name}
             </option>
           ))}
         </select>
