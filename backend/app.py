@@ -8,6 +8,7 @@ from litestar import Litestar, Router
 from litestar.config.app import AppConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,7 @@ from backend.core.live import Live
 from backend.core.resources import Hands, Resources, provide_resources
 from backend.core.settings import Settings
 from backend.core.web import Edge, remember_error, show_error
+from backend.edge.page.routes import show_missing
 from backend.edge.stats.docs import HEADERS, Browse
 from backend.ledger.receipts.service import Replayed, provide_once, show_replayed
 from backend.workbench.previews.gate import PreviewGate
@@ -86,7 +88,7 @@ def create_app(resources: Resources) -> Litestar:
             "resources": Provide(provide_resources),
             "once": Provide(provide_once),
         },
-        exception_handlers={Replayed: show_replayed, Exception: show_error},
+        exception_handlers={Replayed: show_replayed, NotFoundException: show_missing, Exception: show_error},
         after_exception=[remember_error],
         state=State({"resources": resources}),
         lifespan=[lifespan],

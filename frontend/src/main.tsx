@@ -7,7 +7,7 @@ import { inTurn } from "./inTurn";
 import { MeContext, ReloadContext } from "./me";
 import { Boundary } from "./parts/Boundary";
 import { Button, Notice } from "./parts/controls";
-import { go, usePath } from "./router";
+import { go, INSIDE, usePath } from "./router";
 import { forget, load as loadSettings } from "./shell/settings";
 import "./stale";
 import "./shell/theme";
@@ -78,7 +78,7 @@ function App() {
     if (isIn) return follow((fact) => /^(member|organization|access|reset)\b/.test(fact.name) && void reload());
   }, [isIn, reload]);
   useEffect(() => {
-    if (me === null && !ENTRANCE.includes(path)) {
+    if (me === null && INSIDE.test(path)) {
       sessionStorage.setItem(WANTED, path + location.search);
       go("/sign-in");
     }

@@ -15,6 +15,27 @@ def script() -> str:
     return found
 
 
+@pytest.mark.parametrize(
+    "path", ["/singin", "/nowhere/at/all", "/s/a/b", "/o", "/favicon.ico", "/%00", "/..%2f", "/" + "x" * 3000]
+)
+async def test_an_address_that_is_none_shows_a_browser_the_page_and_tells_a_program(call, path):
+    stranger, at = call(None), f"http://localhost:8300{path}"
+    shown = await stranger.get(at, headers={"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"})
+    assert (shown.status_code, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert (
+        "default-src 'none'" in shown.headers["content-security-policy"] and b"<!doctype html>" in shown.content.lower()
+    )
+    for method, accept in (("GET", "*/*"), ("GET", "application/json"), ("POST", "text/html"), ("GET", "text/htmlx")):
+        told = await stranger.request(method, at, headers={"accept": accept})
+        assert (told.status_code, told.json()["error"]["code"]) == (404, "no_such_route"), (method, accept)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/api/nowhere", "/assets/nowhere.js"])
+async def test_what_only_programs_ask_for_is_told_as_to_a_program(call, path):
+    told = await call(None).get(f"http://localhost:8300{path}", headers={"accept": "text/html"})
+    assert (told.status_code, told.headers["content-type"]) == (404, "application/json")
+
+
 async def test_scripts_travel_packed_to_who_can_unpack_them(call, script):
     stranger = call(None)
     async with stranger.stream(

@@ -147,6 +147,8 @@ def test_from_an_invitation_to_a_key_and_back_to_a_viewer(page, guest, server, t
     press(page, "Cancel")
     to(page, "Audit log")
     expect(page.get_by_role("row").filter(has_text="member.changed")).to_contain_text("Ada")
+    page.get_by_label("Who").select_option("Bob")  # who has left, too
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Bob")
     press(page, "Check the chain of hashes")
     expect(page.get_by_text("Whole:")).to_be_visible()
 
@@ -312,6 +314,21 @@ def test_who_signs_out_stays_out_and_a_page_notices_that_its_sign_in_ended(page,
     page.context.clear_cookies()
     page.evaluate("opened.at(-1).close()")
     expect(page.get_by_label("E-mail")).to_be_visible()
+
+
+def test_an_address_that_is_none_says_so_to_who_is_signed_in_and_who_is_not(page, guest, server, tolerated):
+    tolerated += ["status of 404"]
+    guest.goto(f"{server.url}/singin")
+    expect(guest.get_by_text("There is no such page.")).to_be_visible()
+    assert violations(guest) == []
+    picture(guest, "people-nowhere")
+    guest.get_by_role("link", name="Sign in").click()
+    expect(guest.get_by_label("Password")).to_be_visible()
+    sign_in(page, server)
+    page.goto(f"{server.url}/tasks/7")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    page.get_by_role("link", name="All workspaces", exact=True).click()
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
 
 
 def test_an_organisation_is_made_deleted_by_its_name_and_taken_back(page, server):

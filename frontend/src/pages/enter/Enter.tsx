@@ -1,6 +1,8 @@
 // What one sees before being signed in, and where the links lead that mail carries.
 import type { ReactNode } from "react";
 import type { Me } from "../../api";
+import { Link } from "../../parts/Link";
+import { INSIDE } from "../../router";
 import { Invited } from "./Invited";
 import { ConfirmAddress, ForgotPassword, ResetPassword } from "./links";
 import { Register, Setup } from "./Register";
@@ -18,7 +20,19 @@ export default function Enter({ path, ...rest }: EnterProps & { path: string }) 
   if (path === "/forgot-password") return <ForgotPassword />;
   if (path === "/reset-password") return <ResetPassword token={token} {...rest} />;
   if (path === "/verify-email") return <ConfirmAddress token={token} {...rest} />;
+  if (path !== "/sign-in" && !INSIDE.test(path)) return <Nowhere />;
   return <SignIn error={query.get("error") ?? ""} invitation={invitation} {...rest} />;
+}
+
+function Nowhere() {
+  return (
+    <Card lead="There is no such page.">
+      <p>Its address may be mistyped, or it has moved.</p>
+      <Link className="button" to="/sign-in">
+        Sign in
+      </Link>
+    </Card>
+  );
 }
 
 /** The card in the middle that each of these pages is. */
