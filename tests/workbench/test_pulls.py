@@ -246,7 +246,8 @@ async def test_conflicts_are_shown_and_settled_on_the_head(desk, yard, fork):
     assert [file[side] for side in ("base", "ours", "theirs")] == [
         f"one\n{word}\nthree\n" for word in ("two", "ours", "theirs")
     ]
-    assert "<<<<<<<" in file["markers"] and ">>>>>>>" in file["markers"]
+    marks = [line for line in file["markers"].splitlines() if line[:7] in ("<<<<<<<", "=======", ">>>>>>>")]
+    assert marks == ["<<<<<<< conflicting (head)", "=======", ">>>>>>> main (base)"]
 
     async def settle(status=201, head_commit=content["head_commit"], **file):
         body = {"expected_head": head_commit, "files": [file]}

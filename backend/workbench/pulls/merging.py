@@ -130,7 +130,12 @@ def conflict_content(head: Branch, base: Branch, path: str | None) -> tuple[str,
         binary = any(side and text is None for side, text in zip(sides, (was, mine, other), strict=True))
         markers = None
         if not binary and ours is not None and theirs is not None:
-            markers = bare.merge_file_from_index(ancestor, ours, theirs, use_deprecated=False).contents
+            markers = bare.merge_file_from_index(
+                ancestor,  # libgit2 writes each side's path at its markers, and pygit2 lets nobody say otherwise
+                pygit2.IndexEntry(f"{head.name} (head)", ours.id, ours.mode),
+                pygit2.IndexEntry(f"{base.name} (base)", theirs.id, theirs.mode),
+                use_deprecated=False,
+            ).contents
         files.append(ConflictFile(name, was, mine, other, markers, binary))
     return str(tip), str(onto), sorted(files, key=lambda file: file.path)
 

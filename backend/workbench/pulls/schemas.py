@@ -207,7 +207,7 @@ class ConflictQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 class ConflictFile(msgspec.Struct):
     """`base` is the file where the two parted, `ours` the head's, `theirs` the base session's; null where it is not there, or
-    not text. `markers` holds both, as git writes it."""
+    not text. `markers` holds both, as git writes it, with the name of each side's branch."""
 
     path: str
     base: str | None
