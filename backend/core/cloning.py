@@ -20,6 +20,21 @@ async def clone(place: Place, url: git.CloneUrl, *, allow_file: bool, progress: 
     return branch if kind == "ref:" else "main"
 
 
+async def look_for(branch: str, url: git.CloneUrl, *, allow_file: bool) -> None:
+    """Raises NoSuchBranch before anything is fetched; in a repository without any, each may be begun."""
+    wanted = f"refs/heads/{branch}"
+    for ref in (wanted, "refs/heads/*"):  # of a hundred thousand only the one, where it is there
+        said = await git.run(
+            "ls-remote", "--end-of-options", url.address, ref,
+            token=url.password, username=url.username, allow_file=allow_file, timeout=60,
+        )  # fmt: skip
+        found = {line.partition("\t")[2] for line in said.decode(errors="replace").splitlines()}
+        if wanted in found:
+            return
+    if found:
+        raise git.NoSuchBranch
+
+
 def _track(place: Place) -> None:
     """Notes as the remote's what is to be ours from now on: in the one file where git has put it all (gitrepository-layout(5),
     packed-refs), for a file for each of 100,000 branches takes a minute."""

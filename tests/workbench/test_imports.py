@@ -191,9 +191,8 @@ async def test_an_import_that_is_wanted_no_more_ends_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("fields", "code"),
-    [({"branch": "nowhere"}, "no_such_branch"), ({"subdirectory": "nowhere"}, "no_such_folder"),
-     ({"subdirectory": "package.json"}, "no_such_folder")],
-)  # fmt: skip
+    [({"subdirectory": "nowhere"}, "no_such_folder"), ({"subdirectory": "package.json"}, "no_such_folder")],
+)
 async def test_what_fails_leaves_nothing(client, session, resources, upstream, database, fields, code):
     await connected(client, "github", upstream)
     done = await imported(client, session, **fields)
@@ -204,6 +203,34 @@ async def test_what_fails_leaves_nothing(client, session, resources, upstream, d
     assert not (resources.data / "repos" / session["workspace_id"] / "project.git").exists()
     assert not (resources.data / "sessions" / done["id"]).exists()
     assert (await imported(client, session))["status"] == "succeeded"
+
+
+@pytest.fixture
+def fetched(upstream, monkeypatch):
+    """How often git asked the provider for objects, as so many elements."""
+    seen, answer = [], upstream._answer
+
+    def watch(method, path, headers, body):
+        if path.endswith("/git-upload-pack") and b"want " in body:
+            seen.append(path)
+        return answer(method, path, headers, body)
+
+    monkeypatch.setattr(upstream, "_answer", watch)
+    return seen
+
+
+async def test_a_branch_that_is_not_there_is_told_before_anything_is_fetched(client, session, upstream, fetched):
+    await connected(client, "github", upstream)
+    for branch in ("nowhere", "nex", "next/more", "ma*n"):
+        refused = (await imported(client, session, branch=branch, status=422))["error"]
+        assert refused["code"] in ("no_such_branch", "invalid_request")
+    body = {"name": "one", "clone_url": f"{upstream.base}/{NAME}.git", "branch": "nowhere"}
+    made = (await client.post("/workspace", json=body)).json()
+    reason = (await client.get(f"/sessions/{made['default_session_id']}")).json()["status_reason"]
+    assert reason["code"] == "no_such_branch"
+    assert fetched == []
+    assert (await imported(client, session, branch="next"))["status"] == "succeeded"
+    assert fetched
 
 
 async def test_names_that_are_taken_are_said_at_once(client, session, resources, upstream):

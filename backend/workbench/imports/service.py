@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.core import git
+from backend.core import cloning, git
 from backend.core.auth import Actor
 from backend.core.db import new_id
 from backend.core.errors import Conflict, Invalid, clash
@@ -59,7 +59,7 @@ async def cancel(resources: Resources, actor: Actor, session_id: UUID, operation
 async def start(
     resources: Resources, actor: Actor, session_id: UUID, provider: connections.Provider, data: schemas.Import
 ) -> services.Operation:
-    """Looks the repository up at the provider, so that what is wrong is said now, and begins."""
+    """Looks the repository and the branch up at the provider, so that what is wrong is said now, and begins."""
     session = await sessions.ready(resources, actor, session_id, "services:write")
     parts = data.subdirectory.split("/")
     if any(part in (".", "..") or part.lower() == ".git" for part in parts):
@@ -86,6 +86,9 @@ async def start(
         status="queued",
         steps=msgspec.to_builtins([step]),
     )
+    if data.branch:
+        known = await connections.with_credential(resources, connection.owner_id, url)
+        await cloning.look_for(data.branch, known, allow_file=False)
     branch = data.branch or found.default_branch
     row = Repository(
         id=new_id(),

@@ -57,6 +57,8 @@ async def clone(data: Clone, resources: Resources) -> None:
         if not url.password and data.owner_id is not None:
             url = await connections.with_credential(resources, data.owner_id, url, data.connection_id)
         await resources.in_thread(_remove_clone, place)
+        if data.branch:
+            await cloning.look_for(data.branch, url, allow_file=resources.settings.allow_file_clone)
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
         await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
