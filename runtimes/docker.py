@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -227,19 +228,23 @@ class Docker:
         names = [volume["Labels"]["codeyard.volume"] for volume in await self._volumes(group)]
         if not names:
             return []
-        running = [found for found in await self.everything() if found.group == group and found.running]
-        frozen: list[str] = []
-        try:
-            with explained():
-                for one in running:
-                    await self._pause(one.state["id"], frozen)
-                for name in names:
-                    await self._copy_volume(group, to, name)
-        finally:
-            for container in frozen:
-                with contextlib.suppress(EngineError):
-                    await self.engine.request("POST", path("containers", container, "unpause"))
+        async with self._freezing(self._name(group)):
+            running = [found for found in await self.everything() if found.group == group and found.running]
+            frozen: list[str] = []
+            try:
+                with explained():
+                    for one in running:
+                        await self._pause(one.state["id"], frozen)
+                    for name in names:
+                        await self._copy_volume(group, to, name)
+            finally:
+                for container in frozen:
+                    await self._unpause(container)
         return names
+
+    async def thaw(self, state: State) -> None:
+        if not self._freezing(state["network"]).locked():
+            await self._unpause(state["id"])
 
     async def remove_volumes(self, group: str, names: Collection[str]) -> None:
         with explained():
@@ -297,6 +302,14 @@ class Docker:
         """Containers and network of a group; its volumes stay."""
         await self._remove_containers(group)
 
+    async def began(self) -> float | None:
+        """By its own bridge, which it makes anew whenever it starts, unless it was told to have none."""
+        try:
+            found = await self.engine.request("GET", path("networks", "bridge"))
+        except EngineError:
+            return None
+        return datetime.fromisoformat(found["Created"]).timestamp()
+
     async def info(self) -> dict[str, Any]:
         """What the engine says of itself. Raises EngineAway."""
         found: dict[str, Any] = await self.engine.request("GET", "/info", timeout=10)
@@ -322,6 +335,10 @@ class Docker:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
+
+    def _freezing(self, network: str) -> asyncio.Lock:
+        """Held while the volumes of that group are copied."""
+        return self._lock(f"volumes of {network}")
 
     # --- steps
 
@@ -499,6 +516,10 @@ class Docker:
         except EngineError as error:
             if error.status not in (404, 409):
                 raise
+
+    async def _unpause(self, container: str) -> None:
+        with contextlib.suppress(EngineError):  # gone, or not frozen any more
+            await self.engine.request("POST", path("containers", container, "unpause"))
 
     async def _copy_volume(self, group: str, to: str, name: str) -> None:
         """Through two containers that never run: their archives keep owners, modes and links."""

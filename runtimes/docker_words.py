@@ -41,6 +41,7 @@ def status_of(found: dict[str, Any]) -> Status:
     log = health.get("Log") or []
     return Status(
         running=state["Running"],
+        frozen=state["Paused"],
         exit_code=None if state["Running"] else state["ExitCode"],
         oom_killed=state["OOMKilled"],
         error=state["Error"],

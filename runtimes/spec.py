@@ -95,9 +95,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of a started thing now. `health` is None without a check; `health_log` the last check's output."""
+    """What is true of a started thing now. `health` is None without a check; `health_log` the last check's output. What is
+    `frozen` runs, and does nothing."""
 
     running: bool
+    frozen: bool = False
     exit_code: int | None = None
     oom_killed: bool = False
     error: str = ""
@@ -279,6 +281,10 @@ class CanWatch(Protocol):
         """All that this installation has there, whoever started it."""
         ...
 
+    async def began(self) -> float | None:
+        """When the engine was started, in seconds of the epoch; None where it does not say."""
+        ...
+
     async def groups(self) -> set[str]:
         """All groups of which anything is there, volumes included."""
         ...
@@ -289,6 +295,10 @@ class CanKeepVolumes(Protocol):
     async def copy_volumes(self, group: str, to: str) -> list[str]:
         """Copies every volume of a group, content included; their names. The target's own are replaced; half of them where
         it raises RuntimeFailed."""
+        ...
+
+    async def thaw(self, state: State) -> None:
+        """Wakes what was frozen for a copy that did not end, or by hand; who is being copied stays as it is."""
         ...
 
     async def remove_volumes(self, group: str, names: Collection[str]) -> None:

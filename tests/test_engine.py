@@ -48,6 +48,10 @@ def states(server) -> dict[str, str]:
     return {name: one["state"] for name, one in services(server).items()}
 
 
+def reason(server) -> str:
+    return server.ask("GET", f"/workspace/{server.session_id}/services")["runtime_reason"]
+
+
 UP = {"stays": "running", "polite": "running", "job": "exited"}
 
 
@@ -68,9 +72,38 @@ def test_a_start_while_the_engine_is_away_says_so_and_happens_when_it_is_back(en
     engine.stop()
     server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
     wait_until(lambda: services(server)["stays"]["reason"], 30)
+    wait_until(lambda: "does not answer" in reason(server), 30)
     assert services(server)["stays"]["reason"]["code"] == "engine_away"
     engine.start()
+    wait_until(lambda: states(server) == UP and reason(server) == "", 60)
+
+
+def test_what_should_run_runs_again_after_the_whole_machine_was_restarted_and_what_had_ended_does_not(engine, server):
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
     wait_until(lambda: states(server) == UP, 60)
+    before = services(server)
+    server.stop()
+    engine.stop()
+    engine.start()
+    server.start()
+    for name in ("stays", "polite"):
+        wait_until(lambda name=name: services(server)[name]["started_at"] > before[name]["started_at"], 60)
+    wait_until(lambda: states(server) == UP, 60)
+    assert services(server)["job"]["started_at"] == before["job"]["started_at"]
+
+
+def test_what_ran_in_containers_says_what_is_missing_where_a_server_finds_no_engine_and_runs_where_it_does(
+    engine, server
+):
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+    wait_until(lambda: states(server) == UP, 60)
+    for socket, wanted in ("", "failed"), (engine.socket, "running"):
+        server.stop()
+        server.settings["CODEYARD_DOCKER_SOCKET"] = socket
+        server.start()
+        wait_until(lambda wanted=wanted: states(server)["stays"] == wanted, 60)
+        assert (services(server)["stays"]["reason"] or {"code": ""})["code"] == ("" if socket else "needs_engine")
+    assert "KeyError" not in (server.data / "server.log").read_text()
 
 
 def test_what_runs_though_nobody_asked_for_it_is_stopped(engine, server):

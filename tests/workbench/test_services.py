@@ -456,6 +456,19 @@ async def test_a_container_killed_or_removed_behind_our_back_runs_again(stack):
     await stack.until("web", state="running")
 
 
+async def test_what_is_frozen_behind_our_back_or_by_a_copy_that_was_killed_is_woken(stack, resources):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    stop_grace_period: 0s\n")
+    await stack.well("run-all")
+    driver = resources.runtime
+    handle = driver.handle(stack.session["id"], "web")
+    async with driver._freezing(handle["network"]):  # as while its volumes are copied
+        await driver.engine.request("POST", engine.path("containers", handle["id"], "pause"))
+        await resources.kept.get(Conductor).reconcile()
+        assert (await stack.status("web")).frozen
+    await resources.kept.get(Conductor).reconcile()
+    assert not (await stack.status("web")).frozen
+
+
 async def test_stopping_while_it_starts_wins(stack):
     await stack.declare(
         f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    x-codeyard:\n      install: sleep 30\n"

@@ -28,7 +28,7 @@ from backend.workbench.sessions.models import Session
 from backend.workbench.sessions.models import Status as SessionStatus
 from runtimes.compose.model import BadCompose
 from runtimes.engine import EngineAway, EngineError
-from runtimes.spec import CanRestart, CanWatch, RuntimeFailed, Spec, Status, Tell
+from runtimes.spec import CanKeepVolumes, CanRestart, CanWatch, RuntimeFailed, Spec, Status, Tell
 from runtimes.spec import Runtime as Driver
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ _NOT_FOUND: Final = {  # what shells and `init` mean by these; a program may mea
     126: "its command may be no program, or not executable",
     127: "its command, or what that calls, may not be there",
 }
+_ENGINE_MISSING: Final = ("engine_away", "needs_engine")
 _ENGINES_FAULT: Final = ("engine_away", "engine_refused", "vanished")  # what one says that is about to end, too
 
 
@@ -56,6 +57,7 @@ class Conductor:
         self._timers: dict[UUID, asyncio.TimerHandle] = {}
         self._news: set[UUID] = set()  # of which something was told that nobody has looked at yet
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.away = False  # whether the engine did not answer when it was asked last
         self.on_up: list[Callable[[Runtime], None]] = []
         self.held: Counter[UUID] = Counter()  # how many operations will bring it up themselves, in their order
 
@@ -143,7 +145,7 @@ class Conductor:
             if row is None or (row.desired == "running" and tell is None):
                 return
             await self.note(runtime_id, state=Stage.STOPPING)
-            handle = row.handle or self.driver.handle(str(row.session_id), row.name)
+            handle = self._handle(row) or self.driver.handle(str(row.session_id), row.name)
             try:
                 await self.driver.stop(handle)
             except (EngineAway, EngineError) as error:
@@ -168,7 +170,7 @@ class Conductor:
         async with self.resources.database.begin() as db:
             row = await repository.get(db, runtime_id)
             session = await sessions.get(db, row.session_id) if row is not None else None
-        if row is not None and row.state in UP and row.handle and isinstance(self.driver, CanRestart):
+        if row is not None and row.state in UP and self._handle(row) and isinstance(self.driver, CanRestart):
             definition = session and await definitions.read(self.resources, session, ("*",))
             service = definition.project.services.get(row.name) if definition else None
             looked = await definitions.look(self.resources, definition, [row.name]) if definition and service else None
@@ -176,8 +178,8 @@ class Conductor:
             if looked is not None and looked.digests[row.name] == row.digest and not made:
                 async with self._lock(runtime_id):
                     tell("starting")
-                    if await self.driver.restart(row.handle):
-                        status = await self.driver.poll(row.handle)
+                    if await self.driver.restart(row.handle or {}):
+                        status = await self.driver.poll(row.handle or {})
                         after = await self.note(
                             runtime_id,
                             state=stage_of(status) if status and status.running else Stage.STARTING,
@@ -219,11 +221,13 @@ class Conductor:
         async with self._lock(runtime_id):
             self._news.discard(runtime_id)
             row = await self._row(runtime_id)
-            if row is not None and row.handle:
-                await self._look(row, await self.driver.poll(row.handle), lost=lost)
+            if row is not None and (handle := self._handle(row)) is not None:
+                await self._look(row, await self.driver.poll(handle), lost=lost)
 
     async def _look(self, row: Runtime, status: Status | None, *, lost: bool = False) -> None:
         if status is not None and status.running:
+            if status.frozen and row.desired == "running" and isinstance(self.driver, CanKeepVolumes):
+                await self.driver.thaw(row.handle or {})
             stage, health = stage_of(status), health_of(status)
             if row.desired == "running" and (stage != row.state or health != row.health):
                 reason = _unhealthy(status) if stage == Stage.UNHEALTHY else None
@@ -266,8 +270,9 @@ class Conductor:
         with contextlib.suppress(RuntimeFailed, BadCompose, EngineAway, EngineError):
             await self.bring_up(runtime_id, _say_nothing)
 
-    async def reconcile(self, *, lost: bool = False) -> None:
-        """Compares everything. Raises EngineAway."""
+    async def reconcile(self, *, lost: bool = False, began: float | None = None) -> None:
+        """Compares everything. Who was up before the engine `began` and is no more has ended with the one before. Raises
+        EngineAway."""
         found = {}
         if isinstance(self.driver, CanWatch):
             found = {(one.group, one.name): one for one in await self.driver.everything()}
@@ -283,6 +288,8 @@ class Conductor:
                 self.spawn(self._quietly(self.bring_down(row.id)))
             elif self.held[row.id]:
                 continue
+            elif row.state in UP and row.driver != self.driver.name:
+                self.later(row.id, 0)  # the last server had another driver; a start tells whether this one can
             elif row.state in UP and row.handle:
                 if (
                     not isinstance(self.driver, CanWatch)
@@ -290,12 +297,13 @@ class Conductor:
                     or not there.running
                     or row.state != Stage.RUNNING
                 ):
-                    await self.look(row.id, lost=lost)
+                    ended_with_it = began is not None and row.started_at and row.started_at.timestamp() < began
+                    await self.look(row.id, lost=bool(lost or ended_with_it))
             elif row.state == Stage.EXITED:
                 if lost or (row.reason and row.exit_code != 0 and row.restart != "no"):
                     self.later(row.id, 0)
             elif row.state != Stage.FAILED or (row.reason or {}).get("code") in (
-                _ENGINES_FAULT if lost else ("engine_away",)
+                _ENGINES_FAULT if lost else _ENGINE_MISSING if isinstance(self.driver, CanWatch) else ()
             ):
                 self.later(row.id, 0)  # it was on its way when the server ended
         for one in found.values():
@@ -320,15 +328,16 @@ class Conductor:
         lost = False
         while True:
             try:
-                await self.reconcile(lost=lost)
-                lost = False
+                began = await self.driver.began() if isinstance(self.driver, CanWatch) else None
+                await self.reconcile(lost=lost, began=began)
+                lost = self.away = False
                 if isinstance(self.driver, CanWatch):
                     await self._watch(self.driver)
                     lost = True
                 else:
                     await asyncio.sleep(POLL / 5)
             except (EngineAway, EngineError) as error:
-                lost = True
+                lost = self.away = True
                 log.warning("the container engine does not answer: %s", error)
             except Exception:
                 log.exception("looking at the services failed")
@@ -381,6 +390,10 @@ class Conductor:
     async def _row(self, runtime_id: UUID) -> Runtime | None:
         async with self.resources.database.begin() as db:
             return await repository.get(db, runtime_id)
+
+    def _handle(self, row: Runtime) -> dict[str, Any] | None:
+        """The driver's note on it, unless that was another's, of a server that had an engine or had none."""
+        return row.handle if row.driver == self.driver.name else None
 
     def _lock(self, runtime_id: UUID) -> asyncio.Lock:
         return self._locks.setdefault(runtime_id, asyncio.Lock())

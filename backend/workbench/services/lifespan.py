@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 @contextlib.asynccontextmanager
 async def lifespan(resources: Resources) -> AsyncIterator[None]:
     driver = resources.runtime = resources.runtime or choose(resources)
+    if isinstance(driver, Docker):
+        await _end_processes(resources)
     conductor = Conductor(resources, driver)
     operations = Operations(resources, conductor)
     resources.kept.put(conductor)
@@ -34,7 +36,7 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
     conductor.on_up.append(watchers.follow)
     async with resources.database.begin() as db:
         for row in await repository.alive(db):
-            if row.state in UP:
+            if row.state in UP and row.driver == driver.name:
                 watchers.follow(row)
     await operations.resume()
     running = [asyncio.create_task(conductor.run()), asyncio.create_task(disk.run())]
@@ -49,6 +51,16 @@ async def lifespan(resources: Resources) -> AsyncIterator[None]:
         driver.close()
 
 
+async def _end_processes(resources: Resources) -> None:
+    """What ran without containers, when the last server had no engine, runs in them from now on."""
+    before = Process(_processes(resources))
+    await asyncio.gather(*(before.stop(found.state) for found in await before.everything()))
+
+
+def _processes(resources: Resources) -> str:
+    return str(resources.data / "runtimes")
+
+
 def choose(resources: Resources) -> Runtime:
     """The engine where there is one; processes of the server's own user where there is none."""
     socket = resources.settings.docker_socket
@@ -57,7 +69,7 @@ def choose(resources: Resources) -> Runtime:
     log.warning(
         "no Docker engine at %s: services run as processes of this user, and only its owner may run them", socket
     )
-    return Process(str(resources.data / "runtimes"))
+    return Process(_processes(resources))
 
 
 def installation(resources: Resources) -> str:

@@ -301,6 +301,9 @@ def _why(resources: Resources) -> str:
             "No Docker engine answers, so only services without an image run, as this server's own user. "
             "Install and start Docker for the rest; `codeyard doctor` says what it finds."
         )
+    found = resources.kept.get(Conductor)
+    if found is not None and found.away:
+        return "The Docker engine does not answer, so what is shown here was true before. Start it: it is looked for."
     return ""
 
 

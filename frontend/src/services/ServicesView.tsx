@@ -437,7 +437,14 @@ export function Progress({ step }: { step: Step }) {
 }
 
 function Runtime({ found }: { found: Services }) {
-  if (found.runtime === "docker") return null;
+  if (found.runtime === "docker") {
+    if (!found.runtime_reason) return null;
+    return (
+      <p className="notice error" role="status">
+        {found.runtime_reason}
+      </p>
+    );
+  }
   return (
     <div className={`notice ${found.runtime === "none" ? "error" : "info"}`} role="status">
       <details open={found.runtime === "none"}>
