@@ -82,8 +82,14 @@ export function keepCsrfToken(token: string): void {
 }
 
 /** Calls /api/v1{path}; once more after a moment where it did not arrive and only `asks`. Throws Refused; status 0 when the
- *  server could not be reached. */
-export async function call<T>(method: string, path: string, body?: unknown, asks = method === "GET"): Promise<T> {
+ *  server could not be reached. `decode` reads the answer. */
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  asks = method === "GET",
+  decode: (text: string) => unknown = JSON.parse,
+): Promise<T> {
   const headers: Record<string, string> = { "X-CSRF-Token": csrfToken };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const send = async () => {
@@ -99,12 +105,11 @@ export async function call<T>(method: string, path: string, body?: unknown, asks
   const [answer, text] = await patient().catch(() => {
     throw new Refused(0, "unreachable", "The server cannot be reached. Is it running? Trying again is safe.");
   });
-  const decoded = text ? JSON.parse(text) : null;
   if (!answer.ok) {
-    const error = decoded?.error ?? {};
+    const error = (text ? JSON.parse(text) : null)?.error ?? {};
     throw new Refused(answer.status, error.code ?? "unknown", error.message ?? answer.statusText, error.details);
   }
-  return decoded as T;
+  return (text ? decode(text) : null) as T;
 }
 
 /** Saves what POST /api/v1{path} streams as a file of that name. Throws Refused. */

@@ -113,3 +113,15 @@ def test_a_change_is_written_to_the_file_and_undone(page, session):
     expect(text).not_to_contain_text("hush-hush")
     page.get_by_role("button", name="Undo").click()
     expect(text).not_to_contain_text("0.5")
+
+
+def test_what_a_new_service_is_is_chosen_by_arrows(page, session):
+    page.get_by_role("button", name="Add a service").press("Enter")
+    expect(page.get_by_role("radio", name="A database")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="A folder of this session")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="Empty")).to_be_focused()
+    page.get_by_label("Start command").fill("python3 ticker.py")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="service stopped")).to_be_visible()

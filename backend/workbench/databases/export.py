@@ -15,7 +15,7 @@ from backend.workbench.databases.driver import Result
 from backend.workbench.databases.schemas import Column
 
 Format = Literal["csv", "json"]
-MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv", "json": "application/json"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet take a cell for a formula (OWASP, CSV injection), full-width forms included."""
 

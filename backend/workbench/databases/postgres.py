@@ -53,6 +53,8 @@ from backend.workbench.databases.schemas import (
 from backend.workbench.databases.target import Target
 
 READER: Final = "codeyard_reader"
+FEW: Final = 100_000
+"""Rows that are counted where the database has no guess of its own."""
 _AS_TEXT: Final = ("timestamp", "timestamptz", "date", "time", "timetz", "interval")
 _REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError)
 
@@ -186,8 +188,9 @@ class Postgres:
             estimate = row["rows_estimate"]
             if estimate is None and row["kind"] == "table":
                 name = f"{self.dialect.quote(schema or 'public')}.{self.dialect.quote(table)}"
-                few = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT 100000) AS few"  # noqa: S608 - quoted names
-                estimate = await self._connection.fetchval(few)
+                few = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {FEW}) AS few"  # noqa: S608 - quoted names
+                found = await self._connection.fetchval(few)
+                estimate = found if found < FEW else None
         return TableShape(schema or "public", table, columns, key, estimate)
 
 

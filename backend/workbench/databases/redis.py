@@ -41,6 +41,8 @@ READS: Final = frozenset(
     json.get json.mget json.type json.objkeys json.objlen json.arrlen json.strlen ft.search ft.info ft._list ts.get ts.range
     """.split()  # noqa: SIM905 - a page is read more easily than a hundred strings
 )
+LOOKS: Final = 1000
+"""How often SCAN goes on, by a hundred keys at least, for a page that is not full yet: about half a second."""
 _INNER: Final = {
     "object": {"encoding", "freq", "idletime", "refcount", "help"},
     "memory": {"usage", "doctor", "stats", "help"},
@@ -100,7 +102,10 @@ class Redis:
         if name in _NOT_HERE:
             raise BadQuery(f"{name.upper()} has no answer that could be shown here.")
         if not self._write and not _reads(name, words):
-            raise ReadOnly
+            raise ReadOnly(
+                f"{name.upper()[:100]} is none of the commands that only read and answer at once: send `write: true`, which "
+                "needs services:write. Keys are looked through by SCAN."
+            )
         answer = await self._ask(*words)
         rows = answer if isinstance(answer, list) else [answer]
         yield Result([Column("value", "reply")], _batches([[_shown(row)] for row in rows]))
@@ -147,7 +152,7 @@ class Redis:
         pattern, kind = _patterns(query)
         result = Result([Column(one.name, one.type) for one in _COLUMNS], _batches([]))
         cursor, names = query.cursor or "0", list[bytes]()
-        for _ in range(20):  # few keys may match: answer what was found by then, with where to go on
+        for _ in range(LOOKS):  # few keys may match: answer what was found by then, with where to go on
             words: list[str | int] = ["SCAN", cursor, "COUNT", max(query.limit, 100)]
             words += ["MATCH", pattern] if pattern else []
             words += ["TYPE", kind] if kind else []

@@ -145,7 +145,8 @@ class Column(msgspec.Struct):
 class Data(msgspec.Struct):
     """Cells: null, true, numbers, text, JSON; whole numbers above 2^53 and decimals as text, moments as RFC 3339, "NaN" and
     "Infinity" as text, bytes as {"base64": …}, arrays as lists. A cell of more than 64 KiB is {"truncated": true, "bytes": n,
-    "text" or "base64": its beginning}. `truncated`: more rows matched than are here."""
+    "text" or "base64": its beginning}; `n` is null in a table, since no more of it is read. `truncated`: more rows matched than
+    are here."""
 
     columns: list[Column]
     rows: list[list[Any]]

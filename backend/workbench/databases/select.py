@@ -31,13 +31,12 @@ def page(
     sql = f"SELECT {', '.join(wanted) or '1'} FROM {name_of(dialect, shape)}"  # noqa: S608 - quoted names only
     if conditions := [_condition(dialect, _column(columns, one.column), one, params) for one in filters]:
         sql += " WHERE " + " AND ".join(conditions)
-    order = [
-        f"{dialect.quote(_column(columns, one.column).name)} {'DESC' if one.descending else 'ASC'}" for one in sort
-    ]
-    sorted_by = {one.column for one in sort}
-    order += [f"{dialect.quote(name)} ASC" for name in shape.key if name not in sorted_by]
-    if order:
-        sql += " ORDER BY " + ", ".join(order)
+    down = {_column(columns, one.column).name: one.descending for one in reversed(sort)}
+    order = list(dict.fromkeys([one.column for one in sort] + shape.key))
+    if order:  # of the table's own columns, which have indexes: a bare name would be that of what is shown
+        table = name_of(dialect, shape)
+        told = (f"{table}.{dialect.quote(name)} {'DESC' if down.get(name) else 'ASC'}" for name in order)
+        sql += " ORDER BY " + ", ".join(told)
     if limit is not None:
         sql += f" LIMIT {int(limit)} OFFSET {int(offset)}"
     return sql, params

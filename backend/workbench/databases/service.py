@@ -140,6 +140,8 @@ async def read_data(resources: Resources, source: Source, query: schemas.DataQue
             )
             async with connection.run(sql, params) as result:
                 rows, truncated = await collect(result, query.limit)
+            for cell in (one for row in rows for one in row if isinstance(one, dict) and "truncated" in one):
+                cell["bytes"] = None  # only the beginning was read
             types = {column.name: column.type for column in shape.columns}
             columns = [schemas.Column(one.name, types.get(one.name, one.type)) for one in result.columns]
             following = str(offset + len(rows)) if truncated and rows else None

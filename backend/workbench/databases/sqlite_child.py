@@ -101,7 +101,7 @@ def open_file(order: dict[str, object]) -> sqlite3.Connection:
         raise Refused("UNGUARDED", "Writing needs a kernel with Landlock (Linux 5.13).")
     header = os.pread(file, 20, 0)
     if header and not header.startswith(b"SQLite format 3\0"):
-        raise Refused("NOT_A_DATABASE", "This file is no SQLite database.")
+        raise Refused("NOT_A_DATABASE", "it begins like none")
     name = f"/proc/self/fd/{root}/{path}"
     words = "mode=rw" if write else "mode=ro"
     if not guarded or (not write and header[18:19] == bytes([_WAL]) and not os.path.exists(name + "-wal")):
@@ -190,7 +190,8 @@ def _schema(connection: sqlite3.Connection) -> list[dict[str, object]]:
             rows = None
             if kind == "table" and len(tables) < 200:
                 counted = f"SELECT count(*) FROM (SELECT 1 FROM {quoted} LIMIT {MOST_COUNTED})"  # noqa: S608
-                rows = connection.execute(counted).fetchone()[0]
+                found = connection.execute(counted).fetchone()[0]
+                rows = found if found < MOST_COUNTED else None
         except sqlite3.OperationalError:  # a view of something that is gone, a module that is not here
             columns, rows = [], None
         tables.append(

@@ -70,7 +70,10 @@ export function Dialog({
   useEffect(() => {
     dialog.current?.showModal();
     // Browsers go to what comes first, which is right for fields. Of buttons it is the one that Enter is for, if it destroys nothing.
-    if (!document.activeElement?.matches("input, textarea, select"))
+    // Of a choice it is what is chosen.
+    const first = document.activeElement;
+    if (first?.matches("[type=radio]:not(:checked)")) dialog.current?.querySelector<HTMLElement>(":checked")?.focus();
+    else if (!first?.matches("input, textarea, select"))
       dialog.current?.querySelector<HTMLElement>(".button.main[type=submit]")?.focus();
   }, []);
   // Browsers give the focus back when a dialog closes, and not when it is merely taken away, as its own buttons do.

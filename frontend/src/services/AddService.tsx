@@ -34,6 +34,10 @@ export function AddService({
         ? (image.split("/").pop() ?? "").replace(/[:@].*/, "")
         : (folder.split("/").filter(Boolean).pop() ?? "");
 
+  const choose = (next: Type) => {
+    setType(next);
+    setFailure("");
+  };
   const create = () => {
     setBusy(true);
     const path = `/workspace/${sessionId}/services`;
@@ -65,7 +69,7 @@ export function AddService({
         <legend>What it is</legend>
         {Object.entries(TYPES).map(([key, label]) => (
           <label key={key}>
-            <input type="radio" name="type" checked={type === key} onChange={() => setType(key as Type)} />
+            <input type="radio" name="type" checked={type === key} onChange={() => choose(key as Type)} />
             {label}
           </label>
         ))}
@@ -89,7 +93,6 @@ export function AddService({
           placeholder="name:tag"
           hint="Pinned to what its tag means now."
           required
-          autoFocus
         />
       )}
       {type === "image" && (
@@ -118,13 +121,13 @@ export function AddService({
           label="Folder"
           value={folder}
           onChange={(event) => setFolder(event.target.value)}
-          hint="Its Dockerfile is built; without one it runs as what it holds."
+          placeholder="api"
+          hint="Its Dockerfile is built; without one it runs as what it holds. Folders are uploaded in Files, archives too."
           required
-          autoFocus
         />
       )}
       {type === "empty" && (
-        <Field label="Start command" value={command} onChange={(event) => setCommand(event.target.value)} autoFocus />
+        <Field label="Start command" value={command} onChange={(event) => setCommand(event.target.value)} />
       )}
       <Field label="Name" value={name} onChange={(event) => setName(event.target.value)} placeholder={proposed} />
       {type !== "database" && !username && (

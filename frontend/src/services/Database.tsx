@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { get } from "../api";
 import { Button, Notice } from "../parts/controls";
 import { useAnswer } from "../parts/useAnswer";
+import { Icon as Drawing } from "../shell/icons";
 import { Sql } from "./Sql";
 import { TableView } from "./TableView";
 import type { Schema } from "./types";
@@ -63,7 +64,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
           </Button>
           <span className="grow" />
           <Button kind="quiet" aria-label="Read the schema again" title="Read again" onClick={load}>
-            ⟳
+            <Drawing name="reload" size={14} />
           </Button>
         </div>
         <Notice text={failure} />
@@ -78,7 +79,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
                 onClick={() => toggle(schema.name)}
               >
                 <span className="glyph" aria-hidden>
-                  {unfolded.has(schema.name) ? "▾" : "▸"}
+                  <Drawing name={unfolded.has(schema.name) ? "unfold" : "right"} size={12} />
                 </span>
                 <span className="name">{schema.name}</span>
                 <span className="soft small">{schema.tables.length}</span>
@@ -97,7 +98,7 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
                         onClick={() => pick(schema.name, table.name)}
                       >
                         <span className="glyph" aria-hidden>
-                          {table.kind === "view" ? "◇" : "▦"}
+                          <Drawing name={table.kind === "view" ? "eye" : "table"} size={13} />
                         </span>
                         <span className="name">{table.name}</span>
                         {table.rows_estimate !== null && table.rows_estimate >= 0 && (

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { call, post, type Refused, vcs } from "../api";
 import { Button, Dialog, Field, Notice } from "../parts/controls";
+import { Icon } from "../shell/icons";
 import type { Service } from "./types";
 
 /** What was changed, and how to take it back. */
@@ -155,7 +156,7 @@ export function EditService({ sessionId, service, at, last, onMove, onClose, onD
               aria-label={`Remove ${row.name}`}
               onClick={() => setRows((old) => old.filter((other) => other.key !== row.key))}
             >
-              ×
+              <Icon name="close" size={12} />
             </button>
           </div>
         ))}

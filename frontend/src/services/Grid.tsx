@@ -1,5 +1,7 @@
 // Rows and columns, moved through by arrows; the chosen cell is shown whole beneath.
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { Icon } from "../shell/icons";
+import { isExact } from "./exact";
 import type { Column } from "./types";
 
 type Props = {
@@ -66,7 +68,7 @@ export function Grid({ columns, rows, label, head, sorted }: Props) {
                     onClick={() => setAt([row, i])}
                     onFocus={() => setAt([row, i])}
                   >
-                    {brief(cell)}
+                    {brief(cell, columns[i]?.type)}
                   </td>
                 ))}
               </tr>
@@ -81,11 +83,11 @@ export function Grid({ columns, rows, label, head, sorted }: Props) {
             <b>{column.name}</b> <span className="soft">{column.type}</span>
             <span className="grow" />
             <button type="button" className="tool" aria-label="Close the value" onClick={() => setAt(null)}>
-              ×
+              <Icon name="close" size={12} />
             </button>
           </div>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-          <pre tabIndex={0}>{whole(chosen)}</pre>
+          <pre tabIndex={0}>{whole(chosen, column.type)}</pre>
         </section>
       )}
     </>
@@ -94,27 +96,34 @@ export function Grid({ columns, rows, label, head, sorted }: Props) {
 
 const clamp = (n: number, count: number) => Math.max(0, Math.min(n, count - 1));
 
-type Cut = { truncated: true; bytes: number; text?: string; base64?: string };
-const isCut = (cell: unknown): cell is Cut => typeof cell === "object" && cell !== null && "truncated" in cell;
+type Cut = { truncated: true; bytes: number | null; text?: string; base64?: string };
 
 function kindOf(cell: unknown): string | undefined {
   if (cell === null || cell === undefined) return "null";
-  return typeof cell === "number" ? "number" : undefined;
+  return typeof cell === "number" || isExact(cell) ? "number" : undefined;
 }
 
 /** A cell in a line. */
-export function brief(cell: unknown): string {
-  const text = whole(cell);
+export function brief(cell: unknown, type = ""): string {
+  const text = whole(cell, type);
   const line = text.length > 200 ? `${text.slice(0, 200)}…` : text;
   return line.replace(/\s+/g, " ");
 }
 
-/** A cell as it is; bytes as hexadecimal. */
-export function whole(cell: unknown): string {
+/** A cell as it is; bytes as hexadecimal. What a column of JSON holds is itself, whatever it is like. */
+export function whole(cell: unknown, type = ""): string {
   if (cell === null || cell === undefined) return "NULL";
   if (typeof cell === "string") return cell;
-  if (isCut(cell)) return `${cell.text ?? hex(cell.base64 ?? "")}… (${cell.bytes} bytes)`;
-  if (typeof cell === "object" && "base64" in cell && Object.keys(cell).length === 1) return hex(String(cell.base64));
+  if (typeof cell === "object" && !isExact(cell)) {
+    const json = type.startsWith("json");
+    const names = Object.keys(cell).sort().join();
+    if (names === "bytes,text,truncated" || (names === "base64,bytes,truncated" && !json)) {
+      const cut = cell as Cut;
+      const rest = cut.bytes === null ? "only the beginning is here" : `${cut.bytes} bytes`;
+      return `${cut.text ?? hex(cut.base64 ?? "")}… (${rest})`;
+    }
+    if (names === "base64" && !json) return hex(String((cell as { base64: string }).base64));
+  }
   return JSON.stringify(cell, null, typeof cell === "object" ? 2 : 0);
 }
 

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { call, get, type Page, type Refused } from "../api";
 import { Button, Dialog, Notice } from "../parts/controls";
 import { useAnswer } from "../parts/useAnswer";
+import { Icon } from "../shell/icons";
 
 type Props<Row> = {
   title: string;
@@ -52,7 +53,7 @@ export function Kept<Row>({ title, about, path, shown, name, body, ready, onDone
               title="Forget"
               onClick={() => attempt(call("DELETE", pathOf(one.name)))}
             >
-              ×
+              <Icon name="close" size={12} />
             </button>
           </li>
         ))}

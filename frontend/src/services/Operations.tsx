@@ -1,5 +1,6 @@
 // What was asked for and is not over: how far each is, its place in the queue, and why one failed.
 import { Button, Notice } from "../parts/controls";
+import { Icon } from "../shell/icons";
 import type { Operation } from "./types";
 import { KINDS, waiting } from "./words";
 
@@ -15,7 +16,7 @@ export function Operations({ operations, onDismiss }: Props) {
         <Notice key={operation.id} text={`${what} failed. ${operation.error?.message ?? ""}`}>
           {operation.error?.remedy && <span className="soft">{operation.error.remedy}</span>}
           <Button kind="quiet" aria-label="Dismiss" onClick={() => onDismiss(operation.id)}>
-            ×
+            <Icon name="close" size={12} />
           </Button>
         </Notice>
       );

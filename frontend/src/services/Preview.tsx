@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { call, get, type Page, post, type Refused } from "../api";
 import { Button, Dialog, Notice } from "../parts/controls";
+import { Icon } from "../shell/icons";
 import type { Preview as Address, Service, Visibility } from "./types";
 import type { Stack } from "./useServices";
 import { isIdle } from "./words";
@@ -80,7 +81,7 @@ export function Preview({ sessionId, service, stack }: { sessionId: string; serv
     <div className="preview">
       <div className="bar">
         <Button kind="quiet" aria-label="Reload" title="Reload" onClick={enter} disabled={!address || idle}>
-          ⟳
+          <Icon name="reload" size={14} />
         </Button>
         {(addresses?.length ?? 0) > 1 ? (
           <select aria-label="Port" value={port} onChange={(event) => setPort(Number(event.target.value))}>
@@ -124,7 +125,7 @@ export function Preview({ sessionId, service, stack }: { sessionId: string; serv
           aria-label="Open in a tab"
           title="Open in a tab"
         >
-          ↗
+          <Icon name="away" size={14} />
         </a>
       </div>
       <Notice text={failure}>

@@ -1,5 +1,6 @@
 // One service looked at, beside the editor: overview, log, preview, database.
 import { type KeyboardEvent, useEffect, useState } from "react";
+import { Icon as Drawing } from "../shell/icons";
 import { Database } from "./Database";
 import { Icon, Mark } from "./Icon";
 import { Logs } from "./Logs";
@@ -64,7 +65,7 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
           title={isUp(service) ? "Restart" : "Run"}
           onClick={() => stack.act(service, isUp(service) ? "restart" : "start")}
         >
-          {isUp(service) ? "⟳" : "▶"}
+          <Drawing name={isUp(service) ? "reload" : "play"} size={14} />
         </button>
         <button
           type="button"
@@ -74,7 +75,7 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
           disabled={isIdle(service)}
           onClick={() => stack.act(service, "stop")}
         >
-          ■
+          <Drawing name="stop" size={14} />
         </button>
         <button
           type="button"
@@ -84,10 +85,10 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
           title="Fill the page"
           onClick={onWide}
         >
-          ⤢
+          <Drawing name="fill" size={14} />
         </button>
         <button type="button" className="tool" aria-label="Close the service" title="Close (Alt W)" onClick={onClose}>
-          ×
+          <Drawing name="close" size={14} />
         </button>
       </div>
       <div className="tabs" role="tablist" aria-label={`Views of ${service.name}`}>

@@ -2,6 +2,7 @@
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { call, files, type Refused, type Session } from "../api";
 import { Button, Notice } from "../parts/controls";
+import { Icon as Drawing, type IconName } from "../shell/icons";
 import { AddService } from "./AddService";
 import { CopyData } from "./CopyData";
 import { EditService, type Undo } from "./EditService";
@@ -115,7 +116,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
         )}
         {found.runtime !== "none" || items.length > 0 ? (
           <Button kind="quiet" aria-label="Add a service" title="Add a service" onClick={() => setAdding(true)}>
-            +
+            <Drawing name="plus" size={14} />
           </Button>
         ) : null}
       </Head>
@@ -124,7 +125,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
       {note && (
         <Notice kind="info" text={note}>
           <Button kind="quiet" aria-label="Dismiss" onClick={() => setNote("")}>
-            ×
+            <Drawing name="close" size={12} />
           </Button>
         </Notice>
       )}
@@ -141,7 +142,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
             Undo
           </Button>
           <Button kind="quiet" aria-label="Dismiss" onClick={() => setUndo(null)}>
-            ×
+            <Drawing name="close" size={12} />
           </Button>
         </Notice>
       )}
@@ -209,7 +210,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
             <div className="acts">
               <Act
                 label="Run"
-                sign="▶"
+                sign="play"
                 letter="R"
                 service={service}
                 off={isUp(service) || broken || found.runtime === "none"}
@@ -217,7 +218,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
               />
               <Act
                 label="Stop"
-                sign="■"
+                sign="stop"
                 letter="S"
                 service={service}
                 off={isIdle(service) && service.desired === "stopped"}
@@ -225,7 +226,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
               />
               <Act
                 label="Restart"
-                sign="⟳"
+                sign="reload"
                 letter="X"
                 service={service}
                 off={broken || found.runtime === "none"}
@@ -234,7 +235,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
               <span className="grow" />
               <Act
                 label="Change"
-                sign="✎"
+                sign="pencil"
                 letter="E"
                 service={service}
                 off={false}
@@ -344,7 +345,7 @@ function Head({ failure, busy, children }: { failure: string; busy: boolean; chi
 
 function Act(props: {
   label: string;
-  sign: string;
+  sign: IconName;
   letter: string;
   service: Service;
   off: boolean;
@@ -359,7 +360,7 @@ function Act(props: {
       disabled={props.off}
       onClick={props.onClick}
     >
-      {props.sign}
+      <Drawing name={props.sign} size={13} />
     </button>
   );
 }

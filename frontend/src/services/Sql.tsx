@@ -5,10 +5,11 @@ import { bracketMatching } from "@codemirror/language";
 import { Compartment, EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
-import { call, post, type Refused, uuid } from "../api";
+import { call, type Refused, uuid } from "../api";
 import { painted } from "../editor/painted";
 import { Button, Notice } from "../parts/controls";
 import { Download } from "./Download";
+import { exactly } from "./exact";
 import { Grid } from "./Grid";
 import type { Result, Schema } from "./types";
 
@@ -21,6 +22,8 @@ type Props = {
   onChanged: () => void;
 };
 const SECONDS = 60;
+const MAY_WRITE = "may change data";
+const READS = "This is more than reading: to run it, tick";
 
 export function Sql({ base, query, engine, visible, schemas, onChanged }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -46,13 +49,13 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
     setFailure("");
     try {
       const body = { sql, write, query_id: id, timeout_seconds: SECONDS, limit: 1000 };
-      setResult(await post<Result>(`${base}/query${query}`, body));
+      setResult(await call<Result>("POST", `${base}/query${query}`, body, false, exactly));
       setAsked(sql);
       if (write) onChanged();
     } catch (error) {
       const refused = error as Refused;
       setResult(null);
-      setFailure(refused.message);
+      setFailure(refused.code === "read_only" ? `${READS} “${MAY_WRITE}”.` : refused.message);
       const position = refused.details?.position;
       if (refused.code === "sql_error" && typeof position === "number") {
         const at = Math.min(from + position - 1, shown.state.doc.length);
@@ -144,7 +147,7 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
         )}
         <label className="may-write" title="Without it the statement can only read">
           <input type="checkbox" checked={write} onChange={(event) => setWrite(event.target.checked)} />
-          may change data
+          {MAY_WRITE}
         </label>
         <span className="grow" />
         <span className="soft" role="status">

@@ -1,8 +1,10 @@
 // One table: its rows by the page, sorted and filtered by the database itself, its structure, and all of it as a file.
 import { useCallback, useEffect, useState } from "react";
-import { ask, type Refused } from "../api";
+import { call, type Refused } from "../api";
 import { Button, Notice } from "../parts/controls";
+import { Icon } from "../shell/icons";
 import { Download } from "./Download";
+import { exactly } from "./exact";
 import { Grid } from "./Grid";
 import type { Column, Data, Table } from "./types";
 import { bytes } from "./words";
@@ -36,14 +38,8 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
     let left = false;
     setBusy(true);
     const cursor = cursors.at(-1);
-    ask<Data>(`${base}/data${query}`, {
-      schema,
-      table: table.name,
-      limit: PAGE,
-      sort,
-      filter,
-      ...(cursor ? { cursor } : {}),
-    })
+    const body = { schema, table: table.name, limit: PAGE, sort, filter, ...(cursor ? { cursor } : {}) };
+    call<Data>("POST", `${base}/data${query}`, body, true, exactly)
       .then(
         (found) => {
           if (left) return;
@@ -86,7 +82,7 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
           disabled={busy}
           onClick={() => setTick((n) => n + 1)}
         >
-          ⟳
+          <Icon name="reload" size={14} />
         </Button>
         <Download
           path={`${base}/export${query}`}
@@ -181,7 +177,7 @@ function Filters({
             aria-label={`Remove the filter of ${one.column}`}
             onClick={() => onChange(filter.filter((other) => other !== one))}
           >
-            ×
+            <Icon name="close" size={12} />
           </button>
         </span>
       ))}

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { pieces, plain } from "./ansi";
-import { whole } from "./Grid";
+import { exactly } from "./exact";
+import { brief, whole } from "./Grid";
 import { record, type Use } from "./metrics";
 import type { Operation, Sample } from "./types";
 import { bytes, look, percent, since, waiting } from "./words";
@@ -73,5 +74,17 @@ test("cells are shown as they are: null, bytes, what was cut, JSON", () => {
   expect(whole(null)).toBe("NULL");
   expect(whole({ base64: "AP8=" })).toBe("\\x00ff");
   expect(whole({ truncated: true, bytes: 70000, text: "abc" })).toBe("abc… (70000 bytes)");
+  expect(whole({ truncated: true, bytes: null, text: "abc" })).toBe("abc… (only the beginning is here)");
   expect(whole({ a: [1] })).toBe('{\n  "a": [\n    1\n  ]\n}');
+  // what a column of JSON holds is no mark of ours
+  expect(whole({ truncated: true })).toBe('{\n  "truncated": true\n}');
+  expect(whole({ base64: "%" }, "jsonb")).toBe('{\n  "base64": "%"\n}');
+  expect(whole({ base64: "%", bytes: 1, truncated: true }, "jsonb")).toContain('"base64": "%"');
+});
+
+test("numbers are shown as they were sent, however long", () => {
+  const [id, price, small] = exactly('[[12345678901234567890], {"price": 1.10000000000000000001}, 1.5]') as unknown[];
+  expect(brief(id)).toBe("[ 12345678901234567890 ]");
+  expect(brief(price)).toBe('{ "price": 1.10000000000000000001 }');
+  expect(small).toBe(1.5);
 });
