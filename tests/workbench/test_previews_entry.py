@@ -411,8 +411,9 @@ async def test_another_site_s_page_changes_nothing_in_a_private_preview(house, a
         silent = await client.get("/s.js", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"})
         own = await client.post("/", headers={"origin": f"http://{house.host()}"})
         sibling = await client.post("/", headers={"origin": f"http://{house.host('page')}"})
+        plain = await client.get("/s.js", headers={"origin": "http://other--0123456789.localhost"})
         link = await client.get("/", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"})
-    assert [one.status_code for one in (foreign, null, silent)] == [403] * 3
+    assert [one.status_code for one in (foreign, null, silent, plain)] == [403] * 4
     assert [one.status_code for one in (own, sibling, link)] == [200] * 3
 
 

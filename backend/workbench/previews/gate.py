@@ -435,7 +435,9 @@ def _check_page(scope: HTTPScope | WebSocketScope, visit: Visit) -> None:
     tail = own.partition("--")[2]
     if origin == own or (origin.startswith(f"{visit.scheme}://") and origin.partition("--")[2] == tail):
         return
-    site, mode = visit.sent.fetch.get(b"site", b"none"), visit.sent.fetch.get(b"mode", b"navigate")
+    # Only over TLS or to localhost do browsers say how they ask; no GET that opens a page has an Origin.
+    site = visit.sent.fetch.get(b"site", b"none")
+    mode = visit.sent.fetch.get(b"mode", b"cors" if origin else b"navigate")
     foreign = bool(origin) or site not in (b"none", b"same-origin")
     if foreign and (scope["method"] not in _SAFE or mode != b"navigate"):
         raise ForeignPage
