@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import socket
 import stat
 import tarfile
 import tempfile
@@ -117,20 +118,71 @@ def copy_folder(socket_path: str, source: str, target: str, folder: str) -> None
 
 
 async def _in_thread(function: Callable[..., None], *words: Any) -> None:
-    """As asyncio.to_thread, with `tell` called in the loop's thread, and ended at its next word when cancelled."""
+    """In a thread of its own: a build may never end, and others wait for those of the pool. When this is cancelled the engine is
+    hung up on, which ends what it does."""
     *first, tell = words
     loop = asyncio.get_running_loop()
-    ended = threading.Event()
+    done: asyncio.Future[None] = loop.create_future()
+    call = _Call(loop, tell)
 
-    def say(step: Any, **more: Any) -> None:
-        if ended.is_set():
-            raise InterruptedError("stopped while it got its image")
-        loop.call_soon_threadsafe(lambda: tell(step, **more))
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
 
+    def work() -> None:
+        failure = None
+        try:
+            function(*first, call)
+        except BaseException as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # nobody waits any more, and the loop is closed
+            loop.call_soon_threadsafe(settle, failure)
+
+    threading.Thread(target=work, name=function.__name__, daemon=True).start()
     try:
-        await asyncio.to_thread(function, *first, say)
+        await done
     finally:
-        ended.set()
+        call.end()
+
+
+class _Call:
+    """What such a thread asks of the engine. Called to tell how far it is, in the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Tell) -> None:
+        self._loop = loop
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._ended = False
+        self._answer: socket.socket | None = None
+
+    def __call__(self, step: Any, **more: Any) -> None:
+        self._go_on()
+        self._loop.call_soon_threadsafe(lambda: self._tell(step, **more))
+
+    def by(self, client: Any) -> Any:
+        """The client, the answers to which end with this."""
+        post = client._post
+
+        def ask(*words: Any, **more: Any) -> Any:
+            self._go_on()
+            answer = post(*words, **more)
+            with self._lock:
+                self._go_on()
+                self._answer = client._get_raw_response_socket(answer)._sock
+            return answer
+
+        client._post = ask
+        return client
+
+    def _go_on(self) -> None:
+        if self._ended:
+            raise InterruptedError("stopped while it got its image")
+
+    def end(self) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            self._ended = True
+            if self._answer is not None:
+                self._answer.shutdown(socket.SHUT_RDWR)
 
 
 async def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
@@ -164,13 +216,13 @@ def _client(socket_path: str, timeout: int, logins: list[Login] | None = None) -
     return client
 
 
-def _pull(socket_path: str, spec: Spec, tell: Tell) -> None:
-    client = _client(socket_path, 600)
+def _pull(socket_path: str, spec: Spec, call: _Call) -> None:
+    client = call.by(_client(socket_path, 600))
     login = spec.login if spec.login is not None and spec.login.registry == registry_of(spec.image) else None
     said = {"username": login.username, "password": login.password} if login else {}
     name, tag = _parts(spec.image)
     try:
-        _follow_pull(client.pull(name, tag=tag, stream=True, decode=True, auth_config=said), tell)
+        _follow_pull(client.pull(name, tag=tag, stream=True, decode=True, auth_config=said), call)
     except (DockerException, OSError) as error:
         if isinstance(error, InterruptedError):
             raise
@@ -266,9 +318,9 @@ def _is_refusal(words: str) -> bool:
     return any(say in words for say in ("unauthorized", "authentication required", "no basic auth", "denied"))
 
 
-def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], limits: Limits, tell: Tell) -> None:
-    tell("building")
-    client = _client(socket_path, 3600, build.logins)
+def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], limits: Limits, call: _Call) -> None:
+    call("building")
+    client = call.by(_client(socket_path, 3600, build.logins))
     if limits.cpus:  # the SDK has no word for these two of the engine's
         client.params = {"cpuperiod": 100_000, "cpuquota": int(limits.cpus * 100_000)}
     said: list[str] = []
@@ -290,7 +342,7 @@ def _build(socket_path: str, build: Build, tag: str, labels: dict[str, str], lim
             failure = ""
             for word in steps:  # to the end, as above
                 failure = word.get("error", failure)
-                _follow_build(word, said, tell)
+                _follow_build(word, said, call)
             if failure:
                 raise DockerException(failure)
     except (BuildError, APIError, DockerException) as error:

@@ -422,6 +422,28 @@ async def test_an_image_is_built_of_the_working_copy_past_no_link_built_again_at
     assert await images() == []
 
 
+async def test_a_build_that_does_not_end_ends_with_its_stop_and_keeps_no_other_service_waiting(stack):
+    """Attack row 52."""
+
+    async def building() -> list[str]:
+        found = await stack.resources.runtime.engine.request("GET", engine.path("containers", "json"))
+        return [one["Command"] for one in found if "; sleep 8765" in one["Command"]]
+
+    await stack.declare("services:\n" + "".join(f"  web{n}:\n    build: {{dockerfile: D{n}}}\n" for n in range(8)))
+    for n in range(8):
+        await stack.write(f"D{n}", f"FROM {IMAGE}\nRUN echo {n}; sleep 8765\n")
+    for _ in range(2):
+        asked = await stack.ask("run-all")
+        async with asyncio.timeout(60):
+            while len(await building()) < stack.resources.settings.start_slots:
+                await asyncio.sleep(0.05)
+        await stack.well("stop-all")
+        assert (await stack.finished(asked))["error"]["code"] == "stopped"
+        async with asyncio.timeout(30):
+            while await building():
+                await asyncio.sleep(0.05)
+
+
 async def test_what_crashes_is_started_again_with_a_growing_pause_and_what_ends_well_is_not(stack):
     await stack.declare(
         f"services:\n  crash:\n    image: {IMAGE}\n    command: ['sh', '-c', 'sleep 0.2; exit 3']\n"
