@@ -1,6 +1,7 @@
 """Workspaces: made empty, cloned, duplicated; listed, renamed; into the bin, out of it, and gone."""
 
 import asyncio
+import os
 import subprocess
 from datetime import timedelta
 
@@ -62,6 +63,22 @@ async def test_a_clone_brings_its_default_branch_and_files(client, resources, up
     assert (session["status"], session["branch"], session["dirty"]) == ("ready", "trunk", False)
     working_copy = resources.data / "sessions" / session["id"] / "workspace"
     assert (working_copy / "README.md").read_text() == "# Hello\n"
+
+
+async def test_a_clone_is_ready_when_its_history_is_on_the_disk(client, resources, upstream, monkeypatch):
+    brought = set()
+    plain = os.fsync
+
+    def fsync(descriptor):
+        brought.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        plain(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    made = (await client.post("/workspace", json={"name": "Cloned", "clone_url": f"file://{upstream}"})).json()
+    await started(client, made["default_session_id"])
+    bare = resources.data / "repos" / made["id"] / "root.git"
+    packed = {str(path) for path in [bare / "packed-refs", *bare.glob("objects/pack/*")]}
+    assert len(packed) > 2 and packed <= brought
 
 
 async def test_a_clone_that_fails_says_why(client, tmp_path):

@@ -77,7 +77,8 @@ async def import_repository(data: Order, resources: Resources) -> None:
         if not place.git_dir.exists():
             await telling.look()
             await _fetch(resources, data, staged, telling)
-            await _check_out(resources, data, session, staged, telling)
+            async with cloning.settling(staged):
+                await _check_out(resources, data, session, staged, telling)
             inside = await _fetch_submodules(resources, data, session, staged, telling)
             await telling.look()
             await resources.in_thread(_move_in, staged, place, inside)

@@ -61,7 +61,8 @@ async def clone(data: Clone, resources: Resources) -> None:
             await cloning.look_for(data.branch, url, allow_file=resources.settings.allow_file_clone)
         default = await _fetch(resources, session, place, url)
         branch = data.branch or default
-        await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
+        async with cloning.settling(place):
+            await resources.in_thread(lambda: worktree.check_out(place, branch, asked=bool(data.branch)))
         found = await _fetch_submodules(resources, data, session, place)
     except (AppError, OSError, pygit2.GitError) as error:
         if not isinstance(error, AppError):

@@ -18,7 +18,7 @@ import pygit2
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from backend.core import git, worktree
+from backend.core import cloning, git, worktree
 from backend.core.db import new_id
 from backend.core.errors import AppError
 from backend.core.git import BadCloneUrl, CloneUrl, GitFailed, Place
@@ -101,7 +101,8 @@ async def _one(
             raise GitFailed(f"its remote lacks the commit {one.commit[:10]}")
         worktree.check_out_commit(inner, one.commit, branch or default)
 
-    await resources.in_thread(check_out)
+    async with cloning.settling(inner):
+        await resources.in_thread(check_out)
     same = Repository.workspace_id == place.workspace_id, Repository.name == name
     async with resources.database.begin() as db:
         await db.execute(update(Repository).where(*same).values(default_branch=default))
