@@ -5,10 +5,15 @@ import contextlib
 import json
 import socket
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from backend.workbench.previews.locate import locate
+from backend.workbench.services.definition import service_id
+from backend.workbench.services.models import Runtime, Stage
+from backend.workbench.sessions import repository as sessions
 from tests.workbench.previews_house import echo, head_of, opened, serving, speaking
 
 
@@ -258,6 +263,39 @@ async def test_a_page_waits_for_what_is_not_up_and_says_why(house):
     assert status.json() == {
         "ready": False, "state": "building", "title": "web is building", "reason": "npm install runs"
     }  # fmt: skip
+
+
+SOON, NEVER = "This page opens it as soon as it is up.", "Start it in the session."
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "title", "said"),
+    [
+        (Stage.STOPPED, None, "web is not running", NEVER),
+        (Stage.QUEUED, None, "web waits for its turn to start", SOON),
+        (Stage.INSTALLING, None, "web is installing", SOON),
+        (Stage.RUNNING, None, "web is not reachable yet", SOON),
+        (Stage.EXITED, None, "web has ended", NEVER),
+        (Stage.FAILED, ("No such image.", "Is it spelt right?"), "web could not be started", "No such image. Is it spelt right?"),
+    ],
+)  # fmt: skip
+async def test_a_page_says_what_becomes_of_a_service_that_is_not_up(yard, resources, house, state, reason, title, said):
+    yard.write("compose.yaml", "services: {web: {image: x, ports: [8000]}}\n")
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, UUID(yard.id))
+        told = None if reason is None else {"code": "x", "message": reason[0], "remedy": reason[1]}
+        db.add(
+            Runtime(
+                id=service_id(session.id, "web"), session_id=session.id, organization_id=session.organization_id,
+                workspace_id=session.workspace_id, name="web", state=state, reason=told,
+            )
+        )  # fmt: skip
+    located = await locate(resources, session_prefix=yard.id[-10:], service_slug="web", port=None)
+    house.declare("web", None, state=located.state, reason=located.reason)
+    await house.show("public")
+    async with house.client(accept="*/*") as client:
+        now = (await client.get("/.codeyard/status")).json()
+    assert (now["title"], now["reason"]) == (title, said)
 
 
 async def test_what_is_not_html_gets_json_while_it_waits(house):

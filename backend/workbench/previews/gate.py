@@ -465,14 +465,19 @@ def _client(scope: HTTPScope | WebSocketScope) -> str:
 
 def _waiting_for(located: Located) -> tuple[str, str]:
     """(title, reason) of an app that has no address yet."""
-    words = {
+    down = {
         "stopped": "is not running",
         "exited": "has ended",
         "failed": "could not be started",
         "stopping": "is being stopped",
     }
-    what = words.get(located.state, f"is {located.state}")
-    fallback = "Start it in the session." if located.state in words else "This page opens it as soon as it is up."
+    coming = {
+        "queued": "waits for its turn to start",
+        "running": "is not reachable yet",
+        "unhealthy": "is not reachable",
+    }
+    what = (down | coming).get(located.state, f"is {located.state}")
+    fallback = "Start it in the session." if located.state in down else "This page opens it as soon as it is up."
     return f"{located.service} {what}", located.reason or fallback
 
 

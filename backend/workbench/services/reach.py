@@ -15,7 +15,8 @@ from runtimes.spec import CanReach
 
 
 class Reached(NamedTuple):
-    """One declared TCP port. `address` is None while there is nothing to connect to; `reason` is a sentence for people."""
+    """One declared TCP port. `address` is None while there is nothing to connect to; `reason` says in a sentence for people why,
+    and is empty where `state` says it."""
 
     session: Session
     service_id: UUID
@@ -58,8 +59,8 @@ def _port(service: Service, wanted: int | None) -> int | None:
 
 async def _address(resources: Resources, row: Runtime | None, port: int) -> tuple[tuple[str, int] | None, str, str]:
     if row is None or row.state == Stage.STOPPED:
-        return None, Stage.STOPPED, "It is not running: start it in the workbench."
-    reason = str((row.reason or {}).get("message", "")) or f"It is {row.state}."
+        return None, Stage.STOPPED, ""
+    reason = " ".join(str(part) for part in map((row.reason or {}).get, ("message", "remedy")) if part)
     if row.state not in UP or not row.handle or not isinstance(resources.runtime, CanReach):
         return None, row.state, reason
     try:
