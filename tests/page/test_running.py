@@ -125,3 +125,26 @@ def test_what_a_new_service_is_is_chosen_by_arrows(page, session):
     page.get_by_label("Start command").fill("python3 ticker.py")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="service stopped")).to_be_visible()
+
+
+def test_a_service_is_given_more_room_by_its_edge_and_the_whole_page_by_a_button(page, session):
+    row(page, "web").locator(".open").click()
+    dock, editors = page.locator(".dock"), page.get_by_role("main")
+    before = dock.bounding_box()["width"]
+    edge = page.get_by_role("separator", name="Dock’s edge")
+    box = edge.bounding_box()
+    page.mouse.move(box["x"], box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 60, box["y"] + 100)
+    page.mouse.up()
+    assert dock.bounding_box()["width"] == pytest.approx(before + 60, abs=2)
+    edge.press("ArrowRight")
+    assert dock.bounding_box()["width"] == pytest.approx(before + 44, abs=2)
+    page.get_by_role("button", name="Fill the page", exact=True).click()
+    expect(editors).to_be_hidden()
+    expect(edge).to_be_hidden()
+    page.get_by_role("button", name="Fill the page", exact=True).click()
+    expect(editors).to_be_visible()
+    page.get_by_role("button", name="Fill the page with the panel").click()
+    expect(page.get_by_role("separator", name="Panel’s edge")).to_be_hidden()
+    assert page.locator(".low").bounding_box()["height"] == pytest.approx(editors.bounding_box()["height"], abs=2)
