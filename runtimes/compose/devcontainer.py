@@ -303,6 +303,7 @@ def _composed(
         ports=list(dict.fromkeys([*own.ports, *_ports(said, name)])),
         volumes=[*own.volumes, *_mounts(said)],
         command=["sleep", "infinity"] if _overrides(said) else own.command,
+        lines={},
     )
     return msgspec.structs.replace(
         project,

@@ -89,6 +89,14 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
         command=field("command", None, words),
         environment={key: str(value) for key, value in variables.items()},
         written={key: value.written for key, value in variables.items() if isinstance(value, Filled)},
+        lines={
+            key: _line(value)
+            for key, value in (
+                ("command", body.get("command")),
+                *((key, extra.get(key)) for key in ("install", "start")),
+            )
+            if value is not None
+        },
         ports=field("ports", [], lambda value: _ports(reading, value, f"{path}.ports")),
         expose=field("expose", [], _exposed),
         volumes=[*volumes, *tmpfs],
@@ -155,6 +163,12 @@ def _keyed(value: Any, path: str) -> Map:
 def words(value: Any) -> list[str]:
     """A command: a list of words, or a line split as a shell would."""
     return _texts(value) if isinstance(value, Seq) else shlex.split(text(value))
+
+
+def _line(value: Any) -> str:
+    return (
+        shlex.join(_line(word) for word in value) if isinstance(value, Seq) else getattr(value, "written", str(value))
+    )
 
 
 def environment(value: Any) -> dict[str, str]:

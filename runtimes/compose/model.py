@@ -105,6 +105,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     written: dict[str, str] = {}
     """Of the environment: values as the file has them, where variables were filled in. Those are for people to see."""
+    lines: dict[str, str] = {}
+    """`command`, `install` and `start` as the file has them, or would on one line: to be seen, and sent back by an edit."""
     ports: list[Port] = []
     expose: list[int] = []
     volumes: list[Volume] = []

@@ -161,6 +161,36 @@ async def test_an_edit_that_would_break_the_file_changes_nothing(client, here):
     assert answer.status_code == 409
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        """command: [sh, -c, "echo $$HOME; sleep ${N:-9}"]""",
+        """command: sh -c 'echo "$$HOME"'""",
+        """x-codeyard: {install: "echo $$A ${B:-b}", start: "exec $$SHELL"}""",
+    ],
+)
+async def test_commands_are_shown_as_an_edit_may_send_them_back(client, here, resources, lines):
+    await write(client, here, f"services:\n  web:\n    image: x\n    {lines}\n")
+    async with resources.database.begin() as db:
+        session = await sessions.get(db, UUID(here.rpartition("/")[2]))
+    before = (await definition.read(resources, session)).project.services["web"]
+    shown = await service(client, here, "web")
+    sent = {name: shown[name] or None for name in ("command", "install_command", "start_command")}
+    assert (await client.put(f"{here}/services/{shown['id']}", json=sent)).status_code == 200
+    after = (await definition.read(resources, session)).project.services["web"]
+    assert after == before
+
+
+async def test_a_secret_that_has_no_value_is_told(client, here):
+    await write(client, here, "services:\n  web:\n    image: x\n    x-codeyard: {secrets: [TOKEN]}\n")
+    [problem] = (await client.get(f"{here}/services")).json()["problems"]
+    assert (problem["severity"], problem["code"]) == ("warning", "variable_unset") and "TOKEN" in problem["message"]
+    web = await service(client, here, "web")
+    given = {"environment": [{"name": "TOKEN", "value": "x", "secret": True}]}
+    assert (await client.put(f"{here}/services/{web['id']}", json=given)).status_code == 200
+    assert (await client.get(f"{here}/services")).json()["problems"] == []
+
+
 async def test_limits_are_changed_and_taken_away_wherever_the_file_has_them(client, here):
     text = "services:\n  web:\n    image: x\n    cpus: 0.5  # half\n    deploy: {resources: {limits: {memory: 64M, pids: 9}}}\n"
     await write(client, here, text)

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -70,7 +70,7 @@ async def read(resources: Resources, session: Session, profiles: Collection[str]
 
 class Looked(NamedTuple):
     """`digests` tell, of each service asked for, whether a restart would bring anything into effect; `problems` are references
-    that keep all services from starting."""
+    that keep all services from starting, and secrets without a value."""
 
     digests: dict[str, str]
     problems: list[Problem]
@@ -86,9 +86,19 @@ async def look(resources: Resources, definition: Definition, names: Collection[s
             filled = environments(resources, definition)
         except BadCompose as error:  # said again when one is started
             problems = error.problems
+        problems += _unset(definition)
         return Looked({name: _digest(definition, name, filled.get(name, {})) for name in names}, problems)
 
     return await resources.in_thread(take)
+
+
+def _unset(definition: Definition) -> Iterator[Problem]:
+    there = {*definition.values.get(SHARED, {}), *definition.project.generated}
+    for name, service in definition.project.services.items():
+        for secret in sorted(set(service.secrets) - there - definition.values.get(name, {}).keys()):
+            path = f"services.{name}.x-codeyard.secrets"
+            message = f"the secret {secret} has no value, so {name} starts without it; give it one"
+            yield Problem(severity="warning", code="variable_unset", path=path, message=message, line=service.line)
 
 
 def _digest(definition: Definition, name: str, environment: dict[str, str]) -> str:
@@ -103,7 +113,7 @@ def _digest(definition: Definition, name: str, environment: dict[str, str]) -> s
     for mount in mounts:
         with contextlib.suppress(RuntimeFailed):
             files.append(hashlib.sha256(_content(definition, mount)).hexdigest())
-    declared = msgspec.structs.replace(service, line=None, depends_on=[])
+    declared = msgspec.structs.replace(service, line=None, depends_on=[], written={}, lines={})
     parts = msgspec.json.encode([declared, environment, files], order="deterministic")
     return hashlib.sha256(parts).hexdigest()
 

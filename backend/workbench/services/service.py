@@ -1,5 +1,6 @@
 """Services: the rules. What is declared is read from compose.yaml, changed by editing it, and run by the conductor."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
@@ -328,9 +329,9 @@ def show(
         icon=service.icon,
         image=service.image,
         build=service.build is not None,
-        command=hidden(" ".join(service.command or [])),
-        install_command=hidden(service.install or ""),
-        start_command=hidden(service.start or ""),
+        command=service.lines.get("command", hidden(shlex.join(service.command or []))),
+        install_command=service.lines.get("install", hidden(service.install or "")),
+        start_command=service.lines.get("start", hidden(service.start or "")),
         ports=[
             schemas.PortShown(
                 target=port.target,
