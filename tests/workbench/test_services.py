@@ -460,6 +460,16 @@ async def test_what_crashes_is_started_again_with_a_growing_pause_and_what_ends_
     assert (await stack.services())["job"]["restarts"] == 0
 
 
+async def test_what_has_crashed_for_days_is_started_again_all_the_same(stack, resources):
+    await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n    stop_grace_period: 0s\n")
+    await stack.well("run-all")
+    await resources.kept.get(Conductor).note(UUID((await stack.services())["web"]["id"]), restarts=1500)
+    where = engine.path("containers", resources.runtime.handle(stack.session["id"], "web")["id"], "kill")
+    await resources.runtime.engine.request("POST", where)
+    web = await stack.until("web", state="exited")
+    assert web["restarts"] == 1501 and "again in 60 s" in web["reason"]["remedy"]
+
+
 async def test_a_container_killed_or_removed_behind_our_back_runs_again(stack):
     await stack.declare(f"services:\n  web:\n    image: {IMAGE}\n    command: sleep 600\n")
     await stack.well("run-all")

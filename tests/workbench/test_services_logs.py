@@ -4,8 +4,10 @@ import asyncio
 from types import SimpleNamespace
 from uuid import uuid4
 
-from backend.workbench.services.logs import Log, log_of, matching, parse
+from backend.workbench.services.logs import KEPT, SEGMENT, Log, log_of, matching, parse
 from backend.workbench.services.models import Runtime
+from backend.workbench.services.routes import _log_events
+from backend.workbench.services.service import Watched
 from backend.workbench.services.watchers import Watchers
 from runtimes.spec import LogChunk
 
@@ -70,3 +72,26 @@ def test_who_follows_sees_the_lines_that_the_history_has(tmp_path):
     log.append(said(1, "10 %\r100 %\x0c\u2028\x85 done"))
     log.append(said(2, ""))
     assert matching(log.read((1, 0))[0], search="", stream="") == log.tail(10)[0].items
+
+
+def test_a_log_keeps_the_newest_segments_and_no_fewer_than_it_may(tmp_path):
+    log = Log(tmp_path / "web")
+    counts = []
+    for number in range(2 * KEPT):
+        log.append(said(1, f"{number} " + "x" * (SEGMENT // 2)))
+        counts.append(len(log.segments()))
+    assert counts == [min(number + 1, KEPT) for number in range(2 * KEPT)]
+    assert texts(log)[-1].startswith(f"{2 * KEPT - 1} ")
+
+
+async def test_who_comes_back_to_a_log_that_was_begun_anew_gets_what_it_has(tmp_path):
+    log = Log(tmp_path / "web")
+    log.append(said(1, "one"))
+    watchers = Watchers(SimpleNamespace(runtime=None, data=tmp_path))
+    resources = SimpleNamespace(in_thread=asyncio.to_thread, kept=SimpleNamespace(get=lambda _: watchers))
+    for told in ("7:0", "1:9999", "-", ""):
+        events = _log_events(resources, Watched(uuid4(), log), told, 10, "", {"search": "", "stream": ""})
+        async with asyncio.timeout(10):
+            _, found = await anext(events), await anext(events)
+        assert "one" in found.data, told
+        await events.aclose()

@@ -252,7 +252,9 @@ class Conductor:
             return
         steady = row.started_at is not None and ended - row.started_at > timedelta(seconds=_STEADY)
         restarts = 0 if lost else 1 if steady else row.restarts + 1
-        delay = 0.0 if lost else min(0.5 * 2 ** (restarts - 1), _SLOWEST)
+        delay = (
+            0.0 if lost else min(0.5 * 2 ** min(restarts - 1, 9), _SLOWEST)
+        )  # a day of it is more than a float holds
         why = _ended(status, f"It is started again in {delay:g} s; its log may say why.")
         await self.note(
             row.id, state=Stage.EXITED, exit_code=code, ended_at=ended, health=None, reason=why, restarts=restarts

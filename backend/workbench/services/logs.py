@@ -51,7 +51,7 @@ class Log:
         self.folder.mkdir(parents=True, exist_ok=True)
         if numbers and os.path.getsize(self.path(last)) + len(data) > SEGMENT:
             last += 1
-            for old in numbers[: len(numbers) + 1 - KEPT]:
+            for old in numbers[: max(len(numbers) + 1 - KEPT, 0)]:
                 self.path(old).unlink(missing_ok=True)
         with self.path(last).open("ab", buffering=0) as file:
             file.write(data)

@@ -240,14 +240,21 @@ async def _log_events(
     resources: Resources, watched: service.Watched, last: str, tail: int, since: str, wants: dict[str, Any]
 ) -> AsyncIterator[ServerSentEventMessage]:
     yield remark("connected")
-    if re.fullmatch(r"\d{1,9}:\d{1,12}", last):
-        number, _, offset = last.partition(":")
-        at = int(number), int(offset)
+    told = _position(last)
+    if told is not None and told <= await resources.in_thread(watched.log.end):  # else it is of a log that is gone
+        at = told
     else:
         page, at = await resources.in_thread(watched.log.tail, tail, since=since, **wants)
         yield _lines(page.items, at)
     async for more in service.watchers(resources).lines(watched.id, watched.log, at, **wants):
         yield _lines(*more) if more is not None else remark("keep-alive")
+
+
+def _position(told: str) -> tuple[int, int] | None:
+    if not re.fullmatch(r"[0-9]{1,9}:[0-9]{1,12}", told):
+        return None
+    number, _, offset = told.partition(":")
+    return int(number), int(offset)
 
 
 def _lines(found: list[schemas.LogLine], at: tuple[int, int]) -> ServerSentEventMessage:
