@@ -84,6 +84,24 @@ def test_an_archive_is_unpacked_into_a_new_or_an_existing_folder(
     assert {"a/b.txt", "a/other", "c"} < names(work)
 
 
+@pytest.mark.parametrize(
+    ("packed", "found"),
+    [
+        ({"p-1/a": b"a", "p-1/b/c": b"c"}, {"a", "b/c"}),
+        ({"p-1/a": b"a", "q": b"q"}, {"p-1/a", "q"}),
+        ({"p-1/b/c": b"c"}, {"b/c"}),
+        ({"a": b"a"}, {"a"}),
+    ],
+)
+@BOTH
+def test_a_project_that_is_all_in_one_folder_is_what_is_in_it(
+    root: Root, work: Path, tmp_path: Path, make: Made, format: Format, packed: dict[str, bytes], found: set[str]
+):
+    made = make(tmp_path / "x", list(packed.items()))
+    assert unpack.unpack(root, (), made, format, project=True) == len(packed)
+    assert {str(path.relative_to(work)) for path in work.rglob("*") if path.is_file()} == found
+
+
 @BOTH
 def test_what_is_there_is_not_replaced_and_nothing_is_half_unpacked(
     root: Root, work: Path, tmp_path: Path, make: Made, format: Format

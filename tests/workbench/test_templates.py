@@ -1,5 +1,6 @@
 """Templates: from a click to a stack that runs, unchanged, on a real engine."""
 
+import base64
 import io
 import tarfile
 
@@ -46,26 +47,35 @@ async def test_a_workspace_starts_from_a_template_with_its_files_committed(clien
     assert names == [{"name": "POSTGRES_PASSWORD"}]
 
 
-async def test_a_workspace_starts_from_an_archive(client):
-    first = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        text = b"services:\n  web: {image: x}\n"
-        entry = tarfile.TarInfo("compose.yaml")
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text))
-    import base64
+async def packed(client, files):
+    """A tar.gz of these in a session, as `archive` names it."""
+    session = (await client.post("/workspace", json={"name": "one"})).json()["default_session_id"]
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    content = base64.b64encode(made.getvalue()).decode()
+    body = {"op": "write", "path": "shop.tar.gz", "content": content, "encoding": "base64"}
+    assert (await client.post(f"/workspace/{session}/filesystem", json=body)).status_code == 200
+    return {"session_id": session, "path": "shop.tar.gz"}
 
-    body = {
-        "op": "write",
-        "path": "shop.tar.gz",
-        "content": base64.b64encode(packed.getvalue()).decode(),
-        "encoding": "base64",
-    }
-    assert (await client.post(f"/workspace/{first}/filesystem", json=body)).status_code == 200
-    archive = {"session_id": first, "path": "shop.tar.gz"}
+
+@pytest.mark.parametrize(
+    "within", ["", "shop-main/"], ids=["as it is", "in a folder, as hosts of repositories pack it"]
+)
+async def test_a_workspace_starts_from_an_archive(client, within):
+    compose = b"services:\n  web: {image: x}\n"
+    archive = await packed(client, {f"{within}compose.yaml": compose, f"{within}src/a.txt": b"a"})
     made = (await client.post("/workspace/auto-create", json={"archive": archive, "run": False})).json()
-    assert made["services"] == ["web"] and made["workspace"]["name"] == "shop"
+    assert made["services"] == ["web"] and made["workspace"]["name"] == "shop" and made["problem"] is None
+
+
+@pytest.mark.parametrize("files", [{"notes.txt": b"hello"}, {}], ids=["one file", "nothing"])
+async def test_an_archive_that_says_nothing_of_what_runs_is_a_workspace_with_a_word_about_it(client, files):
+    made = (await client.post("/workspace/auto-create", json={"archive": await packed(client, files)})).json()
+    assert made["services"] == [] and made["operation"] is None and made["problem"]
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,10 @@ class _Entry(NamedTuple):
     open: Callable[[], IO[bytes] | io.RawIOBase] | None = None
 
 
-def unpack(root: Root, to: Parts, archive: Path, format: Format) -> int:
-    """Unpacks into the folder `to`, which may be there and hold other things. Returns how many entries there were. Raises
-    BadArchive, disk.Exists where it would replace something, DiskFull."""
+def unpack(root: Root, to: Parts, archive: Path, format: Format, *, project: bool = False) -> int:
+    """Unpacks into the folder `to`, which may be there and hold other things. Of a `project` that is all in one folder, as hosts
+    of repositories pack them, what is in that. Returns how many entries there were. Raises BadArchive, disk.Exists where it would
+    replace something, DiskFull."""
     staging = (
         (*to[:-1], TEMPORARY + secrets.token_hex(8).encode()) if to else (TEMPORARY + secrets.token_hex(8).encode(),)
     )
@@ -66,7 +67,9 @@ def unpack(root: Root, to: Parts, archive: Path, format: Format) -> int:
             except (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, struct.error,
                     NotImplementedError, RuntimeError, UnicodeError, ValueError) as error:  # fmt: skip
                 raise BadArchive(f"This archive cannot be read: {error}") from None
-        _put(root, staging, to)
+        alone = _names(root, staging) if project else []
+        inner = (*staging, *alone) if len(alone) == 1 else staging
+        _put(root, inner if stat.S_ISDIR(disk.status(root, inner)[0].st_mode) else staging, to)
     finally:
         with root.at(staging) as place, suppress(OSError, AppError):
             disk.remove_folder(place)
@@ -249,14 +252,17 @@ def _put(root: Root, staging: Parts, to: Parts) -> None:
         raise
 
 
-def _moves(root: Root, staging: Parts, to: Parts) -> Iterator[tuple[Parts, Parts]]:
-    """The least number of renames that put everything in its place. Raises Exists before the first of them."""
-    opened = root.open_plain(staging, os.O_RDONLY | os.O_DIRECTORY)
+def _names(root: Root, folder: Parts) -> list[bytes]:
+    opened = root.open_plain(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        names = sorted(map(os.fsencode, os.listdir(opened)))
+        return sorted(map(os.fsencode, os.listdir(opened)))
     finally:
         os.close(opened)
-    for name in names:
+
+
+def _moves(root: Root, staging: Parts, to: Parts) -> Iterator[tuple[Parts, Parts]]:
+    """The least number of renames that put everything in its place. Raises Exists before the first of them."""
+    for name in _names(root, staging):
         source, target = (*staging, name), (*to, name)
         try:
             there, _ = disk.status(root, target)

@@ -109,8 +109,13 @@ async def _fill(
         listed = await services.listed(resources, actor, session_id)
         created.services = [service.name for service in listed.items]
         wrong = [problem.message for problem in listed.problems if problem.severity == "error"]
-        created.problem = wrong[0] if wrong else None
-        if run and created.services and not wrong:
+        if wrong:
+            created.problem = wrong[0]
+        elif not created.services:
+            created.problem = (
+                "Nothing in it says what runs: write a compose.yaml, or take what its services' list proposes."
+            )
+        elif run:
             created.operation = await services.run(resources, actor, session_id, "run-all", None)
     except AppError as error:
         created.problem = error.message
@@ -121,7 +126,7 @@ def _unpack(resources: Resources, archive: tuple[UUID, str, Format], session_id:
     source, path, format = archive
     with Root(folder_of(resources, source)) as theirs, theirs.at(_parts(path), follow=True) as place:
         with Root(folder_of(resources, session_id)) as root:
-            unpack(root, (), Path(f"/proc/self/fd/{place.folder}", os.fsdecode(place.name)), format)
+            unpack(root, (), Path(f"/proc/self/fd/{place.folder}", os.fsdecode(place.name)), format, project=True)
 
 
 async def _commit(resources: Resources, actor: Actor, session_id: UUID, message: str) -> None:
