@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -113,6 +114,38 @@ def test_what_a_killed_server_had_half_made_is_made_or_gone_after_the_next_start
         rows = workspaces(server)
         assert load.acknowledged.items() <= {id: row["name"] for id, row in rows.items()}.items()
         wait_until(lambda: unfinished(server) == [])
+
+
+def test_what_a_killed_server_was_writing_is_shown_nowhere_and_swept_by_the_next(server: Server):
+    session = server.ask("POST", "/workspace", {"name": "half"})["default_session_id"]
+    root = server.data / "sessions" / session / "workspace"
+    large = base64.b64encode(os.urandom(6_000_000)).decode()
+
+    def write() -> int:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return file_call(server, session, op="write", path="large", content=large, encoding="base64")[0]
+        return 0
+
+    with ThreadPoolExecutor(1) as pool:
+        while not (half := list(root.glob(".codeyard-tmp-*"))):
+            writing = pool.submit(write)
+            wait_until(lambda writing=writing: any(root.glob(".codeyard-tmp-*")) or writing.done(), every=0)
+            if writing.done():  # it was too fast
+                assert writing.result() == 200
+                continue
+            server.kill()
+            writing.result()
+            if not (half := list(root.glob(".codeyard-tmp-*"))):
+                server.start()
+    (root / "deep" / half[0].name).mkdir(parents=True)  # of an archive that was unpacked
+    (root / "deep" / half[0].name / "part").write_text("half")
+    (root / "deep" / "kept").write_text("mine")
+    server.start()
+    wait_until(lambda: not half[0].exists() and not (root / "deep" / half[0].name).exists())
+    assert (root / "deep" / "kept").read_text() == "mine"
+    files = server.ask("GET", f"/workspace/{session}/version-controls/status")["files"]
+    assert {file["path"] for file in files} <= {"large", "deep/kept"}
+    assert write() == 200
 
 
 def test_a_second_server_on_the_same_data_is_refused_with_the_first_ones_process(server: Server):

@@ -361,6 +361,17 @@ def _remove(place: Place) -> None:
         remove_folder(place)
 
 
+def sweep(folder: Path, before: float) -> None:
+    """Removes what was half written when that moment came (st_mtime), wherever it lies. What changes meanwhile is left."""
+    with Root(folder) as root:
+        for _, opened, names in root.folders():
+            for name in [name for name in names if name.startswith(TEMPORARY)]:
+                names.remove(name)
+                with suppress(OSError, NotEmpty):
+                    if os.stat(name, dir_fd=opened, follow_symlinks=False).st_mtime < before:
+                        _remove(Place(opened, name))
+
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LEVELS = 64
 """How many folders are open at a time while one is emptied; what lies deeper is moved up first."""
