@@ -72,6 +72,46 @@ test("a change told while one types is looked at once nothing is typed any more,
   await shows(document, "later");
 });
 
+test("a save whose answer did not come is found out about: what it said is gone, and nobody else is taken for its author", async () => {
+  const { server } = served("old");
+  const document = new TextDocument(bench, "a");
+  await document.load();
+  const asked = globalThis.fetch;
+  const lose = (arrives: boolean) =>
+    vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+      if (arrives) await asked(url, init);
+      throw new TypeError("Failed to fetch");
+    });
+  const status = () => document.status.get();
+  type(document, "1");
+  lose(true);
+  expect(await document.save()).toBe(false);
+  expect(status().reason).not.toBe("");
+  vi.stubGlobal("fetch", asked);
+  await document.refresh();
+  expect(status()).toMatchObject({ reason: "", dirty: false });
+
+  type(document, "2");
+  lose(true);
+  await document.save();
+  type(document, "3");
+  vi.stubGlobal("fetch", asked);
+  expect(await document.save()).toBe(true);
+  expect(status()).toMatchObject({ reason: "", dirty: false, conflict: null });
+  expect(server.file.content).toBe("321old");
+
+  type(document, "4");
+  lose(false);
+  await document.save();
+  vi.stubGlobal("fetch", asked);
+  await document.refresh();
+  expect(status()).toMatchObject({ dirty: true });
+  expect(status().reason).not.toBe("");
+  const back = ChangeSet.of({ from: 0, to: 1 }, document.text.length);
+  document.changed(null, back, back.apply(document.text)); // as undo does: the file has what is shown
+  expect(status()).toMatchObject({ reason: "", dirty: false });
+});
+
 test("a document whose tab is about to show it is not let go when files change; one without a tab is", async () => {
   served("text");
   const layout = createStore({ groups: [{ tabs: [{ id: "text:a" }] }] });

@@ -37,6 +37,8 @@ export class TextDocument {
   afterSave: (() => void) | null = null;
   private saved = Text.empty;
   private timer = 0;
+  /** What was to be saved when no answer came. */
+  private tried: Text | null = null;
   /** The file changed while it could not be looked at: it is as soon as it can be. */
   private missed = false;
 
@@ -138,7 +140,7 @@ export class TextDocument {
 
   private judge(): void {
     const dirty = this.status.get().phase === "ready" && !this.text.eq(this.saved);
-    if (dirty !== this.dirty) this.put({ dirty, ...(dirty ? {} : { restored: false }) });
+    if (dirty !== this.dirty) this.put({ dirty, ...(dirty ? {} : { restored: false, reason: "" }) });
     this.bench.mark(this.tabId, dirty);
   }
 
@@ -147,9 +149,11 @@ export class TextDocument {
     const { phase, conflict, saving } = this.status.get();
     if (phase !== "ready" || saving || (conflict && !overwrite)) return false;
     this.put({ saving: true, reason: "" });
+    let text = this.text;
     try {
+      await this.arrived();
       await this.beforeSave?.();
-      const text = this.text;
+      text = this.text;
       const known = overwrite ? (conflict ? { etag: conflict.etag } : {}) : this.etag ? { etag: this.etag } : {};
       const content = given(text, this.eol);
       const parents = this.etag === GONE; // its folder may be gone, too
@@ -166,10 +170,25 @@ export class TextDocument {
       const refused = error as Refused;
       if (refused.code === "etag_mismatch" || refused.code === "not_found") await this.meet();
       else this.put({ reason: refused.message });
+      if (refused.status === 0 || refused.status >= 500) this.tried = text;
       return false;
     } finally {
       this.put({ saving: false });
     }
+  }
+
+  /** A save that was not answered may have come about all the same: then the file has its text. */
+  private async arrived(): Promise<void> {
+    const { tried } = this;
+    const found = tried && (await readText(this.bench.sessionId, this.path).catch(() => undefined));
+    if (!tried || found === undefined) return;
+    this.tried = null;
+    if (!found?.text.eq(tried)) return;
+    this.etag = found.etag;
+    this.saved = tried;
+    this.put({ reason: "" });
+    this.judge();
+    this.tryDraft();
   }
 
   /** Somebody else saved: their text beside this one, until somebody decides. */
@@ -230,6 +249,7 @@ export class TextDocument {
 
   /** Looks whether the file changed; what was typed stays, and meets the other text when it is saved. */
   readonly refresh = inTurn(async () => {
+    if (!this.status.get().saving) await this.arrived();
     this.missed = this.held;
     if (this.missed) return;
     const { phase } = this.status.get();
