@@ -63,6 +63,12 @@ def test_without_a_sign_in_the_remedy_is_told(codeyard):
     assert "codeyard login" in told.stderr
 
 
+def test_a_clone_that_fails_is_told(codeyard, tmp_path):
+    told = codeyard("workspace", "create", "Nothing", "--clone", f"file://{tmp_path}/nowhere.git")
+    assert told.returncode == 1 and "Nothing" in told.stdout
+    assert "There is no such repository" in told.stderr
+
+
 def test_a_person_signs_in_with_a_password_and_out_again(codeyard, server: Server, home: Path, demo):
     entered = codeyard("login", server.url, "--email", OWNER["email"], by_key=False, stdin=OWNER["password"] + "\n")
     assert entered.returncode == 0, entered.stderr

@@ -209,6 +209,16 @@ def create_workspace(words: argparse.Namespace, server: Server) -> int:
     else:
         made = server.ask("POST", "/workspace", body | ({"clone_url": words.clone} if words.clone else {}))
     show.one(made, WORKSPACE, words.output)
+    if not words.clone:
+        return 0
+    try:
+        session = server.ask("GET", f"/sessions/{made['default_session_id']}")
+    except Refused:
+        return 0  # a key that may not see sessions
+    if session["status"] == "failed":
+        raise Refused(
+            f"The workspace was made, but nothing could be cloned into it. {session['status_reason']['message']}"
+        )
     return 0
 
 
