@@ -113,8 +113,9 @@ def over_http(
 
 
 @asynccontextmanager
-async def over_ssh(folder: Path, algorithm: str) -> AsyncIterator[tuple[str, Path]]:
-    """Serves the repositories in `folder` to a key of `algorithm`; (URL, path of the private key)."""
+async def over_ssh(folder: Path, algorithm: str, *, port: int = 0) -> AsyncIterator[tuple[str, Path]]:
+    """Serves the repositories in `folder` to a key of `algorithm`; (URL, path of the private key). Where no `port` is given it is
+    a host that nobody knows yet."""
     host_key, user_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key(algorithm)
     private = folder / f"id-{algorithm}"
     user_key.write_private_key(str(private))
@@ -139,11 +140,13 @@ async def over_ssh(folder: Path, algorithm: str) -> AsyncIterator[tuple[str, Pat
     server = await asyncssh.create_server(
         asyncssh.SSHServer,
         "127.0.0.1",
-        0,
+        port,
         server_host_keys=[host_key],
         authorized_client_keys=str(allowed),
         process_factory=serve,
         encoding=None,
     )
+    if not port:  # an earlier test may have been there
+        subprocess.run(["ssh-keygen", "-R", f"[127.0.0.1]:{server.get_port()}"], capture_output=True, check=False)
     async with server:
         yield f"ssh://git@127.0.0.1:{server.get_port()}", private

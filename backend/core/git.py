@@ -80,6 +80,17 @@ class RemoteRefused(GitFailed):
     """The remote refused the credentials: give a token that may read (and, to push, write) this repository."""
 
 
+_OVER_SSH = (
+    "The remote refused the server's SSH key: whoever runs the server can have it let in there. Or take the repository's "
+    "https:// URL, with a token."
+)
+
+
+class HostKeyChanged(GitFailed):
+    """The remote shows another host key than it did before: it was set up anew, or somebody sits in between. Whoever runs the
+    server can let it be believed anew, by `ssh-keygen -R` with the host's name as the server's user."""
+
+
 class RemoteNotFound(GitFailed):
     """There is no such repository, or it is private: is the URL spelt right? If it is private, give a token."""
 
@@ -307,7 +318,13 @@ def explain(errors: str, token: str) -> AppError:
         return DiskFull()
     if "redirect" in low or "error: 30" in low:
         return RemoteMoved()
-    if "authentication failed" in low or "permission denied" in low or "could not read username" in low or "403" in low:
+    if "host key verification failed" in low:
+        return HostKeyChanged()
+    if "permission denied (" in low:
+        return RemoteRefused(_OVER_SSH)
+    if any(
+        word in low for word in ("authentication failed", "permission denied", "could not read username", "error: 403")
+    ):
         return RemoteRefused()
     if "not found" in low or "does not exist" in low or "does not appear to be a git repository" in low:
         return RemoteNotFound()

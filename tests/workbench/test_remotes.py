@@ -75,20 +75,46 @@ async def test_a_redirect_to_another_host_gets_no_credentials(client, resources,
         assert (yard.session["status"], yard.session["status_reason"]["code"]) == ("failed", "remote_moved")
 
 
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """An SSH agent of the server's, without keys; its address."""
+    told = subprocess.run(["ssh-agent", "-a", str(tmp_path / "agent")], check=True, capture_output=True, text=True)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    yield
+    subprocess.run(["kill", told.stdout.split("SSH_AGENT_PID=")[1].split(";")[0]], check=True)
+
+
 @pytest.mark.parametrize("algorithm", ["ssh-ed25519", "ssh-rsa"])
-async def test_over_ssh(client, resources, upstream, monkeypatch, algorithm, tmp_path):
+async def test_over_ssh(client, resources, upstream, agent, algorithm):
     """By the git client: libgit2 aborts the process on RSA keys."""
     async with remotes.over_ssh(upstream, algorithm) as (url, key):
-        agent = subprocess.run(["ssh-agent", "-a", str(tmp_path / "agent")], check=True, capture_output=True, text=True)
-        pid = agent.stdout.split("SSH_AGENT_PID=")[1].split(";")[0]
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-        try:
-            subprocess.run(["ssh-add", "-q", str(key)], check=True)
-            yard = await cloned(client, resources, f"{url}/project.git")
-            assert yard.session["status"] == "ready", yard.session
-            yard.write("mine.txt")
-            head = await yard.commit("Mine")
-            await yard.post("/push", {})
-            assert by_hand(upstream / "project.git", "rev-parse", "main").strip() == head
-        finally:
-            subprocess.run(["kill", pid], check=True)
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        yard = await cloned(client, resources, f"{url}/project.git")
+        assert yard.session["status"] == "ready", yard.session
+        yard.write("mine.txt")
+        head = await yard.commit("Mine")
+        await yard.post("/push", {})
+        assert by_hand(upstream / "project.git", "rev-parse", "main").strip() == head
+        by_hand(upstream / "work", "pull", "-q", "origin", "main")
+        theirs(upstream)
+        await yard.post("/pull", {})
+        assert (yard.root / "theirs.txt").exists()
+
+
+async def test_over_ssh_it_is_told_what_is_wrong(client, resources, upstream, agent):
+    """No token helps there, and a host that shows another key than before is not talked to."""
+
+    async def why(url):
+        return (await cloned(client, resources, url)).session["status_reason"]
+
+    async with remotes.over_ssh(upstream, "ssh-ed25519") as (url, key):
+        refused = await why(f"{url}/project.git")
+        assert refused["code"] == "remote_refused" and "SSH key" in refused["message"]
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        yard = await cloned(client, resources, f"{url}/project.git")
+    assert (await yard.post("/pull", {}, 422))["error"]["code"] == "remote_unreachable"
+    async with remotes.over_ssh(upstream, "ssh-ed25519", port=int(url.rpartition(":")[2])) as (url, key):
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        for call in ("/pull", "/push"):
+            assert (await yard.post(call, {}, 422))["error"]["code"] == "host_key_changed"
+        assert (await why(f"{url}/project.git"))["code"] == "host_key_changed"
