@@ -170,6 +170,15 @@ def test_one_key_runs_stops_and_restarts_what_the_arrows_chose(page, mock):
     ]  # fmt: skip
 
 
+def test_a_shell_that_cannot_be_opened_says_why(page, mock, tolerated):
+    tolerated.append("WebSocket connection to")
+    mock.answers["POST /run"] = (409, {"code": "cannot_start", "message": "This image has no shell."})
+    row(page, "web").locator(".open").focus()
+    page.keyboard.press("t")
+    expect(page.get_by_text("This image has no shell.")).to_be_visible()
+    assert mock.sent("POST /run")[0] == {"command": ":", "service_id": WEB["id"]}
+
+
 def test_an_operation_is_followed_to_its_end(page, mock):
     mock.answers["POST /runtimes/run-all"] = operation("run-all", "queued", [{"service": "web"}, {"service": "api"}])
     page.get_by_role("button", name="Run all").click()

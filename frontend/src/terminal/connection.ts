@@ -1,6 +1,6 @@
 // One terminal's socket: shows what comes, sends what is typed, comes back by itself after a break with what was missed.
 import { again, hurry } from "../again";
-import { get, hangUp, type Page, socketUrl, type TerminalRow } from "../api";
+import { get, hangUp, type Page, post, type Refused, socketUrl, type TerminalRow } from "../api";
 import { Acks, type Down } from "./protocol";
 import type { Service } from "./tabs";
 
@@ -124,9 +124,20 @@ export class Connection {
       if (this.up || this.over) return; // it came back while that was asked
       this.close();
       this.told.ended("is gone");
-    } else if (this.service && !this.id)
-      this.told.trouble("No shell could be opened there: the service may not run, or its image has none. Trying on.");
-    else if (this.pause > 2000) this.told.trouble("The terminal cannot be reached; trying on.");
+    } else if (this.service && !this.id) {
+      const why = await this.whyNot(this.service);
+      if (!this.up && !this.over) this.told.trouble(why);
+    } else if (this.pause > 2000) this.told.trouble("The terminal cannot be reached; trying on.");
+  }
+
+  /** Why no shell opens there: a browser is not told of a refused socket, and running nothing there is refused alike. */
+  private async whyNot(service: Service): Promise<string> {
+    try {
+      await post(`/workspace/${this.sessionId}/run`, { command: ":", service_id: service.id });
+      return "The terminal cannot be reached; trying on.";
+    } catch (error) {
+      return (error as Refused).message;
+    }
   }
 
   /** Whether the server answers and knows no such terminal. */
