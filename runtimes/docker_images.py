@@ -186,12 +186,15 @@ class _Call:
 
 
 async def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
-    """The image as the engine knows it; None where it is not here."""
+    """The image as the engine knows it; None where it is not here. Raises RuntimeFailed for what it takes for no name."""
     try:
         found: dict[str, Any] = await engine.request("GET", f"/images/{name}/json")
     except EngineError as error:
         if error.status == 404:
             return None
+        if error.status == 400:
+            message = f"“{name}” is not an image's name: {error.message}."
+            raise RuntimeFailed("bad_image", message, "Write it as name:tag.") from error
         raise
     return found
 

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from runtimes.compose.model import BadCompose, Problem
@@ -26,8 +26,10 @@ def resolve(
     hosts: Mapping[str, str],
     domain_urls: Mapping[str, str],
     variables: Mapping[str, str],
+    hidden: Collection[tuple[str, str]] = (),
 ) -> dict[str, dict[str, str]]:
-    """Every service's environment with its references in place. Raises BadCompose that names each unknown one and cycle."""
+    """Every service's environment with its references in place. Raises BadCompose that names each unknown one and cycle, but
+    nothing of a value that is `hidden`, by service and name: what only looks like a reference may be part of a password."""
     problems: list[Problem] = []
     done: dict[tuple[str, str], str] = {}
 
@@ -39,8 +41,14 @@ def resolve(
         if len(trail) > DEPTH:
             raise LookupError("too_complex", f"more than {DEPTH} references follow each other")
         if key not in done:
-            found = filled(services[service][name], (*trail, key))
-            if (unknown := _LIKE.search(services[service][name])) is not None:
+            try:
+                found = filled(services[service][name], (*trail, key))
+            except LookupError as error:
+                if key not in hidden or error.args[0] != "unknown_reference":
+                    raise
+                told = f"the value of {service}.{name}, which is not shown, refers to what is not there"
+                raise LookupError("unknown_reference", told) from None
+            if key not in hidden and (unknown := _LIKE.search(services[service][name])) is not None:
                 raise LookupError("bad_reference", f"{unknown[0]} is no reference; {FORMS}")
             done[key] = found
         return done[key]

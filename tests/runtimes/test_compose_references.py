@@ -5,11 +5,13 @@ import pytest
 from runtimes.compose.model import BadCompose
 from runtimes.compose.references import resolve
 
+HIDDEN = {("a", "PASSWORD")}
+
 
 def resolved(services: dict[str, dict[str, str]], **more: dict[str, str]) -> dict[str, dict[str, str]]:
     hosts = {name: f"{name}.internal" for name in services}
     urls = {name: f"https://{name}.example.com" for name in services}
-    return resolve(services, hosts=hosts, domain_urls=urls, variables=more.get("variables", {}))
+    return resolve(services, hosts=hosts, domain_urls=urls, variables=more.get("variables", {}), hidden=HIDDEN)
 
 
 def wrong(services: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
@@ -33,6 +35,14 @@ def test_each_form_is_put_in_place():
 
 def test_a_value_that_looks_like_a_reference_is_not_looked_up_again():
     assert resolved({"a": {"X": "${variable::V}"}}, variables={"V": "${variable::V}"})["a"]["X"] == "${variable::V}"
+
+
+def test_nothing_is_told_of_a_value_that_is_hidden():
+    kept = {"a": {"PASSWORD": "p${hunter::2", "USER": "u"}, "b": {"URL": "${env::a::USER}:${env::a::PASSWORD}"}}
+    assert resolved(kept)["b"]["URL"] == "u:p${hunter::2"
+    found = wrong({"a": {"PASSWORD": "p${host::hunter2}"}, "b": {"URL": "${env::a::PASSWORD}"}})
+    assert [path for _, path, _ in found] == ["services.a.environment.PASSWORD", "services.b.environment.URL"]
+    assert not any("hunter" in message for _, _, message in found)
 
 
 def test_circles_are_named_with_all_that_is_in_them():

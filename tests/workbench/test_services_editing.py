@@ -1,5 +1,6 @@
 """Services made and changed through the API: each an edit of compose.yaml that keeps the rest, and can be undone."""
 
+import asyncio
 import json
 import os
 import tempfile
@@ -179,6 +180,33 @@ async def test_commands_are_shown_as_an_edit_may_send_them_back(client, here, re
     assert (await client.put(f"{here}/services/{shown['id']}", json=sent)).status_code == 200
     after = (await definition.read(resources, session)).project.services["web"]
     assert after == before
+
+
+async def test_a_secret_that_looks_like_a_reference_is_not_told_with_what_it_refers_to(client, here):
+    await write(client, here, "services:\n  web:\n    image: x\n    environment: {URL: '${V}'}\n")
+    session = (await client.get(f"/sessions/{here.rpartition('/')[2]}")).json()
+    await client.put(f"/workspace/{session['workspace_id']}/variables/V", json={"value": "x${host::hunter2}"})
+    web = await service(client, here, "web")
+    given = [
+        {"name": "URL", "value": "${V}"},
+        {"name": "KEY", "value": "y${hunter::2}${host::hunter2}", "secret": True},
+    ]
+    assert (await client.put(f"{here}/services/{web['id']}", json={"environment": given})).status_code == 200
+    answer = await client.get(f"{here}/services")
+    assert [one["path"] for one in answer.json()["problems"]] == [
+        "services.web.environment.URL",
+        "services.web.environment.KEY",
+    ]
+    assert "hunter" not in answer.text
+
+
+async def test_edits_at_once_are_all_made(client, here):
+    await write(client, here)
+    answers = await asyncio.gather(*(client.post(f"{here}/services", json={"name": f"n{n}"}) for n in range(6)))
+    assert [answer.status_code for answer in answers] == [201] * 6, [answer.text for answer in answers]
+    listed = (await client.get(f"{here}/services")).json()["items"]
+    assert {one["name"] for one in listed} == {"web", "db", *(f"n{n}" for n in range(6))}
+    assert (await content(client, here)).startswith(FILE)
 
 
 async def test_a_secret_that_has_no_value_is_told(client, here):

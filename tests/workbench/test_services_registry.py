@@ -166,3 +166,12 @@ async def test_an_image_that_cannot_be_had_says_why(registry, stack):
     }, why
     assert all("is it spelt right?" in why[name]["message"] for name in ("tag", "name"))
     assert why["away"]["message"].endswith("connection refused") and "http+docker" not in str(why), why
+
+
+async def test_a_name_that_the_engine_takes_for_none_is_told_as_such(stack):
+    answer = await stack.client.post(f"{stack.path}/services/import-dockerhub", json={"image": "SHOP/web"})
+    assert (answer.status_code, answer.json()["error"]["details"]["reason"]) == (409, "bad_image"), answer.text
+    assert "must be lowercase. Write it as" in answer.json()["error"]["message"]
+    body = {"name": "web", "type": "image", "image": "SHOP/web"}
+    answer = await stack.client.post(f"{stack.path}/services", json=body)
+    assert answer.status_code == 201 and "must be lowercase" in answer.json()["note"], answer.text

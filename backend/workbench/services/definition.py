@@ -136,6 +136,12 @@ def environments(resources: Resources, definition: Definition) -> dict[str, dict
             name: addresses.url(resources.settings, definition.session.id, name, None) for name in project.services
         },
         variables=shared | project.shared,
+        hidden={
+            (name, variable)
+            for name, service in project.services.items()
+            for variable, value in declared[name].items()
+            if variable in service.secrets or service.written.get(variable, value) != value
+        },
     )
 
 

@@ -36,6 +36,7 @@ from runtimes.docker import Docker
 from runtimes.spec import CanKeepVolumes, Login, RuntimeFailed, Spec
 
 Secrets = dict[str, str]
+_TRIES: Final = 20  # as many edits at once find their turn
 
 
 class NameTaken(Conflict):
@@ -187,8 +188,11 @@ async def _pinned(resources: Resources, image: str) -> tuple[str, str]:
             raise RuntimeFailed("no_engine", "There is no Docker engine here that could ask for its digest.")
         return await docker_images.pin(resources.runtime.engine, image), ""
     except RuntimeFailed as error:
-        why = f"{error.message} {error.remedy}".strip()
-        return image, f"{image} is not pinned: each pull takes what its tag means then. {why}"
+        return image, f"{image} is not pinned: each pull takes what its tag means then. {_told(error)}"
+
+
+def _told(error: RuntimeFailed) -> str:
+    return f"{error.message.removesuffix('.')}. {error.remedy}".strip()
 
 
 async def _fields_of(
@@ -358,7 +362,7 @@ async def import_image(
     try:
         image = await docker_images.provide(driver.engine, driver.installation, spec, _silent)
     except RuntimeFailed as error:
-        raise CannotPull(f"{error.message} {error.remedy}".strip(), reason=error.code) from error
+        raise CannotPull(_told(error), reason=error.code) from error
     pinned = docker_images.pinned(data.image, image)
     ports = sorted(int(port.partition("/")[0]) for port in (image["Config"].get("ExposedPorts") or {}))
     fields: dict[str, Any] = {
@@ -429,19 +433,24 @@ async def _edit(
         load(definition.root, variables=variables, instead={file: after})
         return after, etag
 
-    try:
-        after, etag = await resources.in_thread(plan)
-    except BadCompose as error:
-        raise BadDefinition(str(error), problems=msgspec.to_builtins(error.problems)) from error
-    undo = await snapshots.take(resources, session, reason="services", label=label)
-
-    def write() -> None:
+    def write(after: str, etag: str) -> None:
         with Root(definition.root) as root:
             disk.write(root, parts, after.encode(), etag=etag, largest=largest(resources))
 
-    if name is not None:
-        await _keep(resources, session, kept, name)
-    await resources.in_thread(write)
+    for left in reversed(range(_TRIES)):
+        try:
+            after, etag = await resources.in_thread(plan)
+        except BadCompose as error:
+            raise BadDefinition(str(error), problems=msgspec.to_builtins(error.problems)) from error
+        undo = await snapshots.take(resources, session, reason="services", label=label)
+        if name is not None:
+            await _keep(resources, session, kept, name)
+        try:
+            await resources.in_thread(write, after, etag)
+            break
+        except disk.EtagMismatch:  # somebody else's edit came first: this one is made of what the file says now
+            if not left:
+                raise
     async with resources.database.begin() as db:
         await emit(db, ServicesChanged(**where(session)))
         rows = await repository.of_session(db, session.id)
