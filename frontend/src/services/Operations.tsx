@@ -2,7 +2,7 @@
 import { Button, Notice } from "../parts/controls";
 import { Icon } from "../shell/icons";
 import type { Operation } from "./types";
-import { KINDS, waiting } from "./words";
+import { KINDS, sentence, waiting } from "./words";
 
 type Props = { operations: Operation[]; onDismiss: (id: string) => void };
 
@@ -13,7 +13,7 @@ export function Operations({ operations, onDismiss }: Props) {
     const what = operation.kind.endsWith("-all") ? name : `${name} ${operation.steps.at(-1)?.service ?? ""}`;
     if (operation.status === "failed")
       return (
-        <Notice key={operation.id} text={`${what} failed. ${operation.error?.message ?? ""}`}>
+        <Notice key={operation.id} text={`${what} failed. ${sentence(operation.error?.message ?? "")}`}>
           {operation.error?.remedy && <span className="soft">{operation.error.remedy}</span>}
           <Button kind="quiet" aria-label="Dismiss" onClick={() => onDismiss(operation.id)}>
             <Icon name="close" size={12} />

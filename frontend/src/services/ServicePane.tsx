@@ -8,7 +8,7 @@ import { Preview } from "./Preview";
 import { canPreview, isDatabase, type Part, Progress } from "./ServicesView";
 import type { Service } from "./types";
 import type { Stack } from "./useServices";
-import { bytes, isIdle, isUp, look, since } from "./words";
+import { bytes, isIdle, isUp, look, sentence, since } from "./words";
 
 type Props = {
   sessionId: string;
@@ -206,7 +206,8 @@ function Overview({ service, onOpen }: { service: Service; onOpen: Props["onOpen
     <div className="overview">
       {service.reason && (
         <div className={`reason ${service.state}`} role="status">
-          {service.reason.message} {service.reason.remedy && <span className="soft">{service.reason.remedy}</span>}
+          {sentence(service.reason.message)}{" "}
+          {service.reason.remedy && <span className="soft">{service.reason.remedy}</span>}
         </div>
       )}
       <dl>

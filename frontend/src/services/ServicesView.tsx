@@ -16,7 +16,7 @@ import { Sparkline } from "./Sparkline";
 import type { Proposal, Service, Services, Step } from "./types";
 import type { Stack } from "./useServices";
 import { Variables } from "./Variables";
-import { bytes, isIdle, isUp, look, percent, since, stepping } from "./words";
+import { bytes, isIdle, isUp, look, percent, sentence, since, stepping } from "./words";
 
 export type Part = "overview" | "logs" | "preview" | "database" | "terminal";
 type Props = {
@@ -387,7 +387,7 @@ function Details({
         step?.status !== "running" &&
         (service.state === "failed" || service.state === "unhealthy" || service.state === "exited") && (
           <div className={`reason ${service.state}`}>
-            {service.reason.message}
+            {sentence(service.reason.message)}
             {service.reason.remedy && <span className="soft"> {service.reason.remedy}</span>}{" "}
             {service.line && (
               <button type="button" className="link" onClick={() => onOpen("compose.yaml", service.line ?? 1)}>

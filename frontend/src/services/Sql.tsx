@@ -23,7 +23,7 @@ type Props = {
 };
 const SECONDS = 60;
 const MAY_WRITE = "may change data";
-const READS = "This is more than reading: to run it, tick";
+const READ_ONLY = "25006"; // PostgreSQL's word for it
 
 export function Sql({ base, query, engine, visible, schemas, onChanged }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -55,7 +55,8 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
     } catch (error) {
       const refused = error as Refused;
       setResult(null);
-      setFailure(refused.code === "read_only" ? `${READS} “${MAY_WRITE}”.` : refused.message);
+      const changes = refused.code === "read_only" || refused.details.sqlstate === READ_ONLY;
+      setFailure(changes ? `This is more than reading: to run it, tick “${MAY_WRITE}”.` : refused.message);
       const position = refused.details?.position;
       if (refused.code === "sql_error" && typeof position === "number") {
         const at = Math.min(from + position - 1, shown.state.doc.length);

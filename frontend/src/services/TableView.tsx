@@ -84,11 +84,13 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
         >
           <Icon name="reload" size={14} />
         </Button>
-        <Download
-          path={`${base}/export${query}`}
-          body={{ schema, table: table.name, sort, filter }}
-          name={table.name}
-        />
+        {!keyspace && (
+          <Download
+            path={`${base}/export${query}`}
+            body={{ schema, table: table.name, sort, filter }}
+            name={table.name}
+          />
+        )}
       </div>
       {structure ? (
         <Structure table={table} onFollow={onFollow} />
@@ -103,6 +105,7 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
             }}
           />
           <Notice text={failure} />
+          {!data && !failure && <div className="grid" aria-busy />}
           {data && (
             <Grid
               columns={data.columns}
@@ -125,7 +128,7 @@ export function TableView({ base, query, schema, table, onFollow }: Props) {
           )}
           <div className="bar foot">
             <span className="soft" aria-live="polite">
-              {data && data.rows.length > 0 ? `${start + 1}–${start + data.rows.length}` : "0"}
+              {data && (data.rows.length > 0 ? `${start + 1}–${start + data.rows.length}` : "0")}
               {total !== null && total > start + (data?.rows.length ?? 0) ? ` of about ${total.toLocaleString()}` : ""}
             </span>
             <span className="grow" />

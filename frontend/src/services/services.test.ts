@@ -4,7 +4,7 @@ import { exactly } from "./exact";
 import { brief, whole } from "./Grid";
 import { record, type Use } from "./metrics";
 import type { Operation, Sample } from "./types";
-import { bytes, look, percent, since, waiting } from "./words";
+import { bytes, look, percent, sentence, since, waiting } from "./words";
 
 const ESC = "\x1b";
 
@@ -62,6 +62,12 @@ test("a place in the queue is told with what is left", () => {
   expect(at(1, null)).toBe("Next in the queue");
   expect(at(3, 11.2)).toBe("3rd in the queue, about 12 s");
   expect(at(12, 300)).toBe("12th in the queue, about 5 min");
+});
+
+test("what an engine says ends as a sentence does", () => {
+  expect(sentence("lookup registry: no such host")).toBe("lookup registry: no such host.");
+  expect(sentence("It is spelt wrong?")).toBe("It is spelt wrong?");
+  expect(sentence("")).toBe("");
 });
 
 test("an exited service looks failed only where its exit code says so", () => {

@@ -85,3 +85,6 @@ export function stopsWhen(idle: { in_use: string[]; stops_at: string | null; kep
   if (idle.stops_at) return `They stop at ${clock(idle.stops_at)}.`;
   return idle.in_use.length > 0 ? `In use: ${idle.in_use.join(", ")}.` : "Nothing runs.";
 }
+
+/** With its full stop, since another sentence follows: engines and registries leave it out. */
+export const sentence = (text: string) => (/[\p{L}\p{N})"]$/u.test(text) ? `${text}.` : text);
