@@ -115,10 +115,11 @@ class Process:
         while True:
             alive = _alive(folder) is not None  # before its files: it writes them before it ends
             if os.path.exists(os.path.join(folder, "install_failed")):
-                said = [chunk.lines async for chunk in _read(os.path.join(folder, "log"), {}, False, folder)]
+                log = _read(os.path.join(folder, "log"), {}, False, folder)
+                said = [line[31:] async for chunk in log for line in chunk.lines.split(b"\n")]  # without its moment
                 raise RuntimeFailed(
                     "install_failed",
-                    "The install command failed: " + b"".join(said)[-600:].decode("utf-8", "replace").strip(),
+                    "The install command failed: " + b"\n".join(said)[-600:].decode("utf-8", "replace").strip(),
                     "Its log has all of it; change `install` under `x-codeyard`, or what it installs.",
                 )
             if os.path.exists(os.path.join(folder, "installed")):

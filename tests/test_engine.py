@@ -95,14 +95,23 @@ def test_what_should_run_runs_again_after_the_whole_machine_was_restarted_and_wh
 def test_what_ran_in_containers_says_what_is_missing_where_a_server_finds_no_engine_and_runs_where_it_does(
     engine, server
 ):
-    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
-    wait_until(lambda: states(server) == UP, 60)
-    for socket, wanted in ("", "failed"), (engine.socket, "running"):
+    def start_with(socket: str) -> None:
         server.stop()
         server.settings["CODEYARD_DOCKER_SOCKET"] = socket
         server.start()
-        wait_until(lambda wanted=wanted: states(server)["stays"] == wanted, 60)
-        assert (services(server)["stays"]["reason"] or {"code": ""})["code"] == ("" if socket else "needs_engine")
+
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+    wait_until(lambda: states(server) == UP, 60)
+    start_with("")
+    wait_until(lambda: states(server)["stays"] == "failed", 60)
+    assert services(server)["stays"]["reason"]["code"] == "needs_engine"
+    start_with(engine.socket)
+    wait_until(lambda: states(server)["stays"] == "running", 60)
+    start_with("")
+    server.ask("POST", f"/workspace/{server.session_id}/runtimes/stop-all")
+    wait_until(lambda: set(states(server).values()) == {"stopped"}, 60)
+    start_with(engine.socket)
+    wait_until(lambda: not engine.ask("ps", "-aq"), 60)
     assert "KeyError" not in (server.data / "server.log").read_text()
 
 

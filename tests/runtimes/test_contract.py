@@ -146,7 +146,7 @@ async def test_an_install_line_runs_to_its_end_first_and_its_failure_is_told(ben
     with pytest.raises(RuntimeFailed) as failed:
         await bench.driver.start(bench.spec("sleep 60", install="echo no luck >&2; exit 5"), bench.tell)
     assert failed.value.code == "install_failed"
-    assert "no luck" in failed.value.message
+    assert failed.value.message == "The install command failed: no luck"
     assert failed.value.remedy
 
 

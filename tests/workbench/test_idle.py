@@ -104,6 +104,8 @@ async def test_a_session_that_nobody_uses_is_told_of_and_then_stopped(client, re
     await idlers.look()
     [rested] = await told(resources, "session.rested")
     assert "Nobody had it open" in rested["reason"]
+    web = await stack.until("web", state="stopped")
+    assert web["reason"] == {"code": "idle", "message": rested["reason"], "remedy": "Start it when it is needed again."}
     await stack.until("web", state="stopped", desired="stopped")
 
 

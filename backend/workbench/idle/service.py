@@ -22,6 +22,7 @@ from backend.workbench.idle.events import SessionIdle, SessionRested
 from backend.workbench.services import definition as definitions
 from backend.workbench.services import repository as runtimes
 from backend.workbench.services import service as services
+from backend.workbench.services.conductor import IDLE
 from backend.workbench.services.models import UP, Runtime
 from backend.workbench.services.watchers import Watchers
 from backend.workbench.sessions import repository as sessions
@@ -77,6 +78,10 @@ class Idlers:
         if now() >= shown.stops_at:
             async with self.resources.database.begin() as db:
                 await emit(db, SessionRested(**where, reason=reason))
+            why = {"code": IDLE, "message": reason, "remedy": "Start it when it is needed again."}
+            for row in rows:
+                if row.name != definitions.WORKBENCH:
+                    await services.conductor(self.resources).note(row.id, reason=why)
             await services.ask(self.resources, session, "stop-all")
             self.busy.pop(session.id, None)
             self.told.pop(session.id, None)

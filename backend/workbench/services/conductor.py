@@ -40,6 +40,7 @@ _NOT_FOUND: Final = {  # what shells and `init` mean by these; a program may mea
     126: "its command may be no program, or not executable",
     127: "its command, or what that calls, may not be there",
 }
+IDLE: Final = "idle"  # the reason of what was stopped since nobody used it, which stays with it
 _ENGINE_MISSING: Final = ("engine_away", "needs_engine")
 _ENGINES_FAULT: Final = ("engine_away", "engine_refused", "vanished")  # what one says that is about to end, too
 
@@ -145,6 +146,7 @@ class Conductor:
             if row is None or (row.desired == "running" and tell is None):
                 return
             await self.note(runtime_id, state=Stage.STOPPING)
+            why = row.reason if row.reason and row.reason["code"] == IDLE else None
             handle = self._handle(row) or self.driver.handle(str(row.session_id), row.name)
             try:
                 await self.driver.stop(handle)
@@ -156,7 +158,7 @@ class Conductor:
                 state=Stage.STOPPED,
                 handle=None,
                 health=None,
-                reason=None,
+                reason=why,
                 exit_code=None,
                 started_at=None,
                 restarts=0,

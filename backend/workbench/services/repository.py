@@ -53,7 +53,7 @@ async def want(db: AsyncSession, session: Session, wanted: dict[UUID, str], desi
             driver=driver,
             **queued,
         )
-        again: dict[str, Any] = {"desired": desired, "updated_at": now(), "driver": driver} | from_rest
+        again: dict[str, Any] = {"desired": desired, "updated_at": now()} | from_rest  # `driver` is whose the handle is
         await db.execute(row.on_conflict_do_update(index_elements=["id"], set_=again))
 
 
