@@ -200,6 +200,26 @@ async def test_a_secret_that_looks_like_a_reference_is_not_told_with_what_it_ref
     assert "hunter" not in answer.text
 
 
+async def test_a_service_of_another_file_is_to_be_changed_there(client, here):
+    files = {
+        "part/compose.yaml": "services:\n  inner: {image: x}\n",
+        "compose.override.yaml": "services:\n  web: {cpus: 1}\n  over: {image: x}\n",
+    }
+    for path, text in files.items():
+        await client.post(f"{here}/filesystem", json={"op": "write", "path": path, "content": text})
+    text = "include: [part/compose.yaml]\nservices:\n  web:\n    image: x\n"
+    await write(client, here, text)
+    for name, file in (("inner", "part/compose.yaml"), ("over", "compose.override.yaml")):
+        path = f"{here}/services/{(await service(client, here, name))['id']}"
+        asked = [client.put(path, json={"cpus": 2}), client.put(path, json={"name": "other"}), client.delete(path)]
+        for answer in [await one for one in asked]:
+            assert (answer.status_code, answer.json()["error"]["code"]) == (409, "declared_elsewhere"), answer.text
+            assert f"declared in {file}" in answer.json()["error"]["message"]
+    answer = await client.delete(f"{here}/services/{(await service(client, here, 'web'))['id']}")
+    assert "declared in compose.override.yaml" in answer.json()["error"]["message"]
+    assert await content(client, here) == text
+
+
 async def test_edits_at_once_are_all_made(client, here):
     await write(client, here)
     answers = await asyncio.gather(*(client.post(f"{here}/services", json={"name": f"n{n}"}) for n in range(6)))

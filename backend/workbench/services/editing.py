@@ -2,6 +2,7 @@
 written, after a snapshot that undoes it. Values of secrets go into the encrypted store and never into the file. They are kept
 until the workspace goes, though the file names them no more: an undo brings the name back, and other sessions may have it."""
 
+import contextlib
 import secrets as randomness
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -32,6 +33,7 @@ from runtimes import docker_images
 from runtimes.compose import detect, edit, engines
 from runtimes.compose.model import BadCompose
 from runtimes.compose.read import load
+from runtimes.compose.source import parsed, read_text
 from runtimes.docker import Docker
 from runtimes.spec import CanKeepVolumes, Login, RuntimeFailed, Spec
 
@@ -53,6 +55,10 @@ class NotAllServices(Conflict):
 
 class NotComposed(Conflict):
     """What runs is declared by a devcontainer.json or Procfile: write a compose.yaml first, which then takes its place."""
+
+
+class DeclaredElsewhere(Conflict):
+    """The service is declared in another file than the session's own compose file: change it there."""
 
 
 class NothingFound(Invalid):
@@ -251,11 +257,11 @@ async def update(
     changes, kept = _changes(definition, name, data)
 
     def act(text: str) -> str:
-        text = edit.update_service(text, name, changes) if changes else text
-        if new == name:
-            return text
         try:
-            return edit.rename_service(text, name, new)
+            text = edit.update_service(text, name, changes) if changes else text
+            return text if new == name else edit.rename_service(text, name, new)
+        except KeyError:
+            raise _elsewhere(definition, name) from None
         except ValueError:
             raise NameTaken from None
 
@@ -310,9 +316,14 @@ async def remove(resources: Resources, actor: Actor, session_id: UUID, runtime_i
     those go at once that no other service has."""
     session = await enter(resources, actor, session_id, WRITE)
     definition, name = await _declared(resources, session, runtime_id)
-    await _edit(
-        resources, session, lambda text: edit.remove_service(text, name), None, f"Remove the service {name}", {}
-    )
+
+    def act(text: str) -> str:
+        try:
+            return edit.remove_service(text, name)
+        except KeyError:
+            raise _elsewhere(definition, name) from None
+
+    await _edit(resources, session, act, None, f"Remove the service {name}", {}, gone=name)
     async with resources.database.begin() as db:
         row = await repository.get(db, runtime_id)
         if row is not None:
@@ -399,6 +410,16 @@ async def _declared(resources: Resources, session: Session, runtime_id: UUID) ->
     return definition, name
 
 
+def _elsewhere(definition: Definition, name: str, *, but: str = "") -> DeclaredElsewhere:
+    """`but`: a file that is not meant."""
+    for file in definition.project.files:
+        with contextlib.suppress(BadCompose):
+            services = parsed(read_text(definition.root, file) or "", file).get("services")
+            if file != but and isinstance(services, dict) and name in services:
+                return DeclaredElsewhere(f"{name} is declared in {file}: change it there.")
+    return DeclaredElsewhere()
+
+
 async def _check_stopped(resources: Resources, runtime_id: UUID) -> None:
     async with resources.database.begin() as db:
         row = await repository.get(db, runtime_id)
@@ -413,8 +434,11 @@ async def _edit(
     name: str | None,
     label: str,
     kept: Secrets,
+    *,
+    gone: str = "",
 ) -> Edited:
-    """Edits the file and the secrets; what is declared then. Raises BadDefinition for an edit that would break it."""
+    """Edits the file and the secrets; what is declared then. Raises BadDefinition for an edit that would break it, and
+    DeclaredElsewhere where a service that is to be gone would still be there."""
     definition = await service.read(resources, session)
     if definition.project.source in ("devcontainer", "procfile"):
         raise NotComposed
@@ -430,7 +454,8 @@ async def _edit(
             except NotFound:
                 before, etag = "", "*"
         after = act(before)
-        load(definition.root, variables=variables, instead={file: after})
+        if gone in load(definition.root, variables=variables, instead={file: after}).services:
+            raise _elsewhere(definition, gone, but=file)
         return after, etag
 
     def write(after: str, etag: str) -> None:
