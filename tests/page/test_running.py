@@ -148,3 +148,25 @@ def test_a_service_is_given_more_room_by_its_edge_and_the_whole_page_by_a_button
     page.get_by_role("button", name="Fill the page with the panel").click()
     expect(page.get_by_role("separator", name="Panel’s edge")).to_be_hidden()
     assert page.locator(".low").bounding_box()["height"] == pytest.approx(editors.bounding_box()["height"], abs=2)
+
+
+def test_who_may_only_look_is_offered_nothing_else(page, session, server, joined, new_page, tolerated):
+    tolerated.append("/ws/terminal")  # without an engine a terminal is the owner's alone to watch
+    page.get_by_role("button", name="Run web").click()
+    expect(row(page, "web").locator(".mark")).to_have_text("running")
+    _, cookie = joined("Vic", "viewer")
+    looking = new_page()
+    name, _, value = cookie.partition("=")
+    looking.context.add_cookies([{"name": name, "value": value, "url": server.url}])
+    looking.goto(f"{server.url}/s/{session}?view=services")
+    web = row(looking, "web").locator(".open")
+    web.click()
+    expect(looking.get_by_role("log")).to_be_visible()
+    verbs = ["Run all", "Stop all", "Add a service", "Run web", "Stop web", "Restart web", "Change web"]
+    for verb in (*verbs, "Stop", "Restart", "+ Terminal", "Variables"):
+        expect(looking.get_by_role("button", name=verb, exact=True)).to_have_count(0)
+    for letter in "sxre":
+        web.press(letter)
+    expect(looking.get_by_role("dialog")).to_have_count(0)
+    expect(row(looking, "web").locator(".mark")).to_have_text("running")
+    expect(looking.get_by_role("alert")).to_have_count(0)

@@ -9,10 +9,18 @@ import { TableView } from "./TableView";
 import type { Schema } from "./types";
 import { bytes } from "./words";
 
-type Props = { base: string; query?: string; name: string; engine: string; up: boolean; onRun?: () => void };
+type Props = {
+  base: string;
+  query?: string;
+  name: string;
+  engine: string;
+  writes: boolean;
+  up: boolean;
+  onRun?: () => void;
+};
 
 /** `base` is the database's path on the wire, `query` what follows each of its addresses ("?path=…" of a SQLite file). */
-export function Database({ base, query = "", name, engine, up, onRun }: Props) {
+export function Database({ base, query = "", name, engine, writes, up, onRun }: Props) {
   const [wanted, setWanted] = useState<{ schema: string; table: string } | null>(null);
   const [asking, setAsking] = useState(false); // the SQL editor instead of a table
   const [opened, setOpened] = useState<ReadonlySet<string> | null>(null); // null until one says otherwise: the first with tables
@@ -117,7 +125,15 @@ export function Database({ base, query = "", name, engine, up, onRun }: Props) {
       </nav>
       <div className="content">
         <div className="fill" hidden={!asking}>
-          <Sql base={base} query={query} engine={engine} visible={asking} schemas={schemas ?? []} onChanged={load} />
+          <Sql
+            base={base}
+            query={query}
+            engine={engine}
+            writes={writes}
+            visible={asking}
+            schemas={schemas ?? []}
+            onChanged={load}
+          />
         </div>
         {!asking && chosen && (
           <TableView

@@ -24,7 +24,7 @@ const CHOICES: [string, string][] = [
   ["1440", "1 day"],
 ];
 
-export function Idle({ sessionId }: { sessionId: string }) {
+export function Idle({ sessionId, writes }: { sessionId: string; writes: boolean }) {
   const [found, setFound] = useState<Idleness | null>(null);
   const [chosen, setChosen] = useState("");
   const [workspace, setWorkspace] = useState("");
@@ -72,6 +72,7 @@ export function Idle({ sessionId }: { sessionId: string }) {
         Stop when nobody uses them for{" "}
         <select
           value={chosen}
+          disabled={!writes}
           onChange={(event) =>
             ask(`/workspace/${workspace}`, {
               idle_minutes: event.target.value === "" ? null : Number(event.target.value),
@@ -89,12 +90,14 @@ export function Idle({ sessionId }: { sessionId: string }) {
       {found.minutes > 0 && (
         <>
           <span>{stopsWhen(found)}</span>
-          <Button
-            kind="quiet"
-            onClick={() => ask(`/workspace/${sessionId}/idle/keep`, { hours: found.kept_until ? 0 : 8 })}
-          >
-            {found.kept_until ? "Do not keep them" : "Keep them for 8 h"}
-          </Button>
+          {writes && (
+            <Button
+              kind="quiet"
+              onClick={() => ask(`/workspace/${sessionId}/idle/keep`, { hours: found.kept_until ? 0 : 8 })}
+            >
+              {found.kept_until ? "Do not keep them" : "Keep them for 8 h"}
+            </Button>
+          )}
         </>
       )}
       {failure && <span role="alert">{failure}</span>}

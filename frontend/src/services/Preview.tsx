@@ -106,7 +106,7 @@ export function Preview({ sessionId, service, stack }: { sessionId: string; serv
           aria-label="Who may open it"
           title="Who may open it"
           value={address?.visibility ?? "organization"}
-          disabled={!address}
+          disabled={!address || !stack.writes}
           onChange={(event) =>
             event.target.value === "public" ? setAsking(true) : choose(event.target.value as Visibility)
           }
@@ -135,9 +135,11 @@ export function Preview({ sessionId, service, stack }: { sessionId: string; serv
         {idle && (
           <div className="empty soft">
             <p>{service.name} does not run.</p>
-            <Button kind="main" onClick={() => stack.act(service, "start")}>
-              Run it
-            </Button>
+            {stack.writes && (
+              <Button kind="main" onClick={() => stack.act(service, "start")}>
+                Run it
+              </Button>
+            )}
           </div>
         )}
         {addresses?.length === 0 && <p className="empty soft">No port of this service can be previewed.</p>}

@@ -16,6 +16,7 @@ type Props = {
   stack: Stack;
   part: Part;
   wide: boolean;
+  opens: boolean;
   onPart: (part: Part) => void;
   onWide: () => void;
   onClose: () => void;
@@ -29,7 +30,7 @@ const LABELS: Record<Part, string> = {
   terminal: "Terminal",
 };
 
-export function ServicePane({ sessionId, service, stack, part, wide, onPart, onWide, onClose, onOpen }: Props) {
+export function ServicePane({ sessionId, service, stack, part, wide, opens, onPart, onWide, onClose, onOpen }: Props) {
   const parts = (["overview", "logs", "preview", "database"] as Part[]).filter(
     (one) => (one !== "preview" || canPreview(service)) && (one !== "database" || isDatabase(service)),
   );
@@ -58,25 +59,29 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
         <strong title={service.name}>{service.name}</strong>
         <Mark word={word} shape={shape} tone={tone} />
         <span className="grow" />
-        <button
-          type="button"
-          className="tool"
-          aria-label={isUp(service) ? "Restart" : "Run"}
-          title={isUp(service) ? "Restart" : "Run"}
-          onClick={() => stack.act(service, isUp(service) ? "restart" : "start")}
-        >
-          <Drawing name={isUp(service) ? "reload" : "play"} size={14} />
-        </button>
-        <button
-          type="button"
-          className="tool"
-          aria-label="Stop"
-          title="Stop"
-          disabled={isIdle(service)}
-          onClick={() => stack.act(service, "stop")}
-        >
-          <Drawing name="stop" size={14} />
-        </button>
+        {stack.writes && (
+          <>
+            <button
+              type="button"
+              className="tool"
+              aria-label={isUp(service) ? "Restart" : "Run"}
+              title={isUp(service) ? "Restart" : "Run"}
+              onClick={() => stack.act(service, isUp(service) ? "restart" : "start")}
+            >
+              <Drawing name={isUp(service) ? "reload" : "play"} size={14} />
+            </button>
+            <button
+              type="button"
+              className="tool"
+              aria-label="Stop"
+              title="Stop"
+              disabled={isIdle(service)}
+              onClick={() => stack.act(service, "stop")}
+            >
+              <Drawing name="stop" size={14} />
+            </button>
+          </>
+        )}
         <button
           type="button"
           className="tool wide"
@@ -107,15 +112,17 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
           </button>
         ))}
         <span className="grow" />
-        <button
-          type="button"
-          className="tool"
-          onClick={() => onPart("terminal")}
-          disabled={!isUp(service)}
-          title={isUp(service) ? "A shell inside of this service" : "Run the service first"}
-        >
-          + Terminal
-        </button>
+        {opens && (
+          <button
+            type="button"
+            className="tool"
+            onClick={() => onPart("terminal")}
+            disabled={!isUp(service)}
+            title={isUp(service) ? "A shell inside of this service" : "Run the service first"}
+          >
+            + Terminal
+          </button>
+        )}
       </div>
       {step && <Progress step={step} />}
       <div className="stage">
@@ -132,7 +139,8 @@ export function ServicePane({ sessionId, service, stack, part, wide, onPart, onW
                     name={service.name}
                     engine={service.icon}
                     up={service.state === "running" || service.state === "unhealthy"}
-                    onRun={() => stack.act(service, "start")}
+                    writes={stack.writes}
+                    onRun={stack.writes ? () => stack.act(service, "start") : undefined}
                   />
                 )}
               </>

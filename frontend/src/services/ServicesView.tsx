@@ -29,9 +29,10 @@ type Props = {
 };
 
 const TOOLTIP = "Enter look · R run · S stop · X restart · L logs · P preview · D database · T terminal · E change";
+const LOOKING = "Enter look · L logs · P preview · D database";
 
 export function ServicesView({ session, others, stack, current, onLook, onOpen }: Props) {
-  const { found, operations } = stack;
+  const { found, operations, writes } = stack;
   const sessionId = session.id;
   const [adding, setAdding] = useState(false);
   const [editing, setEditing] = useState<Service | null>(null);
@@ -72,6 +73,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
     if (event.ctrlKey || event.metaKey || !(event.target as HTMLElement).matches("button.open")) return;
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const letter = event.key.toLowerCase();
+    if (!writes && (event.altKey || "rsxet".includes(letter))) return;
     if (step && event.altKey) reorder(service.name, at + step);
     else if (step) rows()[at + step]?.focus();
     else if (event.altKey) return;
@@ -100,7 +102,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
   return (
     <>
       <Head failure="" busy={false}>
-        {items.length > 0 && (
+        {writes && items.length > 0 && (
           <>
             <Button
               kind="quiet"
@@ -114,7 +116,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
             </Button>
           </>
         )}
-        {found.runtime !== "none" || items.length > 0 ? (
+        {writes && (found.runtime !== "none" || items.length > 0) ? (
           <Button kind="quiet" aria-label="Add a service" title="Add a service" onClick={() => setAdding(true)}>
             <Drawing name="plus" size={14} />
           </Button>
@@ -150,6 +152,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
       {found.proposal && (
         <Proposed
           proposal={found.proposal}
+          writes={writes}
           onUse={async () => {
             await files(sessionId, { op: "write", path: "compose.yaml", content: found.proposal?.compose, etag: "*" });
             stack.load();
@@ -160,9 +163,11 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
       {items.length === 0 && !found.proposal && !broken && (
         <div className="empty soft">
           <p>No services yet. A compose.yaml at the top of the working copy declares what runs here.</p>
-          <Button kind="main" onClick={() => setAdding(true)}>
-            Add a service
-          </Button>
+          {writes && (
+            <Button kind="main" onClick={() => setAdding(true)}>
+              Add a service
+            </Button>
+          )}
         </div>
       )}
       <Problems problems={found.problems} onOpen={onOpen} />
@@ -177,7 +182,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
           <li
             key={service.id}
             className={`service ${service.id === current ? "current" : ""} ${dragged === service.name ? "dragged" : ""}`}
-            draggable
+            draggable={writes}
             onDragStart={(event) => {
               setDragged(service.name);
               event.dataTransfer.effectAllowed = "move";
@@ -189,8 +194,8 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
             <button
               type="button"
               className="open"
-              title={TOOLTIP}
-              aria-keyshortcuts="R S X L P D T E Alt+ArrowUp Alt+ArrowDown"
+              title={writes ? TOOLTIP : LOOKING}
+              aria-keyshortcuts={writes ? "R S X L P D T E Alt+ArrowUp Alt+ArrowDown" : "L P D"}
               aria-current={service.id === current || undefined}
               tabIndex={service.id === current || (!items.some((row) => row.id === current) && at === 0) ? 0 : -1}
               onClick={() => onLook(service)}
@@ -207,41 +212,43 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
               </span>
             </button>
             <Details service={service} step={steps.get(service.name)} use={use} stack={stack} onOpen={onOpen} />
-            <div className="acts">
-              <Act
-                label="Run"
-                sign="play"
-                letter="R"
-                service={service}
-                off={isUp(service) || broken || found.runtime === "none"}
-                onClick={() => stack.act(service, "start")}
-              />
-              <Act
-                label="Stop"
-                sign="stop"
-                letter="S"
-                service={service}
-                off={isIdle(service) && service.desired === "stopped"}
-                onClick={() => stack.act(service, "stop")}
-              />
-              <Act
-                label="Restart"
-                sign="reload"
-                letter="X"
-                service={service}
-                off={broken || found.runtime === "none"}
-                onClick={() => stack.act(service, "restart")}
-              />
-              <span className="grow" />
-              <Act
-                label="Change"
-                sign="pencil"
-                letter="E"
-                service={service}
-                off={false}
-                onClick={() => setEditing(service)}
-              />
-            </div>
+            {writes && (
+              <div className="acts">
+                <Act
+                  label="Run"
+                  sign="play"
+                  letter="R"
+                  service={service}
+                  off={isUp(service) || broken || found.runtime === "none"}
+                  onClick={() => stack.act(service, "start")}
+                />
+                <Act
+                  label="Stop"
+                  sign="stop"
+                  letter="S"
+                  service={service}
+                  off={isIdle(service) && service.desired === "stopped"}
+                  onClick={() => stack.act(service, "stop")}
+                />
+                <Act
+                  label="Restart"
+                  sign="reload"
+                  letter="X"
+                  service={service}
+                  off={broken || found.runtime === "none"}
+                  onClick={() => stack.act(service, "restart")}
+                />
+                <span className="grow" />
+                <Act
+                  label="Change"
+                  sign="pencil"
+                  letter="E"
+                  service={service}
+                  off={false}
+                  onClick={() => setEditing(service)}
+                />
+              </div>
+            )}
           </li>
         ))}
       </ul>
@@ -251,15 +258,17 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
             compose.yaml
           </Button>
         )}
-        <Button kind="quiet" onClick={() => setSetting(true)} title="What compose.yaml asks for as ${NAME}">
-          Variables
-        </Button>
-        {found.runtime === "docker" && (
+        {writes && (
+          <Button kind="quiet" onClick={() => setSetting(true)} title="What compose.yaml asks for as ${NAME}">
+            Variables
+          </Button>
+        )}
+        {writes && found.runtime === "docker" && (
           <Button kind="quiet" onClick={() => setAdmitting(true)} title="Who pulls private images">
             Registries
           </Button>
         )}
-        {found.runtime === "docker" && others.length > 0 && items.some((row) => row.volumes.length > 0) && (
+        {writes && found.runtime === "docker" && others.length > 0 && items.some((row) => row.volumes.length > 0) && (
           <Button
             kind="quiet"
             onClick={() => setCopying(true)}
@@ -270,7 +279,7 @@ export function ServicesView({ session, others, stack, current, onLook, onOpen }
           </Button>
         )}
       </div>
-      {items.length > 0 && found.runtime !== "none" && <Idle sessionId={sessionId} />}
+      {items.length > 0 && found.runtime !== "none" && <Idle sessionId={sessionId} writes={writes} />}
       {setting && (
         <Variables
           workspaceId={session.workspace_id}
@@ -400,9 +409,11 @@ function Details({
       {service.restart_needed && isUp(service) && (
         <div className="reason">
           Its definition has changed.{" "}
-          <button type="button" className="link" onClick={() => stack.act(service, "restart")}>
-            Restart to use it
-          </button>
+          {stack.writes && (
+            <button type="button" className="link" onClick={() => stack.act(service, "restart")}>
+              Restart to use it
+            </button>
+          )}
         </div>
       )}
       {isUp(service) && memory && (
@@ -462,7 +473,7 @@ function Runtime({ found }: { found: Services }) {
   );
 }
 
-function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promise<void> }) {
+function Proposed({ proposal, writes, onUse }: { proposal: Proposal; writes: boolean; onUse: () => Promise<void> }) {
   const [failure, setFailure] = useState("");
   const [busy, setBusy] = useState(false);
   const accept = () => {
@@ -479,12 +490,14 @@ function Proposed({ proposal, onUse }: { proposal: Proposal; onUse: () => Promis
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <pre tabIndex={0}>{proposal.compose}</pre>
       <Notice text={failure} />
-      <div className="row">
-        <Button kind="main" onClick={accept} disabled={busy}>
-          Use it
-        </Button>
-        <span className="soft small">writes compose.yaml</span>
-      </div>
+      {writes && (
+        <div className="row">
+          <Button kind="main" onClick={accept} disabled={busy}>
+            Use it
+          </Button>
+          <span className="soft small">writes compose.yaml</span>
+        </div>
+      )}
     </section>
   );
 }

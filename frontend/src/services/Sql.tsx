@@ -17,6 +17,7 @@ type Props = {
   base: string;
   query: string;
   engine: string;
+  writes: boolean;
   visible: boolean;
   schemas: Schema[];
   onChanged: () => void;
@@ -25,7 +26,7 @@ const SECONDS = 60;
 const MAY_WRITE = "may change data";
 const READ_ONLY = "25006"; // PostgreSQL's word for it
 
-export function Sql({ base, query, engine, visible, schemas, onChanged }: Props) {
+export function Sql({ base, query, engine, writes, visible, schemas, onChanged }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const language = useRef(new Compartment());
@@ -56,7 +57,8 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
       const refused = error as Refused;
       setResult(null);
       const changes = refused.code === "read_only" || refused.details.sqlstate === READ_ONLY;
-      setFailure(changes ? `This is more than reading: to run it, tick “${MAY_WRITE}”.` : refused.message);
+      const remedy = writes ? `to run it, tick “${MAY_WRITE}”` : "that is not yours to do here";
+      setFailure(changes ? `This is more than reading: ${remedy}.` : refused.message);
       const position = refused.details?.position;
       if (refused.code === "sql_error" && typeof position === "number") {
         const at = Math.min(from + position - 1, shown.state.doc.length);
@@ -146,10 +148,12 @@ export function Sql({ base, query, engine, visible, schemas, onChanged }: Props)
             Run
           </Button>
         )}
-        <label className="may-write" title="Without it the statement can only read">
-          <input type="checkbox" checked={write} onChange={(event) => setWrite(event.target.checked)} />
-          {MAY_WRITE}
-        </label>
+        {writes && (
+          <label className="may-write" title="Without it the statement can only read">
+            <input type="checkbox" checked={write} onChange={(event) => setWrite(event.target.checked)} />
+            {MAY_WRITE}
+          </label>
+        )}
         <span className="grow" />
         <span className="soft" role="status">
           {running ? "Running…" : result ? told(result) : ""}

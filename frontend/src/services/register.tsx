@@ -23,7 +23,8 @@ function useStack(): Stack {
 function StackProvider({ bench, children }: { bench: Bench; children?: ReactNode }) {
   const ready = useSelected(bench.info, (info) => info.session?.status === "ready");
   const wanted = useSelected(bench.layout, (layout) => layout.side === "services" || layout.dock !== null);
-  const stack = useServices(bench.sessionId, ready && wanted, useStore(bench.tick));
+  const writes = useSelected(bench.info, () => bench.may("services:write"));
+  const stack = useServices(bench.sessionId, ready && wanted, useStore(bench.tick), writes);
   return <StackContext.Provider value={stack}>{children}</StackContext.Provider>;
 }
 provider(StackProvider);
@@ -72,6 +73,7 @@ function LookedAt({ bench, data }: { bench: Bench; data?: unknown }) {
         stack={stack}
         part={part}
         wide={wide}
+        opens={bench.may("terminals:write")}
         onPart={(part) => lookAt(bench, service, part)}
         onWide={() => bench.arrange({ wide: !wide })}
         onClose={() => bench.hide("dock")}
@@ -101,6 +103,7 @@ function SqliteTab({ bench, tab }: EditorProps) {
           query={`?path=${encodeURIComponent(path)}`}
           name={path}
           engine="sqlite"
+          writes={bench.may("files:write")}
           up
         />
       </div>

@@ -10,6 +10,7 @@ export type Stack = {
   found: Services | null;
   operations: Operation[];
   failure: string;
+  writes: boolean;
   load: () => void;
   act: (service: Service, act: Act) => void;
   all: (act: "run-all" | "stop-all") => void;
@@ -17,8 +18,8 @@ export type Stack = {
 };
 const SHOWN = 4000; // milliseconds that a finished operation stays in sight
 
-/** `tick` grows when files changed: compose.yaml may be among them. */
-export function useServices(sessionId: string, wanted: boolean, tick: number): Stack {
+/** `tick` grows when files changed: compose.yaml may be among them. `writes` is whether whoever looks may change and run them. */
+export function useServices(sessionId: string, wanted: boolean, tick: number, writes: boolean): Stack {
   const [found, setFound] = useState<Services | null>(null);
   const [operations, setOperations] = useState<Operation[]>([]);
   const [failure, setFailure] = useState("");
@@ -103,11 +104,12 @@ export function useServices(sessionId: string, wanted: boolean, tick: number): S
       found,
       operations,
       failure,
+      writes,
       load,
       act: (service, act) => ask(`${service.id}/${act}`),
       all: (act) => ask(act),
       dismiss: (id) => setOperations((old) => old.filter((other) => other.id !== id)),
     }),
-    [found, operations, failure, load, ask],
+    [found, operations, failure, writes, load, ask],
   );
 }
