@@ -30,6 +30,7 @@ GROUP: Final = "codeyard.group"
 SERVICE: Final = "codeyard.service"
 DIGEST: Final = "codeyard.spec"
 BINDS: Final = "codeyard.binds"
+HELPER: Final = "codeyard.helper"  # on what only holds a volume or a folder for a moment: which driver made it
 _LONG: Final = 360.0  # seconds for what waits for a program to end by itself, or for the disk of a busy machine
 
 
@@ -41,6 +42,7 @@ class Docker:
     def __init__(self, installation: str, *, socket_path: str = "/var/run/docker.sock") -> None:
         self.installation = installation
         self.engine = Engine(socket_path)
+        self._id = secrets.token_hex(8)
         self._bounds_disk = True  # until the engine says that its storage cannot
         # The engine makes two networks of one name when asked twice at once, and names a container before it is there.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -229,7 +231,11 @@ class Docker:
         if not names:
             return []
         async with self._freezing(self._name(group)):
-            running = [found for found in await self.everything() if found.group == group and found.running]
+            there = await self.everything()
+            for one in there:
+                if one.group == to and not one.running:  # it failed, and holds its volumes
+                    await self._remove(one.state["id"])
+            running = [found for found in there if found.group == group and found.running]
             frozen: list[str] = []
             try:
                 with explained():
@@ -264,7 +270,7 @@ class Docker:
             "Image": image,
             "User": "0:0",
             "Entrypoint": ["find", "/folder", "-xdev", *whose, "-exec", "chown", "--no-dereference", owner, "{}", "+"],
-            "Labels": {INSTALLATION: self.installation, GROUP: os.path.basename(folder)},
+            "Labels": self._labels(os.path.basename(folder), **{HELPER: self._id}),
             "HostConfig": {
                 "Mounts": [{"Type": "bind", "Source": folder, "Target": "/folder"}],
                 "NetworkMode": "none",
@@ -301,6 +307,13 @@ class Docker:
     async def put_away(self, group: str) -> None:
         """Containers and network of a group; its volumes stay."""
         await self._remove_containers(group)
+
+    async def sweep(self) -> None:
+        filters = {"label": [*self._ours()["label"], HELPER]}
+        found = await self.engine.request("GET", path("containers", "json", all=True, filters=filters))
+        for one in found:
+            if one["Labels"][HELPER] != self._id:
+                await self._remove(one["Id"])
 
     async def began(self) -> float | None:
         """By its own bridge, which it makes anew whenever it starts, unless it was told to have none."""
@@ -525,15 +538,18 @@ class Docker:
         """Through two containers that never run: their archives keep owners, modes and links."""
         image = await docker_images.empty(self.engine)
         mount = Mount(kind="volume", source=name, target="/volume")
-        with contextlib.suppress(EngineError):
+        try:
             await self.engine.request("DELETE", path("volumes", f"{self._name(to)}-{name}"))
+        except EngineError as error:
+            if error.status != 404:  # something has it: the copy would be of both
+                raise
         made = []
         try:
             for side in (group, to):
                 body = {
                     "Image": image,
                     "Cmd": ["never"],
-                    "Labels": self._labels(side),
+                    "Labels": self._labels(side, **{HELPER: self._id}),
                     "HostConfig": {"Mounts": [await self._volume(side, mount)], "NetworkMode": "none"},
                 }
                 made.append((await self.engine.request("POST", path("containers", "create"), body))["Id"])

@@ -281,6 +281,10 @@ class CanWatch(Protocol):
         """All that this installation has there, whoever started it."""
         ...
 
+    async def sweep(self) -> None:
+        """Removes what a server that was killed in the middle of a copy has left of it."""
+        ...
+
     async def began(self) -> float | None:
         """When the engine was started, in seconds of the epoch; None where it does not say."""
         ...

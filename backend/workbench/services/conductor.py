@@ -332,7 +332,10 @@ class Conductor:
         lost = False
         while True:
             try:
-                began = await self.driver.began() if isinstance(self.driver, CanWatch) else None
+                began = None
+                if isinstance(self.driver, CanWatch):
+                    began = await self.driver.began()
+                    await self.driver.sweep()
                 await self.reconcile(lost=lost, began=began)
                 lost = self.away = False
                 if isinstance(self.driver, CanWatch):
