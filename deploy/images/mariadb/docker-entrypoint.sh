@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the database when its folder is empty, then becomes the server. As root it first gives the folder to the user mysql.
 # Every variable may be MARIADB_… or MYSQL_…, and may end in _FILE.
-set -Eeuo pipefail
+set -Eeo pipefail # not -u: init scripts are read in here, which may ask for what is not set
 
 DATA=/var/lib/mysql
 

@@ -1,14 +1,16 @@
 #!/bin/sh
-# Before nginx: fills /etc/nginx/templates/*.template in from the environment, runs what lies in /docker-entrypoint.d.
+# Before nginx: what lies in /docker-entrypoint.d and is executable, in the order of its names; *.envsh may set variables.
 set -e
-if [ "$1" = nginx ]; then
-  names="$(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/${\1} /p' | tr -d '\n')"
-  for file in /etc/nginx/templates/*.template; do
-    [ -e "$file" ] || continue
-    envsubst "$names" <"$file" >"/etc/nginx/conf.d/$(basename "$file" .template)"
-  done
-  for file in /docker-entrypoint.d/*.sh; do
-    if [ -x "$file" ]; then "$file"; elif [ -e "$file" ]; then . "$file"; fi
+if [ "$1" = nginx ] || [ "$1" = nginx-debug ]; then
+  for file in $(find /docker-entrypoint.d -follow -type f | sort -V); do
+    if ! [ -x "$file" ]; then
+      echo >&2 "$0: ignoring $file, which is not executable"
+      continue
+    fi
+    case "$file" in
+      *.envsh) . "$file" ;;
+      *.sh) "$file" ;;
+    esac
   done
 fi
 exec "$@"

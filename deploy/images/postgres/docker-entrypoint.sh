@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes the database when its folder is empty, then becomes the server. As root it first gives the folder to the user postgres.
-set -Eeuo pipefail
+set -Eeo pipefail # not -u: init scripts are read in here, which may ask for what is not set
 
 # $1 or the content of the file that $1_FILE names, else $2.
 from_file() {
