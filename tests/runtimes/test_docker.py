@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from runtimes.docker import Docker
+from runtimes.docker import HELPER, Docker
 from runtimes.docker_body import misplaced, open_beneath
-from runtimes.engine import EngineError
+from runtimes.engine import EngineError, path
 from runtimes.spec import Mount, RuntimeFailed, Spec
 
 pytestmark = pytest.mark.docker
@@ -89,6 +89,25 @@ async def test_volumes_are_copied_with_owners_and_links_and_then_go_their_own_wa
     await docker.run(state, ["sh", "-c", "echo later >/data/file"])
     copy = await docker.start(spec(group=other, mounts=[data]), tell)
     assert await docker.run(copy, ["sh", "-c", "cat /data/link; stat -c %u:%g /data/file"]) == (0, b"kept\n1234:4321\n")
+
+
+async def test_what_a_killed_server_left_of_a_copy_is_swept_and_nothing_is_copied_over_what_is_there(docker):
+    one = spec(mounts=[Mount(kind="volume", source="data", target="/data")])
+    state = await docker.start(one, tell)
+    other = uuid4().hex
+    killed = Docker(docker.installation)
+    labels = killed._labels(other, **{HELPER: killed._id})
+    mounts = [await killed._volume(other, one.mounts[0])]
+    body = {"Image": IMAGE, "Labels": labels, "HostConfig": {"Mounts": mounts}}
+    await killed.engine.request("POST", path("containers", "create"), body)
+    await killed.sweep()  # its own stays
+    with pytest.raises(RuntimeFailed, match="volume is in use"):
+        await docker.copy_volumes(one.group, other)
+    status = await docker.poll(state)
+    assert status is not None and not status.frozen
+    await docker.sweep()
+    assert await docker.copy_volumes(one.group, other) == ["data"]
+    killed.close()
 
 
 async def test_another_installations_containers_are_never_touched(docker):
