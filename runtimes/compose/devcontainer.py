@@ -176,6 +176,7 @@ def _service(said: dict[str, Any], file: str) -> Service:
     name = re.sub(r"[^a-z0-9]+", "-", str(said.get("name") or "workbench").lower()).strip("-")[:40] or "workbench"
     return Service(
         name=name,
+        file=file,
         image=image,
         build=_build(said, file),
         command=["sleep", "infinity"] if _overrides(said) else None,

@@ -80,6 +80,7 @@ def service(reading: Reading, name: str, body: Any, where: Where) -> Service | N
         reading.error("read_only_install", f"{path}.x-codeyard.install", message, extra.where["install"])
     return Service(
         name=name,
+        file=where[0],
         line=where[1],
         kind=more("kind", engines.KINDS.get(engine, "application"), _one_of(*get_args(Kind))),
         icon=more("icon", engine, text),

@@ -95,6 +95,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     (`x-codeyard`); `start` takes the place of `command`. `packages` are toolchains like `node@24`."""
 
     name: str
+    file: str = "compose.yaml"
     line: int | None = None
     kind: Kind = "application"
     icon: str = ""

@@ -44,6 +44,7 @@ def _service(name: str, number: int, line: str, stack: Found | None, first: str)
     runs_once = first == "release"
     service = Service(
         name=name,
+        file="Procfile",
         line=number,
         start=line,
         environment=environment,
@@ -58,7 +59,7 @@ def _service(name: str, number: int, line: str, stack: Found | None, first: str)
     where = {"python": ".venv/bin", "node": "node_modules/.bin"}.get(stack.language)
     path = f'export PATH="$PWD/{where}:$PATH"; ' if where else ""
     return Service(
-        **{field: getattr(service, field) for field in ("name", "line", "ports", "depends_on", "restart")},
+        **{field: getattr(service, field) for field in ("name", "file", "line", "ports", "depends_on", "restart")},
         icon=stack.language,
         image=stack.image,
         install=(stack.install or None) if name == first else None,  # one installs, into the folder that is everybody's

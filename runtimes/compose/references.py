@@ -5,9 +5,11 @@
 
 import re
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from runtimes.compose.model import BadCompose, Problem
+from runtimes.compose.source import Where, bad
 
 _NAME = r"[A-Za-z0-9_.-]+"
 REFERENCE: Final = re.compile(
@@ -27,9 +29,11 @@ def resolve(
     domain_urls: Mapping[str, str],
     variables: Mapping[str, str],
     hidden: Collection[tuple[str, str]] = (),
+    places: Mapping[str, Where] = MappingProxyType({}),
 ) -> dict[str, dict[str, str]]:
     """Every service's environment with its references in place. Raises BadCompose that names each unknown one and cycle, but
-    nothing of a value that is `hidden`, by service and name: what only looks like a reference may be part of a password."""
+    nothing of a value that is `hidden`, by service and name: what only looks like a reference may be part of a password.
+    `places` are the services' own."""
     problems: list[Problem] = []
     done: dict[tuple[str, str], str] = {}
 
@@ -86,7 +90,8 @@ def resolve(
             except LookupError as error:
                 code, message = error.args
                 path = f"services.{service}.environment.{name}"
-                problems.append(Problem(severity="error", code=code, path=path, message=f"{name}: {message}"))
+                where = places.get(service, ("compose.yaml", None))
+                problems += bad(code, f"{name}: {message}", path=path, where=where).problems
     if problems:
         raise BadCompose(problems)
     return {service: {name: done[service, name] for name in environment} for service, environment in services.items()}

@@ -290,7 +290,7 @@ async def test_variables_fill_in_the_file_and_are_never_shown(client, here, reso
     await write(client, here, "services:\n  web:\n    image: nginx:1\n    environment: {A: '${variable::GONE}'}\n")
     [problem] = (await client.get(f"{here}/services")).json()["problems"]  # told before anything is started
     assert (problem["severity"], problem["path"]) == ("error", "services.web.environment.A")
-    assert "GONE; set it in the workspace" in problem["message"]
+    assert "GONE; set it in the workspace" in problem["message"] and problem["line"] == 2
     assert (await client.delete(f"{there}/TAG")).status_code == 204
     assert (await client.delete(f"{there}/TAG")).status_code == 404
     assert (await client.put(f"{there}/9x", json={"value": "x"})).status_code in (404, 422)

@@ -15,7 +15,7 @@ from backend.core.resources import Resources
 from backend.ledger.secrets import service as secrets
 from backend.workbench.services import addresses
 from backend.workbench.sessions.models import Session
-from runtimes.compose import model, references
+from runtimes.compose import model, references, refuse
 from runtimes.compose.model import WORKBENCH, BadCompose, Problem, Project
 from runtimes.compose.read import load
 from runtimes.docker_body import open_beneath
@@ -98,7 +98,7 @@ def _unset(definition: Definition) -> Iterator[Problem]:
         for secret in sorted(set(service.secrets) - there - definition.values.get(name, {}).keys()):
             path = f"services.{name}.x-codeyard.secrets"
             message = f"the secret {secret} has no value, so {name} starts without it; give it one"
-            yield Problem(severity="warning", code="variable_unset", path=path, message=message, line=service.line)
+            yield refuse.warning("variable_unset", path, message, (service.file, service.line))
 
 
 def _digest(definition: Definition, name: str, environment: dict[str, str]) -> str:
@@ -113,7 +113,7 @@ def _digest(definition: Definition, name: str, environment: dict[str, str]) -> s
     for mount in mounts:
         with contextlib.suppress(RuntimeFailed):
             files.append(hashlib.sha256(_content(definition, mount)).hexdigest())
-    declared = msgspec.structs.replace(service, line=None, depends_on=[], written={}, lines={})
+    declared = msgspec.structs.replace(service, file="", line=None, depends_on=[], written={}, lines={})
     parts = msgspec.json.encode([declared, environment, files], order="deterministic")
     return hashlib.sha256(parts).hexdigest()
 
@@ -136,6 +136,7 @@ def environments(resources: Resources, definition: Definition) -> dict[str, dict
             name: addresses.url(resources.settings, definition.session.id, name, None) for name in project.services
         },
         variables=shared | project.shared,
+        places={name: (service.file, service.line) for name, service in project.services.items()},
         hidden={
             (name, variable)
             for name, service in project.services.items()
