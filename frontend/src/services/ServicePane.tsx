@@ -96,21 +96,23 @@ export function ServicePane({ sessionId, service, stack, part, wide, opens, onPa
           <Drawing name="close" size={14} />
         </button>
       </div>
-      <div className="tabs" role="tablist" aria-label={`Views of ${service.name}`}>
-        {parts.map((one, at) => (
-          <button
-            type="button"
-            role="tab"
-            key={one}
-            className="tab"
-            aria-selected={one === shown}
-            tabIndex={one === shown ? 0 : -1}
-            onClick={() => onPart(one)}
-            onKeyDown={(event) => key(event, at)}
-          >
-            {LABELS[one]}
-          </button>
-        ))}
+      <div className="tabs">
+        <div className="views" role="tablist" aria-label={`Views of ${service.name}`}>
+          {parts.map((one, at) => (
+            <button
+              type="button"
+              role="tab"
+              key={one}
+              className="tab"
+              aria-selected={one === shown}
+              tabIndex={one === shown ? 0 : -1}
+              onClick={() => onPart(one)}
+              onKeyDown={(event) => key(event, at)}
+            >
+              {LABELS[one]}
+            </button>
+          ))}
+        </div>
         <span className="grow" />
         {opens && (
           <button
