@@ -138,9 +138,7 @@ class Docker:
         return docker_disk.sizes(found, {INSTALLATION: self.installation}, GROUP, SERVICE)
 
     async def has_image(self, image: str) -> bool:
-        with contextlib.suppress(EngineAway):
-            return await docker_images.inspect(self.engine, image) is not None
-        return False
+        return await docker_images.inspect(self.engine, image) is not None
 
     async def exec_tty(
         self, state: State, argv: list[str], *, env: dict[str, str], cols: int, rows: int

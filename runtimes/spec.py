@@ -201,7 +201,7 @@ class CanLog(Protocol):
 @runtime_checkable
 class CanExec(Protocol):
     async def has_image(self, image: str) -> bool:
-        """Whether it is here, without a pull."""
+        """Whether it is here, without a pull. Raises EngineAway."""
         ...
 
     async def exec_tty(

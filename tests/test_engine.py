@@ -73,6 +73,8 @@ def test_a_start_while_the_engine_is_away_says_so_and_happens_when_it_is_back(en
     server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
     wait_until(lambda: services(server)["stays"]["reason"], 30)
     wait_until(lambda: "does not answer" in reason(server), 30)
+    status, refused, _ = server.request("POST", f"/workspace/{server.session_id}/run", {"command": "id"})
+    assert (status, refused["error"]["code"]) == (503, "engine_is_away"), refused
     assert services(server)["stays"]["reason"]["code"] == "engine_away"
     engine.start()
     wait_until(lambda: states(server) == UP and reason(server) == "", 60)

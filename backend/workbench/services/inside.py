@@ -40,7 +40,7 @@ async def inside(
 ) -> Inside | None:
     """The container of that service; without one the session's workbench, started where it is not, and anew where it is `unused`
     and repositories came since. None where there is no engine with the workbench's image. Raises NoSuchService, NotRunning,
-    RuntimeFailed."""
+    RuntimeFailed, and EngineAway: what belongs into a container never runs beside it meanwhile."""
     driver = resources.runtime
     if runtime_id is None:
         return await _workbench(resources, session_id, unused=unused)
