@@ -170,3 +170,17 @@ def test_who_may_only_look_is_offered_nothing_else(page, session, server, joined
     expect(looking.get_by_role("dialog")).to_have_count(0)
     expect(row(looking, "web").locator(".mark")).to_have_text("running")
     expect(looking.get_by_role("alert")).to_have_count(0)
+
+
+def test_where_there_is_room_for_one_thing_a_service_gives_way_to_what_is_chosen(page, session):
+    row(page, "web").locator(".open").click()
+    page.get_by_role("button", name="Fill the page", exact=True).click()
+    page.set_viewport_size({"width": 390, "height": 800})
+    dock, editors = page.locator(".dock"), page.get_by_role("main")
+    expect(dock).to_be_visible()
+    page.get_by_role("button", name="Services", exact=True).click()
+    expect(dock).to_be_hidden()
+    expect(row(page, "ticker")).to_be_visible()
+    page.get_by_role("button", name="Editor", exact=True).click()
+    expect(editors).to_be_visible()
+    expect(dock).to_be_hidden()
