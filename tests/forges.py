@@ -4,6 +4,7 @@ repository, and git over HTTP beside it, to who shows the token."""
 import base64
 import json
 import secrets
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -163,6 +164,13 @@ class Forge:
         )
         return 200, more | {"content-type": "application/json"}, json.dumps(found).encode()
 
+    def kind(self, at: str) -> str | None:
+        """What lies at `commit:path`: a tree, a blob, or nothing."""
+        try:
+            return self.pulls.git("cat-file", "-t", at)
+        except subprocess.CalledProcessError:
+            return None
+
     @property
     def url(self) -> str:
         return self.clone_url or f"{self.base}/{NAME}.git"
@@ -175,6 +183,9 @@ class Forge:
             "private": True,
             "description": None,
         }
+        if (inside := path.removeprefix(f"/repos/{NAME}/contents/")) != path:
+            kind = self.kind(f"{query['ref']}:{unquote(inside)}")
+            return {"tree": [], "blob": {"type": "file"}, None: None}[kind]
         return {
             "/user": {"login": self.me, "id": 1},
             "/user/orgs": [{"login": "acme", "id": 2}],
@@ -191,6 +202,9 @@ class Forge:
     def gitlab(self, path: str, query: dict[str, str]) -> Any:
         project = {"path_with_namespace": NAME, "http_url_to_repo": self.url, "default_branch": self.default_branch,
                    "visibility": "private", "description": None}  # fmt: skip
+        if path == "/projects/acme%2Fproject/repository/tree":
+            inside = {"id": "0" * 40, "name": "x", "type": "blob", "path": f"{query['path']}/x", "mode": "100644"}
+            return [inside] if self.kind(f"{query['ref']}:{query['path']}") == "tree" else []
         listed = [project] if query.get("search", "proj").startswith("proj") else []
         return {
             "/user": {"username": self.me, "id": 1},
@@ -206,6 +220,10 @@ class Forge:
         repository = {"full_name": NAME, "is_private": True, "description": "", "mainbranch": {"name": self.default_branch},
                       "links": {"clone": [{"name": "ssh", "href": "git@x:y"},
                                           {"name": "https", "href": self.url.replace("://", "://ada@", 1)}]}}  # fmt: skip
+        if (inside := path.removeprefix(f"/repositories/{NAME}/src/")) != path:
+            commit, _, name = unquote(inside).partition("/")
+            kind = self.kind(f"{commit}:{name}")
+            return kind and {"path": name, "type": {"tree": "commit_directory", "blob": "commit_file"}[kind]}
         listed = {"values": [repository] if "proj" in query.get("q", "proj") else []}
         return {
             "/user": {"nickname": self.me},

@@ -48,19 +48,23 @@ def _to_disk(place: Place) -> None:
                 os.close(descriptor)
 
 
-async def look_for(branch: str, url: git.CloneUrl, *, allow_file: bool) -> None:
-    """Raises NoSuchBranch before anything is fetched; in a repository without any, each may be begun."""
+async def look_for(branch: str, url: git.CloneUrl, *, allow_file: bool) -> str | None:
+    """The branch's tip, before anything is fetched; None in a repository without any, where each may be begun. Raises
+    NoSuchBranch."""
     wanted = f"refs/heads/{branch}"
     for ref in (wanted, "refs/heads/*"):  # of a hundred thousand only the one, where it is there
         said = await git.run(
             "ls-remote", "--end-of-options", url.address, ref,
             token=url.password, username=url.username, allow_file=allow_file, timeout=60,
         )  # fmt: skip
-        found = {line.partition("\t")[2] for line in said.decode(errors="replace").splitlines()}
+        found = {
+            ref: tip for tip, _, ref in (one.partition("\t") for one in said.decode(errors="replace").splitlines())
+        }
         if wanted in found:
-            return
+            return found[wanted]
     if found:
         raise git.NoSuchBranch
+    return None
 
 
 def _track(place: Place) -> None:

@@ -3,7 +3,7 @@
 import { Gitlab } from "@gitbeaker/rest";
 
 const [url, token, commit] = process.argv.slice(2) as [string, string, string];
-const { Branches, Commits, Groups, MergeRequestApprovals, MergeRequestDiscussions, MergeRequests, Projects, Users } = new Gitlab({
+const { Branches, Commits, Groups, MergeRequestApprovals, MergeRequestDiscussions, MergeRequests, Projects, Repositories, Users } = new Gitlab({
   host: url,
   oauthToken: token,
 });
@@ -16,6 +16,7 @@ await Users.allProjects("ada", { orderBy: "last_activity_at", search: "proj", so
 await Groups.allProjects("acme", { orderBy: "last_activity_at", includeSubgroups: true, search: "proj" });
 await Projects.show(project);
 await Branches.all(project, { maxPages: 1 });
+await Repositories.allRepositoryTrees(project, { path: "api", ref: commit, maxPages: 1 });
 
 await MergeRequests.all({ projectId: project, state: "opened", sourceBranch: "next", targetBranch: "main" });
 await MergeRequests.create(project, "next", "main", "Draft: New", { description: "Text" });

@@ -31,6 +31,7 @@ async def test_accounts_repositories_and_branches_are_asked_for_and_read_as_publ
         assert (found.name, more) == (expected, None)
         assert found.url == f"https://github.com/{expected}.git"
     assert (await client.repository(NAME)).default_branch == "master"
+    await client.has_folder(NAME, "0" * 40, "docs")
     [branch], _ = await client.branches(NAME, 1)
     assert (branch.name, len(branch.head)) == ("master", 40)
 

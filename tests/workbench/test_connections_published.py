@@ -36,6 +36,7 @@ async def everything(client: Client, forge: Forge) -> None:
             await client.repositories(organization, query, 1)
     await client.repository(NAME)
     await client.branches(NAME, 1)
+    assert [await client.has_folder(NAME, tip, one) for one in ("api", "package.json")] == [True, False]
     assert await client.find_pull(NAME, head="next", base="main") is None
     pull = await client.open_pull(NAME, head="next", base="main", title="New", body="Text", draft=True)
     assert await client.find_pull(NAME, head="next", base="main") == await client.pull(NAME, pull.number) == pull
@@ -100,7 +101,7 @@ def wrong(source: Path) -> str:
 EXACT = """
 // Without room for fields that are not published, which would let anything pass, and without `type`, which tells kinds of objects
 // apart: the description wants it of callers, too, but Bitbucket's own examples send none.
-type Exact<T> = T extends readonly (infer One)[] ? readonly Exact<One>[]
+type Exact<T> = T extends { readonly meta: infer One } ? One : T extends readonly (infer One)[] ? readonly Exact<One>[]
   : T extends object ? { [K in keyof T as string extends K ? never : K extends "type" ? never : K]: Exact<T[K]> } : T;
 """
 
@@ -108,11 +109,14 @@ type Exact<T> = T extends readonly (infer One)[] ? readonly Exact<One>[]
 def description() -> str:
     """Bitbucket's, with what the generator made of inheritance put right: it took the fields away with their `type` (an Omit of
     what also has room for any), and an account comes as a user. It lacks what Bitbucket's own page and other clients of it send:
-    a pull request's `description` (it has `summary` for it), and where a comment on several lines begins."""
+    a pull request's `description` (it has `summary` for it), and where a comment on several lines begins. What `format=meta` says
+    of a path stands in its words alone."""
     said = re.sub(r'Omit<(components\["schemas"\]\["\w+"\]), "type">', r"\1", BITBUCKET.read_text())
     said = re.sub(r'readonly type: "\w+";', "readonly type: string;", said)
     said = said.replace("draft?: boolean;", "draft?: boolean; readonly description?: string;")
     said = said.replace("from?: number;", "from?: number; readonly start_from?: number; readonly start_to?: number;")
+    listed, kind = 'components["schemas"]["paginated_treeentries"]', '"commit_directory" | "commit_file"'
+    said = said.replace(f"{listed};", f"{listed} | {{ readonly meta: {{ path: string; type: {kind} }} }};")
     return re.sub(r'(?<=: components\["schemas"\])\["account"\];', '["user"];', said)
 
 
@@ -190,6 +194,7 @@ ANSWERS = {
     "/groups/acme/projects": "gitlab.ProjectSchema[]",
     "/projects/P": "gitlab.ProjectSchema",
     "/projects/P/repository/branches": "gitlab.BranchSchema[]",
+    "/projects/P/repository/tree": "gitlab.RepositoryTreeSchema[]",
     "/projects/P/repository/commits/{}/statuses": "gitlab.CommitStatusSchema[]",
     "/projects/P/statuses/{}": "gitlab.CommitStatusSchema",
     "GET /projects/P/merge_requests": "gitlab.MergeRequestSchemaWithBasicLabels[]",

@@ -189,19 +189,17 @@ async def test_an_import_that_is_wanted_no_more_ends_and_leaves_nothing(
     assert (await imported(client, session))["status"] == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [({"subdirectory": "nowhere"}, "no_such_folder"), ({"subdirectory": "package.json"}, "no_such_folder")],
-)
-async def test_what_fails_leaves_nothing(client, session, resources, upstream, database, fields, code):
+async def test_what_fails_leaves_nothing(client, session, resources, upstream):
     await connected(client, "github", upstream)
-    done = await imported(client, session, **fields)
-    assert (done["status"], done["error"]["code"]) == ("failed", code)
+    upstream.default_branch = "nowhere"  # which is fetched before it shows
+    done = await imported(client, session)
+    assert (done["status"], done["error"]["code"]) == ("failed", "no_such_branch")
     yard = Yard(client, session, resources.data)
     assert [row["name"] for row in (await yard.get("/repositories"))["items"]] == ["root"]
     assert not (yard.root / "project").exists() and not (yard.root.parent / "git/project.git").exists()
     assert not (resources.data / "repos" / session["workspace_id"] / "project.git").exists()
     assert not (resources.data / "sessions" / done["id"]).exists()
+    upstream.default_branch = "main"
     assert (await imported(client, session))["status"] == "succeeded"
 
 
@@ -219,7 +217,9 @@ def fetched(upstream, monkeypatch):
     return seen
 
 
-async def test_a_branch_that_is_not_there_is_told_before_anything_is_fetched(client, session, upstream, fetched):
+async def test_a_branch_or_folder_that_is_not_there_is_told_before_anything_is_fetched(
+    client, session, upstream, fetched
+):
     await connected(client, "github", upstream)
     for branch in ("nowhere", "nex", "next/more", "ma*n"):
         refused = (await imported(client, session, branch=branch, status=422))["error"]
@@ -228,6 +228,9 @@ async def test_a_branch_that_is_not_there_is_told_before_anything_is_fetched(cli
     made = (await client.post("/workspace", json=body)).json()
     reason = (await client.get(f"/sessions/{made['default_session_id']}")).json()["status_reason"]
     assert reason["code"] == "no_such_branch"
+    for subdirectory in ("nowhere", "package.json"):
+        refused = (await imported(client, session, subdirectory=subdirectory, status=422))["error"]
+        assert refused["code"] == "no_such_folder"
     assert fetched == []
     assert (await imported(client, session, branch="next"))["status"] == "succeeded"
     assert fetched

@@ -59,13 +59,14 @@ async def cancel(resources: Resources, actor: Actor, session_id: UUID, operation
 async def start(
     resources: Resources, actor: Actor, session_id: UUID, provider: connections.Provider, data: schemas.Import
 ) -> services.Operation:
-    """Looks the repository and the branch up at the provider, so that what is wrong is said now, and begins."""
+    """Looks repository, branch and folder up at the provider, so that what is wrong is said now, and begins."""
     session = await sessions.ready(resources, actor, session_id, "services:write")
     parts = data.subdirectory.split("/")
     if any(part in (".", "..") or part.lower() == ".git" for part in parts):
         raise BadSubdirectory
     connection = await connections.one_of(resources, actor, provider, data.connection_id)
-    found = await connections.client_of(resources, connection).repository(data.repository)
+    client = connections.client_of(resources, connection)
+    found = await client.repository(data.repository)
     settings = resources.settings
     url = await git.check_clone_url(
         found.url, allow_file=settings.allow_file_clone, allow_private=settings.allow_private_clone
@@ -86,10 +87,12 @@ async def start(
         status="queued",
         steps=msgspec.to_builtins([step]),
     )
-    if data.branch:
-        known = await connections.with_credential(resources, connection.owner_id, url)
-        await cloning.look_for(data.branch, known, allow_file=False)
     branch = data.branch or found.default_branch
+    if data.branch or data.subdirectory:
+        known = await connections.with_credential(resources, connection.owner_id, url)
+        tip = await cloning.look_for(branch, known, allow_file=False)
+        if data.subdirectory and not (tip and await client.has_folder(found.name, tip, data.subdirectory)):
+            raise jobs.NoSuchFolder
     row = Repository(
         id=new_id(),
         workspace_id=session.workspace_id,

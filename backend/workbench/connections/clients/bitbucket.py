@@ -11,6 +11,7 @@ from backend.workbench.connections.clients.contract import (
     Api,
     CheckState,
     Lines,
+    NotAtProvider,
     ProviderDeclined,
     ProviderUnreachable,
     RemoteCheck,
@@ -61,6 +62,13 @@ class Bitbucket:
     async def branches(self, name: str, page: int) -> tuple[list[Branch], int | None]:
         found, more = await self._page(f"/repositories/{quote(name)}/refs/branches", page)
         return [Branch(text(one, "name"), text(one, "target", "hash")) for one in found], more
+
+    async def has_folder(self, name: str, commit: str, path: str) -> bool:
+        try:
+            found = await self._api.get(f"/repositories/{quote(name)}/src/{commit}/{quote(path)}", format="meta")
+        except NotAtProvider:
+            return False
+        return text(found, "type") == "commit_directory"
 
     async def _page(self, path: str, page: int, **query: Any) -> tuple[list[dict[str, Any]], int | None]:
         found = await self._api.get(path, pagelen=PER_PAGE, page=page, **query)

@@ -150,6 +150,7 @@ class Client(PullClient, Protocol):
     async def repositories(self, organization: str, query: str, page: int) -> tuple[list[Repository], int | None]: ...
     async def repository(self, name: str) -> Repository: ...
     async def branches(self, name: str, page: int) -> tuple[list[Branch], int | None]: ...
+    async def has_folder(self, name: str, commit: str, path: str) -> bool: ...
 
 
 class Api:
@@ -160,7 +161,7 @@ class Api:
         self._headers = {"accept": "application/json"} | dict(headers)
         self._allow_private = allow_private
 
-    async def get(self, path: str, **query: Any) -> Any:
+    async def get(self, path: str, /, **query: Any) -> Any:
         return (await self.ask(path, **query))[0]
 
     async def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -177,7 +178,7 @@ class Api:
                 return found
         raise ProviderUnreachable
 
-    async def ask(self, path: str, **query: Any) -> tuple[Any, httpx.Headers]:
+    async def ask(self, path: str, /, **query: Any) -> tuple[Any, httpx.Headers]:
         """(decoded answer, its headers). Raises the errors above."""
         return await self._exchange("GET", path, query=query)
 

@@ -9,6 +9,7 @@ from backend.workbench.connections.clients.contract import (
     Api,
     CheckState,
     Lines,
+    NotAtProvider,
     ProviderDeclined,
     ProviderUnreachable,
     RemoteCheck,
@@ -75,6 +76,13 @@ class GitHub:
     async def branches(self, name: str, page: int) -> tuple[list[Branch], int | None]:
         found, headers = await self._api.ask(f"/repos/{quote(name)}/branches", per_page=PER_PAGE, page=page)
         return [Branch(text(one, "name"), text(one, "commit", "sha")) for one in objects(found)], link_of(headers, page)
+
+    async def has_folder(self, name: str, commit: str, path: str) -> bool:
+        try:
+            found = await self._api.get(f"/repos/{quote(name)}/contents/{quote(path)}", ref=commit)
+        except NotAtProvider:
+            return False
+        return isinstance(found, list)  # of a file, an object
 
     # --- pull requests: docs.github.com/rest/pulls, /rest/issues/comments, /rest/checks, /rest/commits/statuses
 

@@ -8,6 +8,7 @@ from backend.workbench.connections.clients.contract import (
     Api,
     CheckState,
     Lines,
+    NotAtProvider,
     ProviderDeclined,
     ProviderUnreachable,
     RemoteCheck,
@@ -69,6 +70,12 @@ class GitLab:
         path = f"/projects/{quote(name, safe='')}/repository/branches"
         found, headers = await self._api.ask(path, per_page=PER_PAGE, page=page)
         return [Branch(text(one, "name"), text(one, "commit", "id")) for one in objects(found)], link_of(headers, page)
+
+    async def has_folder(self, name: str, commit: str, path: str) -> bool:
+        try:
+            return bool(await self._api.get(f"{_project(name)}/repository/tree", ref=commit, path=path, per_page=1))
+        except NotAtProvider:
+            return False
 
     # --- merge requests: docs.gitlab.com/api/merge_requests, /api/discussions, /api/merge_request_approvals, /api/commits
 
