@@ -329,15 +329,16 @@ class Conductor:
 
     async def run(self) -> None:
         """Until cancelled: follows the driver's events and looks at everything now and then."""
-        lost = False
+        lost, began, looked_at = False, None, None
         while True:
             try:
-                began = None
                 if isinstance(self.driver, CanWatch):
                     began = await self.driver.began()
+                    if began is not None:  # else a line that breaks cannot be told from an engine that does
+                        lost = looked_at not in (None, began)
                     await self.driver.sweep()
                 await self.reconcile(lost=lost, began=began)
-                lost = self.away = False
+                lost, self.away, looked_at = False, False, began
                 if isinstance(self.driver, CanWatch):
                     await self._watch(self.driver)
                     lost = True
