@@ -18,7 +18,7 @@ import httpx
 
 from backend.client import account, copy, show, tasks, together
 from backend.client.api import Refused, Server, raise_refusal
-from backend.client.nouns import Noun, add, add_alone, confirmed
+from backend.client.nouns import OF, Noun, add, add_alone, confirmed
 from backend.client.shell import READY, Opening, attach
 
 WORKSPACE = "id name slug default_session_id updated_at"
@@ -110,7 +110,7 @@ def _organizations(commands: Any) -> None:
     org.verb("members", list_members, "Who is in an organisation.", "ORG?")
     invite = org.verb("invite", invite_member, "Invite somebody; prints the code to register with.", "EMAIL")
     invite.add_argument("--role", default="member", choices=("owner", "admin", "member", "commenter", "viewer"))
-    invite.add_argument("--org")
+    invite.add_argument("--org", metavar="NAME", help=OF)
 
 
 def list_organizations(words: argparse.Namespace, server: Server) -> int:
@@ -144,14 +144,14 @@ def invite_member(words: argparse.Namespace, server: Server) -> int:
 
 def _keys(commands: Any) -> None:
     key = Noun(commands, "key", "API keys of an organisation.")
-    key.verb("list", list_keys, "The keys that there are.").add_argument("--org")
+    key.verb("list", list_keys, "The keys that there are.").add_argument("--org", metavar="NAME", help=OF)
     create = key.verb("create", create_key, "Make a key; it is shown this once.", "NAME")
     create.add_argument(
         "--scope", action="append", required=True, help="such as files:write; may be given several times"
     )
     create.add_argument("--days", type=int, help="days until it expires; never without")
-    create.add_argument("--org")
-    key.verb("revoke", revoke_key, "End a key at once.", "ID").add_argument("--org")
+    create.add_argument("--org", metavar="NAME", help=OF)
+    key.verb("revoke", revoke_key, "End a key at once.", "ID").add_argument("--org", metavar="NAME", help=OF)
 
 
 def _keys_of(words: argparse.Namespace, server: Server) -> str:
@@ -185,9 +185,9 @@ def _workspaces(commands: Any) -> None:
     create = workspace.verb(
         "create", create_workspace, "Make a workspace: empty, of a git repository, or of a template.", "NAME"
     )
-    create.add_argument("--clone", metavar="URL")
-    create.add_argument("--template", metavar="ID")
-    create.add_argument("--org")
+    create.add_argument("--clone", metavar="URL", help="the repository to begin with")
+    create.add_argument("--template", metavar="ID", help="what to begin with, such as full-stack")
+    create.add_argument("--org", metavar="NAME", help=OF)
     again = workspace.verb("duplicate", duplicate_workspace, "A copy with its repositories and sessions as they stand.")
     again.add_argument("wanted", metavar="WORKSPACE")
     again.add_argument("name", metavar="NAME")

@@ -10,6 +10,8 @@ from backend.client.api import Server
 Command = Callable[[argparse.Namespace, Server], int]
 Alone = Callable[[argparse.Namespace], int]
 """A command that runs before there is a server to talk to."""
+OF = "the organisation; else the one that `codeyard org use` chose"
+"""What --org says."""
 
 
 class Noun:
@@ -37,7 +39,7 @@ def add_alone(commands: Any, name: str, run: Alone | None, text: str, *words: st
     made.set_defaults(alone=run)
     for word in words:
         made.add_argument(word.lower().rstrip("?"), metavar=word.rstrip("?"), nargs="?" if word.endswith("?") else None)
-    made.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    made.add_argument("-o", "--output", choices=("table", "json"), default="table", help="json is what the API answers")
     made.add_argument(
         "--url", help="the server, such as https://code.example.com; else CODEYARD_URL, or where you signed in"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.client import show
 from backend.client.api import Server
-from backend.client.nouns import Noun
+from backend.client.nouns import OF, Noun
 from backend.client.people import People
 
 PULL = "number title state author head_branch base_branch blocked_by updated_at"
@@ -192,12 +192,12 @@ def _webhooks(commands: Any) -> None:
         webhook.verb("deliveries", list_deliveries, "What was sent to one, newest first.", "ID"),
         webhook.verb("redeliver", redeliver, "Send a delivery again.", "ID", "DELIVERY"),
     ):
-        made.add_argument("--org")
+        made.add_argument("--org", metavar="NAME", help=OF)
     create = webhook.verb("create", create_webhook, "Send facts to a URL; its secret is shown this once.", "ENDPOINT")
     create.add_argument(
         "--event", action="append", default=[], help="such as session.created or session.*; all without"
     )
-    create.add_argument("--org")
+    create.add_argument("--org", metavar="NAME", help=OF)
 
 
 def _hooks(words: argparse.Namespace, server: Server) -> str:
