@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -32,6 +33,8 @@ DIGEST: Final = "codeyard.spec"
 BINDS: Final = "codeyard.binds"
 HELPER: Final = "codeyard.helper"  # on what only holds a volume or a folder for a moment: which driver made it
 _LONG: Final = 360.0  # seconds for what waits for a program to end by itself, or for the disk of a busy machine
+_CHECK_EVERY: Final = 30_000_000_000  # nanoseconds between two health checks where nothing says how many
+_LOOKS: Final = 1000  # for the end of a health check, a minute of them
 
 
 class Docker:
@@ -520,16 +523,21 @@ class Docker:
             await self.engine.request("DELETE", path("networks", self._name(group)))
 
     async def _pause(self, container: str, frozen: list[str]) -> None:
-        """One that ended meanwhile writes nothing, and is not among the `frozen` afterwards."""
+        """One that ended meanwhile writes nothing. Between two health checks: a program that the engine is starting while all is
+        frozen is frozen half started, and the engine waits for it without an end (20.10: nor does it thaw anything then)."""
         try:
+            for _ in range(_LOOKS):
+                if _between_checks(await self.engine.request("GET", path("containers", container, "json"))):
+                    break
+                await asyncio.sleep(0.05)
+            frozen.append(container)  # whatever the engine answers
             await self.engine.request("POST", path("containers", container, "pause"))
-            frozen.append(container)
         except EngineError as error:
             if error.status not in (404, 409):
                 raise
 
     async def _unpause(self, container: str) -> None:
-        with contextlib.suppress(EngineError):  # gone, or not frozen any more
+        with contextlib.suppress(EngineError, EngineAway):  # gone, or not frozen any more; the next look thaws it, too
             await self.engine.request("POST", path("containers", container, "unpause"))
 
     async def _copy_volume(self, group: str, to: str, name: str) -> None:
@@ -555,6 +563,16 @@ class Docker:
         finally:
             for container in made:
                 await self._remove(container)
+
+
+def _between_checks(found: dict[str, Any]) -> bool:
+    """Whether the engine is in the first part of its pause between two health checks of a container, or makes none."""
+    health = found["State"].get("Health")
+    if not found["State"]["Running"] or health is None:
+        return True
+    pause = (found["Config"].get("Healthcheck") or {}).get("Interval") or _CHECK_EVERY
+    last = health["Log"][-1]["End"] if health.get("Log") else found["State"]["StartedAt"]
+    return time.time() - datetime.fromisoformat(last).timestamp() < pause / 1e9 - min(1.0, pause / 2e9)
 
 
 def _is_whole(spec: Spec, found: dict[str, Any], digest: str) -> bool:

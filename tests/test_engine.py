@@ -81,7 +81,9 @@ def test_a_start_while_the_engine_is_away_says_so_and_happens_when_it_is_back(en
 
 
 def test_what_should_run_runs_again_after_the_whole_machine_was_restarted_and_what_had_ended_does_not(engine, server):
-    server.ask("POST", f"/workspace/{server.session_id}/runtimes/run-all")
+    session = f"/workspace/{server.session_id}"
+    asked = server.ask("POST", f"{session}/runtimes/run-all")["id"]
+    wait_until(lambda: server.ask("GET", f"{session}/operations/{asked}")["status"] == "succeeded", 60)
     wait_until(lambda: states(server) == UP, 60)
     before = services(server)
     server.stop()

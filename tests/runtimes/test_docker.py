@@ -1,5 +1,6 @@
 """What is particular to containers: mounts that cannot be led out of the working copy, labels, volumes."""
 
+import asyncio
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -9,7 +10,7 @@ import pytest
 from runtimes.docker import HELPER, Docker
 from runtimes.docker_body import misplaced, open_beneath
 from runtimes.engine import EngineError, path
-from runtimes.spec import Mount, RuntimeFailed, Spec
+from runtimes.spec import Health, Mount, RuntimeFailed, Spec
 
 pytestmark = pytest.mark.docker
 
@@ -89,6 +90,24 @@ async def test_volumes_are_copied_with_owners_and_links_and_then_go_their_own_wa
     await docker.run(state, ["sh", "-c", "echo later >/data/file"])
     copy = await docker.start(spec(group=other, mounts=[data]), tell)
     assert await docker.run(copy, ["sh", "-c", "cat /data/link; stat -c %u:%g /data/file"]) == (0, b"kept\n1234:4321\n")
+
+
+async def test_a_copy_freezes_nothing_while_its_health_is_checked(docker, monkeypatch):
+    check = Health(test=["CMD", "sleep", "0.6"], interval=1)
+    one = spec(mounts=[Mount(kind="volume", source="data", target="/data")], health=check)
+    state = await docker.start(one, tell)
+    there = []
+
+    async def copy(*_):
+        found = await docker.engine.request("GET", path("containers", state["id"], "top"))
+        there.extend(words[-1] for words in found["Processes"])
+
+    monkeypatch.setattr(docker, "_copy_volume", copy)
+    for number in range(5):
+        await asyncio.sleep(0.3 * number)  # at other moments between two checks
+        await docker.copy_volumes(one.group, uuid4().hex)
+        assert not (await docker.poll(state)).frozen
+    assert there.count("sleep 60") == 5 and "sleep 0.6" not in there
 
 
 async def test_what_a_killed_server_left_of_a_copy_is_swept_and_nothing_is_copied_over_what_is_there(docker):

@@ -84,6 +84,7 @@ async def test_a_project_of_many_files_runs_as_it_says(stack):
         await stack.write(path, content)
     assert (await stack.client.get(f"{stack.path}/services")).json()["problems"] == []
     await stack.well("run-all")
+    await stack.until("once", state="exited")
     states = {name: one["state"] for name, one in (await stack.services()).items()}
     assert states == {"web": "running", "once": "exited", "debug": "stopped", "cache": "running"}
     assert (await stack.logs("web"), await stack.logs("cache")) == (["started"], ["12-inside"])

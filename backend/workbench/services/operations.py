@@ -45,7 +45,8 @@ class Operations:
         return task
 
     async def resume(self) -> None:
-        """Takes up what the last server did not finish: every step finds what it had started."""
+        """Takes up what the last server did not finish: a step that was done is not done again, every other one finds what it
+        had started."""
         async with self.resources.database.begin() as db:
             rows = await repository.unfinished(db)
         for row in rows:
@@ -67,7 +68,8 @@ class _Performance:
         self.steps = {step.service: step for step in msgspec.convert(row.steps, list[Step])}
         self.tickets: dict[str, asyncio.Future[None]] = {}
         self.error: dict[str, str] | None = None
-        self._held = Counter(step.service_id for step in self.steps.values() if "stop" not in row.kind)
+        self._left = [name for name, step in self.steps.items() if step.status != "done"]  # by the server before
+        self._held = Counter(self.steps[name].service_id for name in self._left if "stop" not in row.kind)
         conductor.held += self._held
         self._telling: asyncio.Task[None] | None = None
 
@@ -96,7 +98,7 @@ class _Performance:
     async def _start(self) -> None:
         project = self.project or await self._declared()
         if project is not None:
-            await asyncio.gather(*(self._start_one(project, name) for name in self.steps))
+            await asyncio.gather(*(self._start_one(project, name) for name in self._left))
 
     async def _declared(self) -> Project | None:
         """None where the session is gone. Raises BadCompose."""
