@@ -232,11 +232,14 @@ class Docker:
         if not names:
             return []
         async with self._freezing(self._name(group)):
-            there = await self.everything()
-            for one in there:
-                if one.group == to and not one.running:  # it failed, and holds its volumes
-                    await self._remove(one.state["id"])
-            running = [found for found in there if found.group == group and found.running]
+            holders = {
+                "label": [*self._ours(to)["label"], SERVICE],
+                "volume": [f"{self._name(to)}-{name}" for name in names],
+            }
+            for one in await self.engine.request("GET", path("containers", "json", all=True, filters=holders)):
+                if one["State"] != "running":  # it failed, and holds them
+                    await self._remove(one["Id"])
+            running = [found for found in await self.everything() if found.group == group and found.running]
             frozen: list[str] = []
             try:
                 with explained():

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from runtimes.docker import HELPER, Docker
+from runtimes.docker import HELPER, SERVICE, Docker
 from runtimes.docker_body import misplaced, open_beneath
 from runtimes.engine import EngineError, path
 from runtimes.spec import Health, Mount, RuntimeFailed, Spec
@@ -90,6 +90,18 @@ async def test_volumes_are_copied_with_owners_and_links_and_then_go_their_own_wa
     await docker.run(state, ["sh", "-c", "echo later >/data/file"])
     copy = await docker.start(spec(group=other, mounts=[data]), tell)
     assert await docker.run(copy, ["sh", "-c", "cat /data/link; stat -c %u:%g /data/file"]) == (0, b"kept\n1234:4321\n")
+
+
+async def test_a_copy_removes_only_what_holds_the_volumes_and_failed(docker):
+    data = Mount(kind="volume", source="data", target="/data")
+    one = spec(mounts=[data])
+    await docker.start(one, tell)
+    other = uuid4().hex
+    for name, mounts in (("failed", [await docker._volume(other, data)]), ("workbench", [])):
+        body = {"Image": IMAGE, "Labels": docker._labels(other, **{SERVICE: name}), "HostConfig": {"Mounts": mounts}}
+        await docker.engine.request("POST", path("containers", "create"), body)
+    assert await docker.copy_volumes(one.group, other) == ["data"]
+    assert [each.name for each in await docker.everything() if each.group == other] == ["workbench"]
 
 
 async def test_a_copy_freezes_nothing_while_its_health_is_checked(docker, monkeypatch):
