@@ -88,10 +88,10 @@ class _Performance:
         finally:
             self.conductor.held -= self._held
         failed = self.error or any(step.status == "failed" for step in self.steps.values())
-        self.row.status, self.row.finished_at = "failed" if failed else "succeeded", now()
         if self._telling is not None:
             await asyncio.gather(self._telling, return_exceptions=True)
-        await self._write()
+        self.row.status, self.row.finished_at = "failed" if failed else "succeeded", now()
+        await self._write()  # at once: who is told that it is over may end the server
 
     # --- starting
 

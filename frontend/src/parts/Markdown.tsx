@@ -1,6 +1,7 @@
 // Markdown that people write to each other – tasks, pull requests, comments – shown, and written with @ offering people and teams.
 import { marked } from "marked";
 import { type KeyboardEvent, useId, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { harmless } from "../editor/safe";
 import "./markdown.css";
 
@@ -100,13 +101,13 @@ export function MarkdownField({
     const box = field.current;
     if (!box || !asked) return;
     const name = `${one.handle} `;
-    onChange(value.slice(0, asked.from) + name + value.slice(box.selectionStart));
-    setAsked(null);
     const at = asked.from + name.length;
-    requestAnimationFrame(() => {
-      box.focus();
-      box.setSelectionRange(at, at);
+    flushSync(() => {
+      onChange(value.slice(0, asked.from) + name + value.slice(box.selectionStart));
+      setAsked(null);
     });
+    box.focus();
+    box.setSelectionRange(at, at); // before the next key
   };
   const key = (event: KeyboardEvent) => {
     const one = asked && shown[asked.chosen];
