@@ -13,7 +13,6 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
-from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -21,7 +20,7 @@ import msgspec
 
 from runtimes import docker_disk, docker_images
 from runtimes.docker_body import INSTALL_FAILED, INSTALLED, archive, body, misplaced, sources
-from runtimes.docker_words import explained, sample_of, since_of, status_of
+from runtimes.docker_words import explained, moment, sample_of, since_of, status_of
 from runtimes.engine import Engine, EngineAway, EngineError, demultiplexed, lines, path
 from runtimes.processes import processes
 from runtimes.spec import Found, LogChunk, Mount, RuntimeFailed, Sample, Spec, State, Status, Tell
@@ -325,7 +324,7 @@ class Docker:
             found = await self.engine.request("GET", path("networks", "bridge"))
         except EngineError:
             return None
-        return datetime.fromisoformat(found["Created"]).timestamp()
+        return moment(found["Created"])
 
     async def info(self) -> dict[str, Any]:
         """What the engine says of itself. Raises EngineAway."""
@@ -575,7 +574,7 @@ def _between_checks(found: dict[str, Any]) -> bool:
         return True
     pause = (found["Config"].get("Healthcheck") or {}).get("Interval") or _CHECK_EVERY
     last = health["Log"][-1]["End"] if health.get("Log") else found["State"]["StartedAt"]
-    return time.time() - datetime.fromisoformat(last).timestamp() < pause / 1e9 - min(1.0, pause / 2e9)
+    return time.time() - (moment(last) or 0.0) < pause / 1e9 - min(1.0, pause / 2e9)
 
 
 def _is_whole(spec: Spec, found: dict[str, Any], digest: str) -> bool:

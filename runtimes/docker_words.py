@@ -56,7 +56,7 @@ def moment(text: str) -> float | None:
     """Seconds of the epoch; None for the engine's "never" (year 1)."""
     if text.startswith("0001"):
         return None
-    return datetime.fromisoformat(text[:19] + "+00:00").timestamp() + float("0." + (text[20:].rstrip("Z") or "0"))
+    return datetime.fromisoformat(text).timestamp()
 
 
 def since_of(moment: str) -> str:
